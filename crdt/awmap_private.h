@@ -1,0 +1,99 @@
+/* What the files of crdt/ share about the map; nobody else includes this. */
+#ifndef CRDT_AWMAP_PRIVATE_H
+#define CRDT_AWMAP_PRIVATE_H
+
+#include "crdt/awmap.h"
+#include "crdt/sorted.h"
+
+enum {
+    AWMAP_CONTEXT_MAX = VECTOR_COUNT_MAX, /* replicas that ever wrote one key */
+    AWMAP_RANGE_SHIFT = 56,               /* range of a key: the top 8 bits of its hash */
+    AWMAP_BUCKET_SHIFT = 59,              /* bucket: the top 5 bits, so a bucket is 8 ranges */
+};
+
+/* A live sibling. Its dot is the context's item `at`: what a replica wrote last on a key is the
+ * only thing of that replica that can be alive there, because each write replaces all it sees. */
+struct live {
+    uint64_t hlc;
+    const uint8_t *value;
+    uint32_t value_bytes;
+    uint32_t at;
+};
+
+/* What a key is: a view, of an entry's block or of decoded bytes. Zeroed: nothing known.
+ * Context sorted by replica; live descending by (hlc, dot), each `at` once. */
+struct state {
+    const struct dot *context;
+    const struct live *live;
+    uint32_t context_count, live_count;
+};
+
+/* One allocation for the key and one block for the state: context, live, values. A change builds a
+ * new block, so that values may be borrowed from the old one meanwhile. */
+struct awmap_entry {
+    uint64_t hash;
+    void *block;
+    uint32_t context_count;
+    uint16_t live_count;
+    uint16_t key_bytes;
+    uint32_t feed;  /* 1 + place in the feed; 0: not there */
+    uint32_t grave; /* 1 + place among the tombstones; 0: has siblings */
+    uint8_t key[];
+};
+
+struct index {
+    uint64_t replica;
+    struct sorted by_counter;
+};
+
+struct entries {
+    struct awmap_entry **items;
+    size_t count, capacity;
+};
+
+struct awmap {
+    struct sorted table;   /* every entry, by (key hash, key) */
+    struct index *indexes; /* by replica: each entry once for each replica of its context */
+    uint32_t index_count, index_capacity;
+    struct vector seen, horizon;
+    uint64_t writer, counter, pushed;
+    struct entries graves; /* entries without siblings, in no order */
+    size_t purge_next;     /* where among them the next purge goes on */
+    struct entries feed;
+    bool seen_changed;
+    uint64_t buckets[AWMAP_BUCKETS];
+    struct dot *scratch; /* room for one context */
+    size_t scratch_count;
+};
+
+/* entry.c: the only file that changes entries. */
+struct state entry_state(const struct awmap_entry *entry);
+struct dot state_dot(const struct state *state, uint32_t live);
+uint64_t state_counter(const struct state *state, uint64_t replica); /* of the context; 0: none */
+bool state_has_live(const struct state *state, struct dot dot);
+struct awmap_entry *entry_find(const struct awmap *map, struct span key); /* tombstones too */
+struct awmap_entry *entry_new(struct awmap *map, struct span key);        /* must not exist */
+/* Replaces the state; keeps the table, indexes, digest, tombstones and feed right. */
+void entry_assign(struct awmap *map, struct awmap_entry *entry, const struct state *state);
+void entry_delete(struct awmap *map, struct awmap_entry *entry); /* a tombstone, not in the feed */
+const struct sorted *index_of(const struct awmap *map, uint64_t replica); /* NULL: none */
+struct dot *scratch_context(struct awmap *map, size_t count);
+
+/* join.c */
+/* False: refused, the context would grow beyond its limit; nothing changed. */
+bool entry_join(struct awmap *map, struct span key, const struct state *theirs, bool *ret_news);
+/* Drops siblings that `theirs` lacks and `seen` covers. */
+void entry_drop(struct awmap *map, struct awmap_entry *entry, const struct state *theirs,
+                const struct vector *seen);
+/* True if it grew. A vector at its limit does not grow: not raising is always safe. */
+bool map_raise_seen(struct awmap *map, struct dot dot);
+void map_raise_horizon(struct awmap *map, struct dot dot);
+
+/* digest.c */
+uint64_t hash_key(struct span key);
+uint64_t hash_mix(uint64_t hash, uint64_t word);
+uint64_t hash_bytes(uint64_t seed, struct span bytes);
+uint64_t hash_vector(uint64_t seed, const struct vector *vector);
+uint64_t hash_content(uint64_t key_hash, const struct state *state);
+
+#endif

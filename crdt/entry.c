@@ -1,0 +1,241 @@
+/* Entries, and everything that must agree with them.
+ *
+ * The one idea: an entry's state changes in one function, entry_assign, which subtracts the old
+ * state from the indexes, the digest and the list of tombstones, and adds the new one. Everything
+ * else (put, remove, join, full comparison, restore) only computes the next state.
+ *
+ * Invariants, checked by awmap_check: each entry is in the table once, and in the index of each
+ * replica of its context at that replica's counter; the buckets are the sums over the live dots;
+ * an entry has a place among the tombstones exactly if it has no siblings. */
+#include "crdt/awmap_private.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct state entry_state(const struct awmap_entry *entry)
+{
+    const struct dot *context = entry->block;
+    if (!context)
+        return (struct state){0};
+    return (struct state){
+        .context = context,
+        .live = (const struct live *)(context + entry->context_count),
+        .context_count = entry->context_count,
+        .live_count = entry->live_count,
+    };
+}
+
+struct dot state_dot(const struct state *state, uint32_t live)
+{
+    return state->context[state->live[live].at];
+}
+
+uint64_t state_counter(const struct state *state, uint64_t replica)
+{
+    uint32_t low = 0, high = state->context_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (state->context[middle].replica == replica)
+            return state->context[middle].counter;
+        if (state->context[middle].replica < replica)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return 0;
+}
+
+bool state_has_live(const struct state *state, struct dot dot)
+{
+    for (uint32_t i = 0; i < state->live_count; i++) {
+        if (dot_equal(state_dot(state, i), dot))
+            return true;
+    }
+    return false;
+}
+
+struct dot *scratch_context(struct awmap *map, size_t count)
+{
+    if (count > map->scratch_count) {
+        map->scratch_count = count + count / 2;
+        map->scratch = xrealloc(map->scratch, map->scratch_count * sizeof *map->scratch);
+    }
+    return map->scratch;
+}
+
+/* --- Lists that an entry knows its place in -------------------------------------------------- */
+
+static uint32_t entries_add(struct entries *entries, struct awmap_entry *entry)
+{
+    if (entries->count == entries->capacity) {
+        entries->capacity = entries->capacity ? entries->capacity * 2 : 16;
+        entries->items = xrealloc(entries->items, entries->capacity * sizeof(void *));
+    }
+    assert(entries->count < UINT32_MAX - 1);
+    entries->items[entries->count++] = entry;
+    return (uint32_t)entries->count;
+}
+
+static void grave_open(struct awmap *map, struct awmap_entry *entry)
+{
+    entry->grave = entries_add(&map->graves, entry);
+}
+
+static void grave_close(struct awmap *map, struct awmap_entry *entry)
+{
+    struct awmap_entry *last = map->graves.items[--map->graves.count];
+    map->graves.items[entry->grave - 1] = last;
+    last->grave = entry->grave;
+    entry->grave = 0;
+}
+
+/* --- Indexes --------------------------------------------------------------------------------- */
+
+static uint32_t index_seek(const struct awmap *map, uint64_t replica)
+{
+    uint32_t low = 0, high = map->index_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (map->indexes[middle].replica < replica)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+const struct sorted *index_of(const struct awmap *map, uint64_t replica)
+{
+    uint32_t at = index_seek(map, replica);
+    if (at == map->index_count || map->indexes[at].replica != replica)
+        return NULL;
+    return &map->indexes[at].by_counter;
+}
+
+static struct sorted *index_open(struct awmap *map, uint64_t replica)
+{
+    uint32_t at = index_seek(map, replica);
+    if (at < map->index_count && map->indexes[at].replica == replica)
+        return &map->indexes[at].by_counter;
+    if (map->index_count == map->index_capacity) {
+        map->index_capacity = map->index_capacity ? map->index_capacity * 2 : 4;
+        map->indexes = xrealloc(map->indexes, map->index_capacity * sizeof *map->indexes);
+    }
+    struct index *hole = map->indexes + at;
+    memmove(hole + 1, hole, (map->index_count - at) * sizeof *hole);
+    *hole = (struct index){.replica = replica};
+    map->index_count++;
+    return &hole->by_counter;
+}
+
+static void index_close(struct awmap *map, uint64_t replica)
+{
+    uint32_t at = index_seek(map, replica);
+    struct index *hole = map->indexes + at;
+    if (hole->by_counter.total > 0)
+        return;
+    map->index_count--;
+    memmove(hole, hole + 1, (map->index_count - at) * sizeof *hole);
+}
+
+static void index_move(struct awmap *map, struct awmap_entry *entry, uint64_t replica,
+                       uint64_t from, uint64_t to)
+{
+    if (from == to)
+        return;
+    struct sorted *index = index_open(map, replica);
+    if (from > 0)
+        sorted_remove(index, from, entry);
+    if (to > 0)
+        sorted_insert(index, to, entry);
+    else
+        index_close(map, replica);
+}
+
+/* Both contexts are sorted by replica: one pass over the two. */
+static void entry_reindex(struct awmap *map, struct awmap_entry *entry, const struct state *old,
+                          const struct state *new)
+{
+    uint32_t i = 0, j = 0;
+    while (i < old->context_count || j < new->context_count) {
+        struct dot was = i < old->context_count ? old->context[i] : (struct dot){UINT64_MAX, 0};
+        struct dot is = j < new->context_count ? new->context[j] : (struct dot){UINT64_MAX, 0};
+        uint64_t replica = was.replica < is.replica ? was.replica : is.replica;
+        bool before = was.replica == replica, after = is.replica == replica;
+        index_move(map, entry, replica, before ? was.counter : 0, after ? is.counter : 0);
+        i += before;
+        j += after;
+    }
+}
+
+/* --- Life ------------------------------------------------------------------------------------ */
+
+struct awmap_entry *entry_find(const struct awmap *map, struct span key)
+{
+    return sorted_find(&map->table, hash_key(key), key);
+}
+
+struct awmap_entry *entry_new(struct awmap *map, struct span key)
+{
+    assert(key.bytes <= AWMAP_KEY_BYTES_MAX);
+    struct awmap_entry *entry = xmalloc(sizeof *entry + key.bytes);
+    *entry = (struct awmap_entry){.hash = hash_key(key), .key_bytes = (uint16_t)key.bytes};
+    if (key.bytes > 0)
+        memcpy(entry->key, key.data, key.bytes);
+    sorted_insert(&map->table, entry->hash, entry);
+    grave_open(map, entry);
+    return entry;
+}
+
+static void *state_pack(const struct state *state)
+{
+    size_t context_bytes = state->context_count * sizeof *state->context;
+    size_t bytes = context_bytes + state->live_count * sizeof *state->live;
+    for (uint32_t i = 0; i < state->live_count; i++)
+        bytes += state->live[i].value_bytes;
+    uint8_t *block = xmalloc(bytes);
+    if (context_bytes > 0)
+        memcpy(block, state->context, context_bytes);
+    struct live *live = (struct live *)(block + context_bytes);
+    uint8_t *value = (uint8_t *)(live + state->live_count);
+    for (uint32_t i = 0; i < state->live_count; i++) {
+        live[i] = state->live[i];
+        if (live[i].value_bytes > 0)
+            memcpy(value, live[i].value, live[i].value_bytes);
+        live[i].value = value;
+        value += live[i].value_bytes;
+    }
+    return block;
+}
+
+void entry_assign(struct awmap *map, struct awmap_entry *entry, const struct state *state)
+{
+    assert(state->live_count <= AWMAP_SIBLINGS_MAX && state->context_count <= AWMAP_CONTEXT_MAX);
+    struct state old = entry_state(entry);
+    entry_reindex(map, entry, &old, state);
+    uint64_t *bucket = &map->buckets[entry->hash >> AWMAP_BUCKET_SHIFT];
+    *bucket += hash_content(entry->hash, state) - hash_content(entry->hash, &old);
+    void *block = state_pack(state);
+    free(entry->block);
+    entry->block = block;
+    entry->context_count = state->context_count;
+    entry->live_count = (uint16_t)state->live_count;
+    if (entry->live_count == 0 && entry->grave == 0)
+        grave_open(map, entry);
+    else if (entry->live_count > 0 && entry->grave > 0)
+        grave_close(map, entry);
+    if (entry->feed == 0)
+        entry->feed = entries_add(&map->feed, entry);
+}
+
+void entry_delete(struct awmap *map, struct awmap_entry *entry)
+{
+    assert(entry->live_count == 0 && entry->feed == 0);
+    struct state old = entry_state(entry), none = {0};
+    entry_reindex(map, entry, &old, &none);
+    sorted_remove(&map->table, entry->hash, entry);
+    grave_close(map, entry);
+    free(entry->block);
+    free(entry);
+}

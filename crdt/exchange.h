@@ -1,0 +1,99 @@
+/* How two replicas bring each other up to date: push, walk, full comparison. Bodies are bytes; the
+ * caller carries them. All decoders are bounded, check a whole body first, and return false on
+ * garbage without changing the map.
+ *
+ * Rules in capitals are the names of awmap_model.py's rules. */
+#ifndef CRDT_EXCHANGE_H
+#define CRDT_EXCHANGE_H
+
+#include "crdt/awmap.h"
+
+/* --- Push: the writer's own newest writes, sent at once ------------------------------------- */
+
+/* Cuts the slice (from, to] of the map's own writer, `to` being the greatest counter that keeps the
+ * body under bytes_max (at least one entry). Appends the body. Returns `to` (== from: nothing to
+ * send). PUSHHORIZON: a slice that begins below the own horizon says so in the body. A slice cut
+ * short in which a dot is missing (its key was written again later) raises nothing either: the
+ * receiver reports a gap at the last slice, and a walk does the rest. So make bytes_max large
+ * enough for a usual turn's writes. */
+uint64_t awmap_push_cut(const struct awmap *map, uint64_t from, size_t bytes_max,
+                        struct buffer *buffer);
+
+struct awmap_push_result {
+    uint64_t replica; /* whose slice it was */
+    bool gap;         /* PUSHGAP: joined but not raised; ask that replica (or the sender) to walk */
+    bool news;        /* something here was new to this map: relaying is worth it */
+};
+
+bool awmap_push_apply(struct awmap *map, struct span body, struct awmap_push_result *ret_result);
+
+/* --- Walk: what a peer lacks, by the sender's index above the peer's `seen` ----------------- */
+
+/* The receiver's position (its `seen` and horizon), sent to ask for a walk. Appends. */
+void awmap_position_encode(const struct awmap *map, struct buffer *buffer);
+
+/* The sender's side of one walk. Zeroed memory is "none". Survives changes of the map between
+ * steps: entries that change meanwhile are sent again or left to the next walk, never lost
+ * (MIDWALK, WALKEND). If a tombstone that it had still to reach is dropped meanwhile, it ends early
+ * with a last body that claims nothing more; the next position is then found to be behind
+ * (WALKHORIZON). */
+struct awmap_walk {
+    struct vector peer;  /* the receiver's seen at the start */
+    struct vector start; /* the sender's seen at the start: what the ends of the walk claim */
+    struct dot cursor;   /* the last item sent */
+    uint64_t chain;      /* what the next body follows: see struct awmap_walk_intake */
+    uint32_t number;     /* of the next body */
+    bool done;
+};
+
+/* False: the position is garbage. *ret_behind: the peer is behind this map's horizon and needs a
+ * full comparison instead of a walk (the walk is then not begun). */
+bool awmap_walk_begin(struct awmap_walk *walk, const struct awmap *map, struct span position,
+                      bool *ret_behind);
+/* Appends the next body of at most about bytes_max, at least one entry. Sets walk->done with the
+ * last one; must not be called after that. A peer that lacks nothing gets one empty last body. */
+void awmap_walk_cut(struct awmap_walk *walk, const struct awmap *map, size_t bytes_max,
+                    struct buffer *buffer);
+void awmap_walk_release(struct awmap_walk *walk);
+/* Receiver: one struct per session, zeroed at its start, nothing to release. Each body carries its
+ * number and a hash of the body before it. A body that does not follow is joined, but it and all
+ * later ones of the session raise nothing: claims say "that is all", and something was missing.
+ * *ret_last still comes, so that the caller asks again. A repeated body is joined and forgotten. */
+struct awmap_walk_intake {
+    uint64_t chain;
+    uint32_t next;
+    bool broken;
+};
+bool awmap_walk_apply(struct awmap *map, struct awmap_walk_intake *intake, struct span body,
+                      bool *ret_last);
+
+/* --- Full comparison, range by range -------------------------------------------------------- */
+
+struct awmap_full {
+    struct vector start_seen, start_horizon; /* FULLEND: V0 (the horizon sent is never lower) */
+    uint32_t ranges[AWMAP_RANGES / 32];      /* bit set: still to send */
+    struct span resume;                      /* owned: last key sent of an unfinished range */
+    uint64_t chain;                          /* what the next body follows */
+    uint32_t number;                         /* of the next body */
+    bool whole;                              /* all ranges were asked for: the end may raise */
+    bool done;
+};
+
+/* Sender: compare everything (buckets == ~0u) or only the ranges of the given digest buckets (bit
+ * i: bucket i). Zeroed memory is "none"; begin releases what was there. Cutting is as for a walk;
+ * each body also carries the sender's `seen`, the last one of a whole comparison three vectors. */
+void awmap_full_begin(struct awmap_full *full, const struct awmap *map, uint32_t buckets);
+void awmap_full_cut(struct awmap_full *full, const struct awmap *map, size_t bytes_max,
+                    struct buffer *buffer);
+void awmap_full_release(struct awmap_full *full);
+/* Receiver: one struct per session, zeroed at its start, nothing to release; a body that does not
+ * follow the one before is refused (returns false, nothing changed). Order of bodies is checked by
+ * a number inside and by a hash of the body before, so that bodies of two sessions never mix. */
+struct awmap_full_intake {
+    uint64_t chain;
+    uint32_t next;
+};
+bool awmap_full_apply(struct awmap *map, struct awmap_full_intake *intake, struct span body,
+                      bool *ret_last);
+
+#endif

@@ -1,0 +1,67 @@
+/* Strategies: who should run a child, and whether there is a quorum. Names and numbers only: this
+ * box knows neither the map nor the agent.
+ *
+ * A strategy is a struct of two functions over the members of a supervisor
+ * (Horde.DistributionStrategy: choose_node/2, has_quorum?/1). All nodes with the same view give the
+ * same answer. */
+#ifndef PLACEMENT_STRATEGY_H
+#define PLACEMENT_STRATEGY_H
+
+#include "placement/ring.h"
+
+enum placement_phase {
+    PLACEMENT_UNINITIALIZED,
+    PLACEMENT_ALIVE,
+    PLACEMENT_SUSPECT, /* still eligible: suspicion is not a verdict */
+    PLACEMENT_SHUTTING_DOWN,
+    PLACEMENT_ABSENT,
+    PLACEMENT_DEAD,
+    PLACEMENT_LEFT,
+};
+
+struct placement_member {
+    const char *name;
+    enum placement_phase phase;
+    uint32_t weight; /* RING_WEIGHT_DEFAULT if not said */
+    const char *zone;
+    uint64_t load, capacity; /* children now, and at most (0: no limit) */
+    bool eligible; /* labels, cordon and the like, judged by the caller for this child or supervisor
+                    */
+};
+
+/* The members of one supervisor, prepared once per change of membership. Members are sorted by
+ * name. */
+struct placement_view {
+    const struct placement_member *members;
+    size_t count;
+    const struct ring *ring; /* over those that are alive or suspect, not shutting down; indices are
+                                into members */
+};
+
+struct placement_child {
+    uint64_t id_hash; /* placement_hash of NS/WORKLOAD/ORDINAL */
+    uint64_t epoch;
+};
+
+struct placement_strategy {
+    const char *name; /* "Uniform" */
+    /* Appends candidate member indices in order of rank (0 first), at most max. Returns how many.
+     */
+    size_t (*choose)(const struct placement_view *view, const struct placement_child *child,
+                     uint32_t *ret_members, size_t max);
+    bool (*has_quorum)(const struct placement_view *view);
+};
+
+extern const struct placement_strategy placement_uniform;
+/* NULL for a name that is unknown, or known but not built in this release (UniformQuorum,
+ * UniformRandom). */
+const struct placement_strategy *placement_strategy_by_name(const char *name);
+/* Builds the ring over the members that may be chosen (alive or suspect). */
+void placement_ring_build(struct ring *ring, const struct placement_member *members, size_t count);
+bool placement_phase_may_run(enum placement_phase phase);
+
+/* When the candidate of a rank may claim: rank x 500 ms after the child was first seen to be free.
+ */
+enum { PLACEMENT_RANK_DELAY_MS = 500 };
+
+#endif

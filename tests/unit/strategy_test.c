@@ -1,0 +1,182 @@
+/* Strategies: who is a candidate, in which order, and which strategies exist in this release. */
+#include <stdio.h>
+#include <string.h>
+
+#include "placement/hash.h"
+#include "placement/strategy.h"
+#include "unit.h"
+
+enum { MEMBERS = 6 };
+
+/* One supervisor's members, all alive and eligible until a test says otherwise. */
+struct fixture {
+    struct placement_member members[MEMBERS];
+    struct ring ring;
+    struct placement_view view;
+};
+
+static void fixture_init(struct fixture *fixture)
+{
+    static const char *const names[MEMBERS] = {"a", "b", "c", "d", "e", "f"};
+    *fixture = (struct fixture){0};
+    for (size_t i = 0; i < MEMBERS; i++)
+        fixture->members[i] = (struct placement_member){.name = names[i],
+                                                        .phase = PLACEMENT_ALIVE,
+                                                        .weight = RING_WEIGHT_DEFAULT,
+                                                        .eligible = true};
+    fixture->view = (struct placement_view){fixture->members, MEMBERS, &fixture->ring};
+    placement_ring_build(&fixture->ring, fixture->members, MEMBERS);
+}
+
+static struct placement_child child_of(int ordinal)
+{
+    char id[32];
+    int bytes = snprintf(id, sizeof id, "default/web/%d", ordinal);
+    return (struct placement_child){.id_hash = placement_hash(id, (size_t)bytes), .epoch = 1};
+}
+
+static size_t choose(const struct fixture *fixture, int ordinal, uint32_t *ret_members, size_t max)
+{
+    struct placement_child child = child_of(ordinal);
+    return placement_uniform.choose(&fixture->view, &child, ret_members, max);
+}
+
+static void only_uniform_is_built(void)
+{
+    CU_ASSERT_PTR_EQUAL(placement_strategy_by_name("Uniform"), &placement_uniform);
+    CU_ASSERT_STRING_EQUAL(placement_uniform.name, "Uniform");
+    static const char *const unknown[] = {"", "uniform", "Uniform ", "UniformQuorum",
+                                          "UniformRandom"};
+    for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
+        CU_ASSERT_PTR_NULL(placement_strategy_by_name(unknown[i]));
+}
+
+static void alive_and_suspect_may_run(void)
+{
+    for (enum placement_phase phase = PLACEMENT_UNINITIALIZED; phase <= PLACEMENT_LEFT; phase++)
+        CU_ASSERT_EQUAL(placement_phase_may_run(phase),
+                        phase == PLACEMENT_ALIVE || phase == PLACEMENT_SUSPECT);
+}
+
+static void candidates_are_all_members_in_ring_order(void)
+{
+    struct fixture fixture;
+    fixture_init(&fixture);
+    for (int ordinal = 0; ordinal < 100; ordinal++) {
+        uint32_t chosen[MEMBERS + 1];
+        CU_ASSERT_EQUAL(choose(&fixture, ordinal, chosen, MEMBERS + 1), MEMBERS);
+        struct ring_walk walk;
+        ring_walk_begin(&walk, &fixture.ring, child_of(ordinal).id_hash);
+        for (size_t rank = 0; rank < MEMBERS; rank++)
+            CU_ASSERT_EQUAL(chosen[rank], ring_walk_next(&walk));
+        ring_walk_release(&walk);
+    }
+    ring_release(&fixture.ring);
+}
+
+static void no_more_than_asked_for(void)
+{
+    struct fixture fixture;
+    fixture_init(&fixture);
+    uint32_t all[MEMBERS], some[MEMBERS];
+    choose(&fixture, 7, all, MEMBERS);
+    for (size_t max = 0; max <= MEMBERS; max++) {
+        memset(some, 0xff, sizeof some);
+        CU_ASSERT_EQUAL(choose(&fixture, 7, some, max), max);
+        CU_ASSERT(memcmp(some, all, max * sizeof *all) == 0);
+        CU_ASSERT(max == MEMBERS || some[max] == UINT32_MAX);
+    }
+    ring_release(&fixture.ring);
+}
+
+/* Whoever is passed over leaves the order of the others as it was. */
+static void ineligible_members_are_passed_over(void)
+{
+    struct fixture fixture;
+    fixture_init(&fixture);
+    for (int ordinal = 0; ordinal < 100; ordinal++) {
+        uint32_t all[MEMBERS], rest[MEMBERS];
+        choose(&fixture, ordinal, all, MEMBERS);
+        fixture.members[all[0]].eligible = false;
+        fixture.members[all[2]].eligible = false;
+        CU_ASSERT_EQUAL(choose(&fixture, ordinal, rest, MEMBERS), MEMBERS - 2);
+        CU_ASSERT(rest[0] == all[1] && rest[1] == all[3] && rest[2] == all[4]);
+        fixture.members[all[0]].eligible = true;
+        fixture.members[all[2]].eligible = true;
+    }
+    ring_release(&fixture.ring);
+}
+
+/* Suspicion moves nothing; a verdict moves only what the dead one had. */
+static void phases_narrow_the_ring(void)
+{
+    struct fixture fixture;
+    fixture_init(&fixture);
+    uint32_t before[100], after;
+    for (int ordinal = 0; ordinal < 100; ordinal++)
+        choose(&fixture, ordinal, &before[ordinal], 1);
+    for (enum placement_phase phase = PLACEMENT_UNINITIALIZED; phase <= PLACEMENT_LEFT; phase++) {
+        fixture.members[3].phase = phase;
+        placement_ring_build(&fixture.ring, fixture.members, MEMBERS);
+        for (int ordinal = 0; ordinal < 100; ordinal++) {
+            CU_ASSERT_EQUAL(choose(&fixture, ordinal, &after, 1), 1);
+            bool stays = before[ordinal] != 3 || placement_phase_may_run(phase);
+            CU_ASSERT_EQUAL(after == before[ordinal], stays);
+        }
+    }
+    ring_release(&fixture.ring);
+}
+
+/* The view's ring may be older than a member's phase by one event: the phase wins. */
+static void a_phase_counts_before_the_ring_is_rebuilt(void)
+{
+    struct fixture fixture;
+    fixture_init(&fixture);
+    uint32_t all[MEMBERS], rest[MEMBERS];
+    choose(&fixture, 1, all, MEMBERS);
+    fixture.members[all[0]].phase = PLACEMENT_DEAD;
+    CU_ASSERT_EQUAL(choose(&fixture, 1, rest, MEMBERS), MEMBERS - 1);
+    CU_ASSERT(memcmp(rest, all + 1, (MEMBERS - 1) * sizeof *all) == 0);
+    ring_release(&fixture.ring);
+}
+
+static void nobody_to_choose_from(void)
+{
+    struct fixture fixture;
+    fixture_init(&fixture);
+    uint32_t chosen[MEMBERS];
+    for (size_t i = 0; i < MEMBERS; i++)
+        fixture.members[i].eligible = false;
+    CU_ASSERT_EQUAL(choose(&fixture, 0, chosen, MEMBERS), 0);
+    placement_ring_build(&fixture.ring, NULL, 0);
+    fixture.view.count = 0;
+    CU_ASSERT_EQUAL(choose(&fixture, 0, chosen, MEMBERS), 0);
+    CU_ASSERT(placement_uniform.has_quorum(&fixture.view));
+    ring_release(&fixture.ring);
+}
+
+/* Unlike Horde, where the key is the spec and equal specs share a node. */
+static void children_of_one_workload_spread(void)
+{
+    struct fixture fixture;
+    fixture_init(&fixture);
+    size_t owned[MEMBERS] = {0};
+    for (int ordinal = 0; ordinal < 600; ordinal++) {
+        uint32_t first;
+        choose(&fixture, ordinal, &first, 1);
+        owned[first]++;
+    }
+    for (size_t i = 0; i < MEMBERS; i++)
+        CU_ASSERT(owned[i] > 50 && owned[i] < 160);
+    ring_release(&fixture.ring);
+}
+
+UNIT_MAIN("strategy", {"only Uniform is built", only_uniform_is_built},
+          {"alive and suspect may run", alive_and_suspect_may_run},
+          {"candidates are all members in ring order", candidates_are_all_members_in_ring_order},
+          {"no more than asked for", no_more_than_asked_for},
+          {"ineligible members are passed over", ineligible_members_are_passed_over},
+          {"phases narrow the ring", phases_narrow_the_ring},
+          {"a phase counts before the ring is rebuilt", a_phase_counts_before_the_ring_is_rebuilt},
+          {"nobody to choose from", nobody_to_choose_from},
+          {"children of one workload spread", children_of_one_workload_spread})
