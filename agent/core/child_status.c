@@ -1,0 +1,145 @@
+/* A child's status: what its holder tells everybody. Computed from the whole each time; written at
+ * most once a second, and passing phases only once they last, so that a quick start costs one
+ * write. */
+#include <string.h>
+
+#include "agent/core/node_private.h"
+
+enum { STATUS_PACE_MS = 1000, STATUS_PASSING_MS = 300 };
+
+static bool status_is_passing(const struct status *status)
+{
+    return status->phase == CHILD_PENDING || status->phase == CHILD_PULLING ||
+           status->phase == CHILD_STARTING || status->phase == CHILD_STOPPING;
+}
+
+static void status_waiting(const struct node *node, const struct child *child,
+                           struct status *status)
+{
+    const struct local *local = child->local;
+    if (local->start_operation) {
+        status->phase = CHILD_STARTING;
+    } else if (local->pull_operation || local->pull_failing_ms) {
+        status->phase = CHILD_PULLING;
+    } else if (node->now.mono_ms < local->retry_ms) {
+        status->phase = local->crash_loop ? CHILD_CRASH_LOOP_BACK_OFF : CHILD_PENDING;
+        if (!status->reason[0] || local->has_exit_code)
+            TEXT_SET(status->reason, local->crash_loop ? "CrashLoopBackOff" : "BackOff");
+    } else if (!node->supervision.engine_healthy) {
+        status->phase = CHILD_PENDING;
+        TEXT_SET(status->reason, "EngineUnavailable");
+        TEXT_SET(status->message, node->supervision.engine_message);
+    } else {
+        status->phase = CHILD_PENDING;
+        if (local->queued_start)
+            TEXT_SET(status->reason, "Queued");
+    }
+}
+
+static void status_finished(const struct child *child, struct status *status)
+{
+    const struct local *local = child->local;
+    bool stored = child->has_status && child->status.epoch == child->claim.epoch &&
+                  (child->status.phase == CHILD_SUCCEEDED || child->status.phase == CHILD_FAILED);
+    if (!local->reason[0] && stored) {
+        *status = child->status;
+        return;
+    }
+    bool good = strcmp(local->reason, "Completed") == 0 || strcmp(local->reason, "deleted") == 0;
+    status->phase = good ? CHILD_SUCCEEDED : CHILD_FAILED;
+    status->finished_ms = local->finished_ms;
+    status->has_exit_code = local->has_exit_code;
+    status->exit_code = local->exit_code;
+}
+
+static void status_running(const struct local_container *container, struct status *status)
+{
+    status->phase = container->stopping ? CHILD_STOPPING : CHILD_RUNNING;
+    status->ready = !container->stopping;
+    status->started_ms = status->ready_ms = container->container.started_ms;
+    status->reason[0] = status->message[0] = '\0';
+}
+
+struct status child_status_now(const struct node *node, const struct child *child)
+{
+    const struct local *local = child->local;
+    const struct local_container *container = child_container(node, child);
+    struct status status = {.epoch = child->claim.epoch,
+                            .restarts = local->restarts,
+                            .backoff_level = local->backoff_level,
+                            .spec_hash = child->group->workload.spec_hash};
+    TEXT_SET(status.uid, child->claim.uid);
+    TEXT_SET(status.reason, local->reason);
+    TEXT_SET(status.message, local->message);
+    if (container) {
+        TEXT_SET(status.container_id, container->container.id);
+        status.spec_hash = container->container.spec_hash;
+    }
+    if (child->claim.state == CLAIM_FINISHED) {
+        status_finished(child, &status);
+    } else if (container && container->container.state == CONTAINER_RUNNING) {
+        status_running(container, &status);
+        if (local->name_conflict)
+            TEXT_SET(status.reason, "NameConflict");
+    } else {
+        status.has_exit_code = local->has_exit_code;
+        status.exit_code = local->exit_code;
+        status.finished_ms = local->finished_ms;
+        status_waiting(node, child, &status);
+    }
+    return status;
+}
+
+static bool status_equal(const struct status *a, const struct status *b)
+{
+    struct buffer one = {0}, two = {0};
+    status_encode(a, &one);
+    status_encode(b, &two);
+    bool equal = span_equal(buffer_view(&one), buffer_view(&two));
+    buffer_release(&one);
+    buffer_release(&two);
+    return equal;
+}
+
+static void status_write(struct node *node, struct child *child, const struct status *status)
+{
+    struct buffer value = {0};
+    status_encode(status, &value);
+    struct key key = key_status(&child->id);
+    node_put(node, &key, &value);
+    buffer_release(&value);
+    child->local->status_written_ms = node->now.mono_ms;
+    child->local->status_changed_ms = 0;
+}
+
+/* When the present status may be written. */
+static uint64_t status_due_ms(const struct local *local, const struct status *status)
+{
+    uint64_t paced = local->status_written_ms ? local->status_written_ms + STATUS_PACE_MS : 0;
+    uint64_t lasting = status_is_passing(status) ? local->status_changed_ms + STATUS_PASSING_MS : 0;
+    return paced > lasting ? paced : lasting;
+}
+
+void child_status_update(struct node *node, struct child *child)
+{
+    struct local *local = child->local;
+    if (!local || !child->has_claim || !claim_is_ours(node, &child->claim) ||
+        !child->group->has_workload || child->claim.state == CLAIM_RELEASED)
+        return;
+    struct status status = child_status_now(node, child);
+    if (!status_equal(&status, &local->status)) {
+        local->status = status;
+        store_touch(&node->store, child);
+    }
+    if (child->has_status && status_equal(&status, &child->status)) {
+        local->status_changed_ms = 0;
+        return;
+    }
+    if (local->status_changed_ms == 0)
+        local->status_changed_ms = node->now.mono_ms;
+    uint64_t due_ms = status_due_ms(local, &status);
+    if (node->now.mono_ms >= due_ms)
+        status_write(node, child, &status);
+    else
+        child_wake(child, due_ms);
+}

@@ -1,0 +1,28 @@
+/* An ordered map from byte keys to pointers: a skip list whose levels come from a hash of the key,
+ * so that equal contents have equal shape whatever the order of insertion. Find, insert, remove,
+ * successor: O(log n). Keys are copied, values borrowed. */
+#ifndef AGENT_CORE_INDEX_H
+#define AGENT_CORE_INDEX_H
+
+#include "crdt/bytes.h"
+
+enum { INDEX_LEVELS = 18 };
+
+struct index_node;
+
+/* Zeroed memory is empty. */
+struct index {
+    struct index_node *heads[INDEX_LEVELS];
+    size_t count;
+};
+
+void *index_find(const struct index *index, struct span key);
+/* The value with the smallest key greater than this one (or the first, for an empty key). NULL at
+ * the end. */
+void *index_after(const struct index *index, struct span key);
+void index_insert(struct index *index, struct span key,
+                  void *value);                                      /* the key must not be there */
+void *index_remove(struct index *index, struct span key);            /* the value, or NULL */
+void index_release(struct index *index, void (*free_value)(void *)); /* free_value may be NULL */
+
+#endif

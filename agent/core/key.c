@@ -1,0 +1,114 @@
+/* Keys of the replicated map: print and parse. The order of bytes has no meaning here. */
+#include "agent/core/key.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static struct key key_print(char letter, const char *a, const char *b)
+{
+    struct key key;
+    int bytes = b ? snprintf(key.text, sizeof key.text, "%c/%s/%s", letter, a, b)
+                  : snprintf(key.text, sizeof key.text, "%c/%s", letter, a);
+    key.bytes = (size_t)bytes;
+    return key;
+}
+
+static struct key key_child(char letter, const struct child_id *id)
+{
+    char text[CHILD_ID_TEXT_BYTES_MAX];
+    child_id_print(id, text, sizeof text);
+    return key_print(letter, text, NULL);
+}
+
+struct key key_workload(const char *ns, const char *name)
+{
+    return key_print('w', ns, name);
+}
+
+struct key key_supervisor(const char *name)
+{
+    return key_print('s', name, NULL);
+}
+
+struct key key_claim(const struct child_id *id)
+{
+    return key_child('c', id);
+}
+
+struct key key_status(const struct child_id *id)
+{
+    return key_child('t', id);
+}
+
+struct key key_name(const char *ns, const char *name)
+{
+    return key_print('n', ns, name);
+}
+
+struct key key_member(const char *node)
+{
+    return key_print('m', node, NULL);
+}
+
+struct span key_span(const struct key *key)
+{
+    return span_of(key->text, key->bytes);
+}
+
+static bool key_parse_pair(struct key_parts *parts, const char *text)
+{
+    const char *slash = strchr(text, '/');
+    if (!slash)
+        return false;
+    text_set_span(parts->ns, sizeof parts->ns, span_of(text, (size_t)(slash - text)));
+    TEXT_SET(parts->name, slash + 1);
+    return name_is_dns1123(parts->ns) && name_is_dns1123(parts->name) &&
+           strlen(text) == strlen(parts->ns) + 1 + strlen(parts->name);
+}
+
+static bool key_parse_one(struct key_parts *parts, const char *text)
+{
+    TEXT_SET(parts->name, text);
+    return name_is_dns1123(text);
+}
+
+struct key_parts key_parse(struct span span)
+{
+    struct key_parts parts = {.kind = KEY_UNKNOWN};
+    char text[CHILD_ID_TEXT_BYTES_MAX + 4];
+    if (span.bytes < 3 || span.bytes >= sizeof text || memchr(span.data, 0, span.bytes))
+        return parts;
+    text_set_span(text, sizeof text, span);
+    if (text[1] != '/')
+        return parts;
+    const char *path = text + 2;
+    bool good = false;
+    enum key_kind kind = KEY_UNKNOWN;
+    switch (text[0]) {
+    case 'w':
+        kind = KEY_WORKLOAD;
+        good = key_parse_pair(&parts, path);
+        break;
+    case 's':
+        kind = KEY_SUPERVISOR;
+        good = key_parse_one(&parts, path);
+        break;
+    case 'c':
+    case 't':
+        kind = text[0] == 'c' ? KEY_CLAIM : KEY_STATUS;
+        good = child_id_parse(&parts.child, path);
+        break;
+    case 'n':
+        kind = KEY_NAME;
+        good = key_parse_pair(&parts, path);
+        break;
+    case 'm':
+        kind = KEY_MEMBER;
+        good = key_parse_one(&parts, path);
+        break;
+    default:
+        break;
+    }
+    parts.kind = good ? kind : KEY_UNKNOWN;
+    return parts;
+}

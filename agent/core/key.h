@@ -1,0 +1,41 @@
+/* The keys of the replicated map (design section 4): one letter, a slash, the path. Printed into
+ * fixed buffers, parsed back with every part checked. */
+#ifndef AGENT_CORE_KEY_H
+#define AGENT_CORE_KEY_H
+
+#include "agent/core/ident.h"
+
+enum key_kind {
+    KEY_UNKNOWN,
+    KEY_WORKLOAD,
+    KEY_SUPERVISOR,
+    KEY_CLAIM,
+    KEY_STATUS,
+    KEY_NAME,
+    KEY_MEMBER
+};
+
+struct key {
+    char text[CHILD_ID_TEXT_BYTES_MAX + 4];
+    size_t bytes;
+};
+
+struct key key_workload(const char *ns, const char *name);
+struct key key_supervisor(const char *name);
+struct key key_claim(const struct child_id *id);
+struct key key_status(const struct child_id *id);
+struct key key_name(const char *ns, const char *name);
+struct key key_member(const char *node);
+struct span key_span(const struct key *key);
+
+struct key_parts {
+    enum key_kind kind;
+    struct child_id child;         /* CLAIM, STATUS */
+    char ns[NAME_BYTES_MAX + 1];   /* WORKLOAD, NAME */
+    char name[NAME_BYTES_MAX + 1]; /* WORKLOAD, SUPERVISOR, NAME, MEMBER */
+};
+
+/* KEY_UNKNOWN for anything that is not one of ours: kept and replicated, not looked at. */
+struct key_parts key_parse(struct span key);
+
+#endif

@@ -1,0 +1,44 @@
+/* Every bound of the system, with its reason. Reaching one is an error that somebody sees. */
+#ifndef AGENT_CORE_LIMITS_H
+#define AGENT_CORE_LIMITS_H
+
+#define NAME_BYTES_MAX 63              /* DNS-1123 label */
+#define UID_BYTES 36                   /* a UUID in text */
+#define ADDRESS_BYTES_MAX 127          /* host:port */
+#define CONTAINER_ID_BYTES_MAX 64      /* what engines use */
+#define REASON_BYTES_MAX 63            /* one CamelCase word */
+#define MESSAGE_BYTES_MAX 255          /* a sentence for a person */
+#define IMAGE_BYTES_MAX 1023           /* longer than any reference an engine takes */
+#define DOCUMENT_BYTES_MAX (64 * 1024) /* stored form of a workload or supervisor */
+#define VALUE_BYTES_MAX 4096           /* value of a name */
+#define BODY_BYTES_MAX (1024 * 1024)   /* of an API request */
+#define REPLICAS_MAX 100000
+#define NAMES_PER_WORKLOAD_MAX 16
+#define PORTS_PER_WORKLOAD_MAX 64
+#define LABELS_MAX 64
+#define MEMBERS_MAX 10000
+#define SUPERVISOR_MEMBERS_MAX 1000
+#define SEEDS_MAX 64
+
+#define GOSSIP_BYTES_MAX (512 * 1024) /* one message between peers; RECVMAXSZ */
+#define BULK_CHUNK_BYTES_MAX (256 * 1024)
+#define PUSH_BYTES_MAX (64 * 1024) /* one push */
+
+#define PENDING_REQUESTS_MAX 4096 /* writes that wait for durability; more are told 429 */
+#define REQUEST_TIMEOUT_MS 5000   /* no second member has acknowledged: 504 */
+
+#define RUNTIME_STARTS_IN_FLIGHT_MAX 6 /* engines are CPU-bound at 4 to 8 starts */
+#define RUNTIME_STOPS_IN_FLIGHT_MAX 64
+#define RUNTIME_PULLS_IN_FLIGHT_MAX 4
+#define RUNTIME_START_TIMEOUT_MS 120000
+#define RUNTIME_STOP_MARGIN_MS 30000 /* beyond the stop's own timeout */
+#define RUNTIME_REMOVE_TIMEOUT_MS 60000
+#define RUNTIME_PULL_TIMEOUT_MS 1800000
+#define RUNTIME_LIST_TIMEOUT_MS 10000
+
+#define FROZEN_AFTER_MS 500       /* a turn this late means that we, not the peers, were away */
+#define SYNC_BEFORE_WRITE_MS 5000 /* how long an agent that knows peers waits for a comparison */
+
+#define COUNTER_BLOCK 65536 /* dots reserved on disk at a time */
+
+#endif

@@ -1,0 +1,364 @@
+/* The node: one switch over events, one list of what a tick does, one deadline. The parts do the
+ * work.
+ *
+ * A step: 1 note the time, and whether we were away; 2 take in the event; 3 on a tick: probes,
+ * exchanges, membership, decisions; 4 settle: changes of the map go to the store, the log and the
+ * peers; 5 answer what has become durable. */
+#include "agent/core/node.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/core/node_private.h"
+
+enum {
+    MUST_SYNC_MS = 5000,    /* after a thaw, the longest wait for a peer's answer */
+    LAST_WORD_MS = 2000,    /* how long a drained agent waits for a peer to know what it released */
+    DRAIN_MARGIN_MS = 5000, /* beyond the drain timeout, for an engine that does not answer */
+};
+
+/* --- Life
+ * --------------------------------------------------------------------------------------------------
+ */
+
+static void node_copy_labels(struct node *node, const struct node_config *config)
+{
+    node->labels = xcalloc(config->label_count + 1, sizeof *node->labels);
+    node->label_count = config->label_count;
+    for (size_t i = 0; i < config->label_count; i++) {
+        node->labels[i].key = xstrdup(config->labels[i].key);
+        node->labels[i].value = xstrdup(config->labels[i].value);
+    }
+}
+
+struct node *node_new(const struct node_config *config)
+{
+    struct node *node = xcalloc(1, sizeof *node);
+    TEXT_SET(node->cluster, config->cluster);
+    TEXT_SET(node->name, config->node_name);
+    TEXT_SET(node->version, config->version);
+    TEXT_SET(node->gossip_address, config->gossip_address);
+    TEXT_SET(node->api_address, config->api_address);
+    TEXT_SET(node->advertise_host, config->advertise_host);
+    TEXT_SET(node->zone, config->zone ? config->zone : "");
+    node->cluster_hash = envelope_cluster(config->cluster);
+    node->weight = config->weight ? config->weight : RING_WEIGHT_DEFAULT;
+    node->profile = config->profile;
+    node->drain_timeout_ms = config->drain_timeout_ms;
+    node->engine_grace_ms = config->engine_grace_ms;
+    node->forget_after_ms = config->forget_after_ms;
+    node->start_grace_ms = config->start_grace_ms;
+    node->fresh_replica = config->fresh_replica;
+    node->pacing_off = config->pacing_off;
+    node->random = random_of(config->random_seed);
+    node_copy_labels(node, config);
+    node->map = awmap_new();
+    node->store.listener = membership_listener(node);
+    node->supervision.wake_ms = UINT64_MAX;
+    for (size_t i = 0; i < config->seed_count; i++)
+        membership_add_contact(node, config->seeds[i]);
+    return node;
+}
+
+void node_free(struct node *node)
+{
+    if (!node)
+        return;
+    supervise_release(node);
+    ranking_release(node);
+    membership_release(node);
+    requests_release(node);
+    store_release(&node->store);
+    swim_free(node->swim);
+    sync_free(node->sync);
+    awmap_free(node->map);
+    for (size_t i = 0; i < node->label_count; i++) {
+        free(node->labels[i].key);
+        free(node->labels[i].value);
+    }
+    free(node->labels);
+    free(node);
+}
+
+/* --- Start
+ * -------------------------------------------------------------------------------------------------
+ */
+
+static void node_send_swim(void *context, const char *address, struct span body,
+                           struct effects *effects)
+{
+    struct node *node = context;
+    struct envelope envelope = {.type = MESSAGE_SWIM, .cluster = node->cluster_hash, .body = body};
+    TEXT_SET(envelope.from, node->name);
+    struct buffer bytes = {0};
+    envelope_encode(&envelope, &bytes);
+    effects_send(effects, address, CHANNEL_GOSSIP, buffer_view(&bytes));
+    buffer_release(&bytes);
+}
+
+static void node_send_sync(void *context, const char *address, enum channel channel,
+                           struct span body, struct effects *effects)
+{
+    struct node *node = context;
+    struct envelope envelope = {.type = MESSAGE_SYNC, .cluster = node->cluster_hash, .body = body};
+    TEXT_SET(envelope.from, node->name);
+    struct buffer bytes = {0};
+    envelope_encode(&envelope, &bytes);
+    effects_send(effects, address, channel, buffer_view(&bytes));
+    buffer_release(&bytes);
+}
+
+static void node_start(struct node *node)
+{
+    uint64_t now_ms = node->now.mono_ms;
+    durable_start(node);
+    struct swim_config swim = {.self_name = node->name,
+                               .self_address = node->gossip_address,
+                               .boot = node->durable.boot,
+                               .profile = node->profile,
+                               .start_grace_ms = node->start_grace_ms,
+                               .seed = random_next(&node->random)};
+    node->swim = swim_new(&swim, now_ms);
+    swim_set_send(node->swim, node_send_swim, node);
+    node->sync = sync_new(node->map, random_next(&node->random));
+    sync_set_send(node->sync, node_send_sync, node);
+    sync_set_self(node->sync, node->name);
+    for (const struct awmap_entry *e = awmap_next(node->map, NULL); e; e = awmap_next(node->map, e))
+        store_apply(&node->store, e);
+    awmap_changed_clear(node->map);
+    supervise_start_held(node);
+    membership_start(node);
+    node->started = true;
+    node->supervision.sweep_ms = now_ms;
+    effects_trace(node->effects,
+                  "node %s of cluster %s: replica %016llx, run %llu, %zu keys from disk",
+                  node->name, node->cluster, (unsigned long long)node->durable.replica,
+                  (unsigned long long)node->durable.boot, awmap_count(node->map));
+}
+
+/* --- Messages
+ * ---------------------------------------------------------------------------------------------- */
+
+static void node_on_swim(struct node *node, const struct envelope *envelope)
+{
+    bool has_payload = false;
+    uint8_t payload[SWIM_PAYLOAD_BYTES];
+    if (swim_receive(node->swim, node->now.mono_ms, envelope->from, envelope->body, node->effects,
+                     &has_payload, payload) &&
+        has_payload)
+        sync_note_summary(node->sync, node->now.mono_ms, envelope->from, payload, node->effects);
+}
+
+static void node_on_message(struct node *node, const struct event *event)
+{
+    struct envelope envelope;
+    if (!envelope_decode(&envelope, event->message.bytes))
+        return;
+    if (envelope.type == MESSAGE_JOIN || envelope.type == MESSAGE_WELCOME ||
+        envelope.type == MESSAGE_REFUSED) {
+        membership_message(node, &envelope);
+        return;
+    }
+    if (envelope.cluster != node->cluster_hash || strcmp(envelope.from, node->name) == 0)
+        return;
+    switch (envelope.type) {
+    case MESSAGE_SWIM:
+        node_on_swim(node, &envelope);
+        break;
+    case MESSAGE_SYNC:
+        if (sync_receive(node->sync, node->now.mono_ms, envelope.from, envelope.body,
+                         node->effects))
+            swim_heard(node->swim, node->now.mono_ms, envelope.from);
+        break;
+    case MESSAGE_CHILD_STOP:
+    case MESSAGE_CHILD_STOPPED:
+        requests_message(node, &envelope);
+        break;
+    default:
+        break;
+    }
+}
+
+/* --- Stopping
+ * ---------------------------------------------------------------------------------------------- */
+
+static void node_on_stop(struct node *node)
+{
+    if (++node->stop_requests > 1) {
+        effects_trace(node->effects, "told twice to stop: stops at once");
+        effects_exit(node->effects, 1);
+        node->stopped = true;
+        return;
+    }
+    effects_trace(node->effects,
+                  "drains: children are stopped and handed over, for at most %llu ms",
+                  (unsigned long long)node->drain_timeout_ms);
+    membership_set_wish(node, WISH_DRAINING);
+    supervise_drain(node);
+}
+
+/* What we released must be known to a second member, or there is none, or time is up. */
+static bool node_last_word_is_out(const struct node *node)
+{
+    struct dot last = {.replica = awmap_writer(node->map),
+                       .counter = awmap_writer_counter(node->map)};
+    return !sync_has_alive_peer(node->sync) || sync_acknowledged(node->sync, last) ||
+           node->now.mono_ms >= node->drained_ms + LAST_WORD_MS;
+}
+
+static void node_tick_stopping(struct node *node)
+{
+    const struct supervision *supervision = &node->supervision;
+    uint64_t limit_ms = supervision->drain_ms + node->drain_timeout_ms + DRAIN_MARGIN_MS;
+    if (!supervision->draining || node->stopped)
+        return;
+    if (node->drained_ms == 0) {
+        bool late = node->now.mono_ms >= limit_ms;
+        if (!supervise_is_drained(node) && !late)
+            return;
+        if (late)
+            effects_trace(node->effects, "stops although not everything could be handed over");
+        node->drained_ms = node->now.mono_ms;
+        if (node->leaving && durable_may_write(node))
+            membership_set_wish(node, WISH_LEFT);
+        return;
+    }
+    if (node->membership.record_dirty && durable_may_write(node) &&
+        node->now.mono_ms < node->drained_ms + LAST_WORD_MS)
+        return;
+    if (!node_last_word_is_out(node))
+        return;
+    requests_end(node);
+    durable_end(node);
+    effects_trace(node->effects, "stopped in good order");
+    effects_exit(node->effects, 0);
+    node->stopped = true;
+}
+
+/* --- Stepping
+ * ---------------------------------------------------------------------------------------------- */
+
+static void node_tick(struct node *node)
+{
+    node->dirty = false;
+    swim_tick(node->swim, node->now.mono_ms, node->effects);
+    sync_tick(node->sync, node->now.mono_ms, node->effects);
+    membership_tick(node);
+    durable_settle(node);
+    supervise_tick(node);
+    node_tick_stopping(node);
+}
+
+/* We, not the peers, were away: verdicts from before the gap mean nothing, and nothing starts
+ * before one comparison. */
+static void node_thaw(struct node *node)
+{
+    effects_trace(node->effects,
+                  "this agent was away for %llu ms: drops its verdicts and compares first",
+                  (unsigned long long)(node->now.mono_ms - node->deadline_ms));
+    swim_thaw(node->swim, node->now.mono_ms);
+    sync_thaw(node->sync, node->now.mono_ms);
+    if (!sync_has_alive_peer(node->sync))
+        return;
+    membership_thaw(node);
+    node->must_sync = true;
+    node->must_sync_until_ms = node->now.mono_ms + MUST_SYNC_MS;
+}
+
+static void node_dispatch(struct node *node, const struct event *event)
+{
+    switch (event->type) {
+    case EVENT_START:
+        node_start(node);
+        break;
+    case EVENT_TICK:
+        node_tick(node);
+        break;
+    case EVENT_MESSAGE:
+        node_on_message(node, event);
+        break;
+    case EVENT_PEER_BROKEN:
+        swim_hint_broken(node->swim, node->now.mono_ms, event->peer.address, node->effects);
+        break;
+    case EVENT_LOG_SYNCED:
+        durable_synced(node, event->log_synced.sequence);
+        supervise_log_synced(node);
+        break;
+    case EVENT_DISK_STATE:
+        if (event->disk.failed != node->durable.failed)
+            effects_trace(node->effects, "the log %s",
+                          event->disk.failed ? event->disk.message : "can be written again");
+        node->durable.failed = event->disk.failed;
+        node->durable.room_bytes = event->disk.room_bytes;
+        TEXT_SET(node->durable.message, event->disk.message ? event->disk.message : "");
+        break;
+    case EVENT_REQUEST:
+        requests_step(node, event->request);
+        break;
+    case EVENT_STOP:
+        node_on_stop(node);
+        break;
+    case EVENT_RUNTIME_STATE:
+    case EVENT_RUNTIME_LIST:
+    case EVENT_RUNTIME_CONTAINER:
+    case EVENT_RUNTIME_PROGRESS:
+    case EVENT_RUNTIME_DONE:
+        supervise_event(node, event);
+        break;
+    }
+}
+
+static uint64_t node_next_deadline(const struct node *node)
+{
+    uint64_t now_ms = node->now.mono_ms;
+    if (node->dirty || (node->store.dirty_count > 0 && supervise_is_open(node)))
+        return now_ms;
+    const uint64_t candidates[] = {swim_deadline(node->swim), sync_deadline(node->sync),
+                                   membership_deadline(node), supervise_deadline(node),
+                                   requests_deadline(node)};
+    uint64_t deadline_ms = now_ms + 60000;
+    for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++)
+        if (candidates[i] < deadline_ms)
+            deadline_ms = candidates[i];
+    if (node->supervision.draining && deadline_ms > now_ms + 50)
+        deadline_ms = now_ms + 50;
+    return deadline_ms > now_ms ? deadline_ms : now_ms;
+}
+
+void node_step(struct node *node, const struct event *event, struct effects *effects)
+{
+    assert(!node->stepping && (node->started || event->type == EVENT_START));
+    if (node->stopped)
+        return;
+    node->stepping = true;
+    node->now = event->now;
+    node->effects = effects;
+    if (node->started && event->now.mono_ms > node->deadline_ms + FROZEN_AFTER_MS)
+        node_thaw(node);
+    node_dispatch(node, event);
+    durable_settle(node);
+    requests_settle(node);
+    node->deadline_ms = node_next_deadline(node);
+    node->effects = NULL;
+    node->stepping = false;
+}
+
+uint64_t node_deadline(const struct node *node)
+{
+    return node->stopped ? UINT64_MAX : node->deadline_ms;
+}
+
+void node_check(const struct node *node)
+{
+    awmap_check(node->map);
+    size_t children = 0;
+    for (struct group *g = store_group_after(&node->store, "", ""); g;
+         g = store_group_after(&node->store, g->ns, g->name)) {
+        children += g->child_count;
+        for (size_t i = 1; i < g->child_count; i++)
+            assert(g->children[i - 1]->id.ordinal < g->children[i]->id.ordinal);
+    }
+    assert(children == node->store.child_count);
+    assert(node->supervision.starts_in_flight <= OPERATIONS_MAX);
+}

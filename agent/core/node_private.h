@@ -1,0 +1,314 @@
+/* The node from within: what its parts share. Only the files of agent/core that make up the node
+ * include this.
+ *
+ * Parts and their files: durable (log, identity, counters), membership (who belongs, who lives),
+ * ranking (who may run a child), supervise (claims and containers), registry (names), requests
+ * (users' writes). Each part owns its struct here. */
+#ifndef AGENT_CORE_NODE_PRIVATE_H
+#define AGENT_CORE_NODE_PRIVATE_H
+
+#include "agent/core/envelope.h"
+#include "agent/core/local.h"
+#include "agent/core/node.h"
+#include "agent/core/query.h"
+#include "agent/core/random.h"
+#include "agent/core/store.h"
+#include "agent/core/swim.h"
+#include "agent/core/sync.h"
+#include "crdt/hlc.h"
+#include "placement/strategy.h"
+
+/* --- durable.c: identity, counters, the log
+ * ----------------------------------------------------------------- */
+
+struct durable {
+    uint64_t replica, writer, boot;
+    uint64_t counter_ceiling;  /* dots up to here are reserved, once ceiling_sequence is durable */
+    uint64_t counter_safe;     /* ... and up to here already are */
+    uint64_t ceiling_sequence; /* the log record that reserved them */
+    bool restored;             /* the data directory held an identity */
+    uint64_t sequence;         /* last log record asked for */
+    uint64_t synced;           /* last one known durable */
+    bool failed;
+    uint64_t room_bytes;
+    char message[MESSAGE_BYTES_MAX + 1];
+    uint64_t log_bytes, snapshot_bytes; /* since the last snapshot; size of that */
+    bool skew_reported;
+};
+
+/* What a write's log record is called until the step has settled; then all of it is in the last
+ * record. */
+#define SEQUENCE_NEXT UINT64_MAX
+
+void durable_start(struct node *node);
+/* Everything that changed in the map goes to the store, the log and the peers. */
+void durable_settle(struct node *node);
+bool durable_may_write(const struct node *node); /* identity and counters are safe */
+void durable_synced(struct node *node, uint64_t sequence);
+bool durable_has_room(const struct node *node); /* for users' writes and new claims */
+void durable_fresh_writer(struct node *node);   /* nobody could tell whether our dots are ours */
+void durable_fresh_replica(struct node *node);  /* a peer knows more of our dots than we do */
+void durable_end(struct node *node);            /* a clean stop: the counter needs no reserve */
+struct dot node_put(struct node *node, const struct key *key, const struct buffer *value);
+struct dot node_remove(struct node *node, const struct key *key);
+
+/* --- membership.c
+ * ------------------------------------------------------------------------------------------- */
+
+struct contact { /* an address where we try to join */
+    char address[ADDRESS_BYTES_MAX + 1];
+    uint64_t next_ms;
+    uint32_t tries;
+    bool welcomed;
+};
+
+struct member { /* somebody we talk to, recorded in the map or only just met */
+    char name[NAME_BYTES_MAX + 1];
+    char address[ADDRESS_BYTES_MAX + 1];
+    bool recorded;            /* has a record in the map that is not `left` */
+    struct greeting greeting; /* of the last meeting in this run; replica 0: none */
+    uint64_t met_ms;
+    uint64_t dead_ms; /* since when, 0: not dead */
+};
+
+enum { CONTACTS_MAX = 128 };
+
+struct membership {
+    struct index members; /* name -> struct member; never ourselves */
+    struct contact contacts[CONTACTS_MAX];
+    size_t contact_count;
+    bool record_dirty;      /* our own record must be written again */
+    uint64_t record_due_ms; /* ... but not before */
+    enum member_wish wish;
+    bool unschedulable;
+    uint64_t refused_ms; /* since when our name is refused, 0: not */
+    char refusal[MESSAGE_BYTES_MAX + 1];
+    uint64_t compare_ms; /* when to try the next comparison while none has worked */
+    uint64_t started_ms;
+    bool settled;        /* see membership_is_settled */
+    uint64_t generation; /* grows when anything that placement looks at changes */
+    struct declined declined[MEMBER_DECLINED_MAX];
+    size_t declined_count;
+};
+
+void membership_start(struct node *node);
+struct store_listener membership_listener(struct node *node);
+void membership_release(struct node *node);
+void membership_message(struct node *node, const struct envelope *envelope);
+void membership_tick(struct node *node);
+uint64_t membership_deadline(const struct node *node);
+void membership_thaw(struct node *node);
+bool membership_add_contact(struct node *node, const char *address);
+void membership_set_wish(struct node *node, enum member_wish wish);
+void membership_record_changed(struct node *node);
+bool membership_declined(const struct node *node, const struct member_record *record,
+                         const struct child_id *child);
+void membership_decline(struct node *node, const struct child_id *child, uint64_t epoch);
+/* Compared with a peer, or nobody answered for SYNC_BEFORE_WRITE_MS, or nobody is known. */
+bool membership_is_settled(const struct node *node);
+enum placement_phase member_phase(const struct node *node, const char *name);
+const char *member_phase_text(const struct node *node, const char *name);
+void node_send(struct node *node, const char *address, enum message_type type,
+               const struct buffer *body);
+
+/* --- ranking.c
+ * ---------------------------------------------------------------------------------------------- */
+
+struct supervisor_plan { /* the members of one supervisor, prepared; rebuilt when membership's
+                            generation changes */
+    char name[NAME_BYTES_MAX + 1];
+    uint64_t generation;
+    const struct placement_strategy *strategy;
+    struct placement_member *members;
+    const struct member_record **records;
+    char (*names)[NAME_BYTES_MAX + 1];
+    uint32_t self;       /* our index, RANK_NONE: not a member */
+    bool selective;      /* some member declined something: eligibility differs per child */
+    uint64_t count_tick; /* the tick in which own_claims was counted */
+    uint32_t own_claims;
+    size_t count;
+    struct ring ring;
+};
+
+struct ranking {
+    struct index plans; /* supervisor name -> struct supervisor_plan */
+};
+
+enum { RANKS_MAX = 64 };
+enum { RANK_NONE = UINT32_MAX };
+
+void ranking_release(struct node *node);
+void ranking_supervisor_changed(struct node *node, const char *name);
+/* The supervisor's values; the two that exist from the start need no document. False: no such
+ * supervisor. */
+bool ranking_supervisor(const struct node *node, const char *name, struct supervisor *ret_borrowed);
+struct supervisor_plan *ranking_plan(struct node *node,
+                                     const char *supervisor); /* NULL: no such supervisor */
+/* Our rank among the candidates for the child, or RANK_NONE; *ret_reason and *ret_message say why
+ * nobody or we cannot. */
+uint32_t ranking_of_self(struct node *node, const struct child *child, const char **ret_reason,
+                         const char **ret_message);
+bool ranking_has_other(struct node *node,
+                       const struct child *child); /* somebody else could take it */
+
+/* --- supervise.c
+ * -------------------------------------------------------------------------------------------- */
+
+struct operation {
+    uint64_t id;
+    enum runtime_kind kind;
+    struct child_id child;
+    char container_id[CONTAINER_ID_BYTES_MAX + 1];
+    char image[IMAGE_BYTES_MAX + 1];
+};
+
+enum {
+    OPERATIONS_MAX =
+        RUNTIME_STARTS_IN_FLIGHT_MAX + RUNTIME_STOPS_IN_FLIGHT_MAX + RUNTIME_PULLS_IN_FLIGHT_MAX + 4
+};
+
+struct supervision {
+    struct operation operations[OPERATIONS_MAX];
+    size_t operation_count;
+    uint64_t last_operation;
+    size_t starts_in_flight, stops_in_flight, pulls_in_flight;
+    struct child **queue; /* children that want to start, in order of wish */
+    size_t queue_count, queue_capacity;
+    bool queue_sorted;
+    struct child **stop_queue;
+    size_t stop_queue_count, stop_queue_capacity;
+    struct index images; /* image reference -> (void *)1: known to be here in this run */
+    bool engine_healthy, engine_listed; /* the driver reaches it; at least one list has come */
+    bool engine_declared;               /* what our member record says */
+    uint64_t engine_lost_ms;
+    char engine_name[NAME_BYTES_MAX + 1], engine_version[NAME_BYTES_MAX + 1];
+    char engine_message[MESSAGE_BYTES_MAX + 1];
+    bool relist;            /* something is missing: ask for a list */
+    bool settled;           /* decisions are allowed: see supervise_is_open */
+    uint64_t sweep_ms;      /* when all children are looked at again */
+    uint64_t wake_ms;       /* earliest wake of any child */
+    size_t containers;      /* known here */
+    bool draining, killing; /* EVENT_STOP or leave; the drain timeout has passed */
+    uint64_t drain_ms;      /* when it began */
+};
+
+void supervise_event(struct node *node, const struct event *event);
+void supervise_tick(struct node *node);
+uint64_t supervise_deadline(const struct node *node);
+void supervise_log_synced(struct node *node);
+void supervise_release(struct node *node);
+void supervise_drain(struct node *node);
+bool supervise_is_drained(const struct node *node);
+bool supervise_is_open(const struct node *node);
+void supervise_start_held(struct node *node); /* marks what our own map claimed at start */
+bool claim_is_ours(const struct node *node, const struct claim *claim);
+bool claim_holder_is_lost(const struct node *node, const struct claim *claim);
+
+/* child_decide.c: what to do about one child now */
+void child_decide(struct node *node, struct child *child);
+void child_wake(struct child *child, uint64_t at_ms);
+void claim_write(struct node *node, struct child *child, enum claim_state state, uint64_t epoch);
+/* child_run.c: containers of a child that we hold */
+void child_run(struct node *node, struct child *child);
+/* Ends and removes containers except the one kept (NULL: all). True when none is left besides it.
+ */
+bool child_clear(struct node *node, struct child *child, const struct local_container *keep);
+void child_request_stop(struct node *node, struct child *child, struct local_container *container);
+bool child_start_now(struct node *node,
+                     struct child *child); /* from the queue: false: not any more */
+struct local_container *child_container(const struct node *node, const struct child *child);
+uint64_t backoff_ms(uint32_t level);
+/* child_status.c */
+void child_status_update(struct node *node, struct child *child);
+struct status child_status_now(const struct node *node, const struct child *child);
+
+/* engine.c: what was asked of the engine and has not ended */
+struct operation *engine_begin(struct node *node, enum runtime_kind kind,
+                               const struct child_id *child);
+struct operation *engine_find(struct node *node, uint64_t id);
+void engine_end(struct node *node, struct operation *operation);
+void engine_start(struct node *node, struct child *child);
+void engine_pull(struct node *node, struct child *child);
+void engine_stop(struct node *node, struct child *child, struct local_container *container,
+                 uint64_t stop_ms);
+void engine_remove(struct node *node, struct child *child, struct local_container *container);
+void engine_list(struct node *node);
+
+/* --- registry.c
+ * --------------------------------------------------------------------------------------------- */
+
+void registry_update(struct node *node, struct child *child);
+bool registry_is_live(const struct node *node, const struct name_entry *name);
+void registry_remove_all(struct node *node,
+                         struct child *child); /* rank 0 cleans up after the dead */
+
+/* --- requests.c
+ * --------------------------------------------------------------------------------------------- */
+
+struct pending {
+    uint64_t id;
+    enum request_kind kind;
+    struct dot written;
+    uint64_t sequence;
+    struct dot after;
+    struct child_id child;
+    uint64_t deadline_ms;
+    char name[ADDRESS_BYTES_MAX + 1]; /* JOIN: the address; others: unused */
+};
+
+struct requests {
+    struct pending *items;
+    size_t count, capacity;
+};
+
+void requests_step(struct node *node, const struct request *request);
+void requests_settle(struct node *node); /* answers what has become durable */
+void requests_message(struct node *node, const struct envelope *envelope);
+void requests_welcomed(struct node *node, const char *address);
+void requests_refused(struct node *node, const char *address, const char *message);
+void requests_end(struct node *node); /* all that still wait are told that the agent stops */
+uint64_t requests_deadline(const struct node *node);
+void requests_release(struct node *node);
+
+/* --- node.c
+ * --------------------------------------------------------------------------------------------------
+ */
+
+struct node {
+    char cluster[NAME_BYTES_MAX + 1], name[NAME_BYTES_MAX + 1], version[NAME_BYTES_MAX + 1];
+    char gossip_address[ADDRESS_BYTES_MAX + 1], api_address[ADDRESS_BYTES_MAX + 1];
+    char advertise_host[ADDRESS_BYTES_MAX + 1], zone[NAME_BYTES_MAX + 1];
+    uint32_t cluster_hash, weight;
+    struct label *labels;
+    size_t label_count;
+    uint64_t drain_timeout_ms, engine_grace_ms, forget_after_ms, start_grace_ms;
+    uint64_t fresh_replica;
+    enum profile profile;
+    bool pacing_off;
+
+    struct instant now;      /* of the step */
+    struct effects *effects; /* of the step */
+    uint64_t deadline_ms;    /* as last promised */
+    bool stepping, started, stopped;
+    bool dirty;                   /* children wait for a decision: tick at once */
+    bool own_writes, user_writes; /* since the last settle */
+    bool must_sync;               /* after a thaw: nothing starts before one comparison */
+    uint64_t must_sync_until_ms;
+    int stop_requests;
+    bool leaving;
+    uint64_t drained_ms; /* since when all children are handed over, 0: not */
+
+    struct random random;
+    struct awmap *map;
+    struct hlc hlc;
+    struct store store;
+    struct swim *swim;
+    struct sync *sync;
+    struct durable durable;
+    struct membership membership;
+    struct ranking ranking;
+    struct supervision supervision;
+    struct requests requests;
+};
+
+#endif

@@ -1,0 +1,121 @@
+/* Read-only views of a node for the API and the tests. They look at local state only: no call here
+ * waits, fans out or changes anything. Views borrow; they are valid until the next step.
+ *
+ * Lists are walked by key: pass the key of the last item ("" to begin) and get the next one in
+ * order, so that `limit` and `continue` need no state. */
+#ifndef AGENT_CORE_QUERY_H
+#define AGENT_CORE_QUERY_H
+
+#include "agent/core/node.h"
+
+struct workload_view {
+    const struct workload *workload;
+    uint64_t version;        /* feed position of the last change of the document */
+    uint64_t status_version; /* of the last change of document or children */
+    uint32_t running, ready; /* children */
+    uint32_t updated;        /* children that are ready, or have succeeded, with the present spec */
+};
+
+enum child_phase {
+    CHILD_PENDING,
+    CHILD_PULLING,
+    CHILD_STARTING,
+    CHILD_RUNNING,
+    CHILD_STOPPING,
+    CHILD_SUCCEEDED,
+    CHILD_FAILED,
+    CHILD_CRASH_LOOP_BACK_OFF,
+};
+const char *child_phase_name(enum child_phase phase); /* as in the API */
+
+struct child_view {
+    struct child_id id;
+    const struct workload *workload; /* NULL: being removed, its workload is gone */
+    char uid[UID_BYTES + 1];         /* of the workload */
+    char supervisor[NAME_BYTES_MAX + 1];
+    uint64_t version;
+    enum child_phase phase;
+    char node[NAME_BYTES_MAX + 1]; /* empty: no claim */
+    uint64_t epoch;
+    char container_id[CONTAINER_ID_BYTES_MAX + 1];
+    uint32_t restarts;
+    bool ready;
+    uint64_t spec_hash;  /* of the container that runs or ran */
+    uint64_t started_ms; /* wall clock; 0: not */
+    char reason[REASON_BYTES_MAX + 1];
+    char message[MESSAGE_BYTES_MAX + 1];
+    bool has_exit_code;
+    int32_t exit_code;
+};
+
+struct name_view {
+    const char *ns, *name;
+    uint64_t version;
+    char owner[CHILD_ID_TEXT_BYTES_MAX]; /* child id in text */
+    char node[NAME_BYTES_MAX + 1];
+    char address[ADDRESS_BYTES_MAX + 1]; /* host only */
+    uint16_t port;                       /* 0: none */
+    uint64_t epoch;
+    const char *value;               /* JSON text or NULL */
+    const struct workload *workload; /* of the owner, for labels; NULL if unknown */
+};
+
+struct member_view {
+    const char *name;
+    uint64_t version;
+    const char *phase; /* uninitialized, alive, suspect, dead, shutting_down, absent, left */
+    char gossip_address[ADDRESS_BYTES_MAX + 1];
+    char api_address[ADDRESS_BYTES_MAX + 1];
+    uint64_t incarnation;
+    uint64_t replica;
+    const struct label *labels;
+    size_t label_count;
+    const char *zone;
+    uint32_t weight;
+    bool unschedulable;
+    uint32_t capacity; /* 0: no limit said */
+    uint32_t children; /* claimed there */
+    const char *runtime_name, *runtime_version;
+    bool runtime_healthy;
+    const char *agent_version;
+    bool self;
+    uint64_t joined_ms; /* wall clock of its record's writing */
+};
+
+struct supervisor_view {
+    const struct supervisor *supervisor; /* with the defaults if nobody wrote it */
+    uint64_t version;
+    bool quorum;
+    uint32_t specs, active, workers; /* Horde.count_children, cluster-wide */
+};
+
+/* *_get: false if there is none. *_next: the first with a key greater than the one given; ns NULL:
+ * all namespaces. */
+bool query_workload(const struct node *node, const char *ns, const char *name,
+                    struct workload_view *ret);
+bool query_workload_next(const struct node *node, const char *ns, const char *after_ns,
+                         const char *after_name, struct workload_view *ret);
+bool query_child(const struct node *node, const struct child_id *id, struct child_view *ret);
+bool query_child_next(const struct node *node, const char *ns,
+                      const struct child_id *after /* NULL: begin */, struct child_view *ret);
+bool query_name(const struct node *node, const char *ns, const char *name, struct name_view *ret);
+bool query_name_next(const struct node *node, const char *ns, const char *after_ns,
+                     const char *after_name, struct name_view *ret);
+bool query_member(const struct node *node, const char *name, struct member_view *ret);
+bool query_member_next(const struct node *node, const char *after, struct member_view *ret);
+bool query_supervisor(const struct node *node, const char *name, struct supervisor_view *ret);
+bool query_supervisor_next(const struct node *node, const char *after, struct supervisor_view *ret);
+/* A member of the supervisor: name and phase, in order of name. For `auto` all who joined. */
+bool query_supervisor_member_next(const struct node *node, const char *supervisor,
+                                  const char *after, const char **ret_name, const char **ret_phase);
+
+uint64_t query_position(
+    const struct node *node);              /* of the feed: greater than or equal to every version */
+bool query_ready(const struct node *node); /* the map is loaded and the agent is not draining */
+bool query_stopping(const struct node *node);
+struct query_counts {
+    size_t keys, tombstones, workloads, children, names, members, containers, pending_requests;
+};
+struct query_counts query_counts(const struct node *node);
+
+#endif

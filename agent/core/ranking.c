@@ -1,0 +1,228 @@
+/* Who may run a child, in which order: the supervisor's strategy applied to the members as this
+ * node sees them.
+ *
+ * A plan per supervisor holds its members and their ring, rebuilt only when membership's generation
+ * has moved on. What differs from child to child (node selector, declined) is judged at each
+ * question, and only if anybody asks for it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/core/node_private.h"
+
+static void plan_release(struct supervisor_plan *plan)
+{
+    free(plan->members);
+    free(plan->records);
+    free(plan->names);
+    ring_release(&plan->ring);
+}
+
+static void plan_free(void *value)
+{
+    plan_release(value);
+    free(value);
+}
+
+void ranking_release(struct node *node)
+{
+    index_release(&node->ranking.plans, plan_free);
+}
+
+void ranking_supervisor_changed(struct node *node, const char *name)
+{
+    struct supervisor_plan *plan = index_remove(&node->ranking.plans, span_text(name));
+    if (plan)
+        plan_free(plan);
+}
+
+bool ranking_supervisor(const struct node *node, const char *name, struct supervisor *ret_borrowed)
+{
+    const struct supervisor_entry *entry = store_supervisor(&node->store, name);
+    if (entry) {
+        *ret_borrowed = entry->supervisor;
+        return true;
+    }
+    if (strcmp(name, SUPERVISOR_DEFAULT) != 0 && strcmp(name, SUPERVISOR_QUORUM) != 0)
+        return false;
+    memset(ret_borrowed, 0, sizeof *ret_borrowed);
+    supervisor_set_defaults(ret_borrowed,
+                            name); /* allocates nothing: members are auto, no document */
+    return true;
+}
+
+static void plan_add(struct node *node, struct supervisor_plan *plan, const char *name)
+{
+    size_t at = plan->count++;
+    const struct member_entry *entry = store_member(&node->store, name);
+    const struct member_record *record = entry ? &entry->record : NULL;
+    TEXT_SET(plan->names[at], name);
+    plan->records[at] = record;
+    plan->members[at] = (struct placement_member){
+        .name = plan->names[at],
+        .phase = record ? member_phase(node, name) : PLACEMENT_UNINITIALIZED,
+        .weight = record ? record->weight : 0,
+        .zone = record ? record->zone : "",
+        .capacity = record ? record->capacity : 0,
+        .eligible =
+            record && record->wish == WISH_IN && !record->unschedulable && record->runtime_healthy,
+    };
+    if (strcmp(name, node->name) == 0)
+        plan->self = (uint32_t)at;
+    if (record && record->declined_count > 0)
+        plan->selective = true;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+static void plan_build(struct node *node, struct supervisor_plan *plan,
+                       const struct supervisor *supervisor)
+{
+    plan_release(plan);
+    size_t most = supervisor->members_auto ? node->store.members.count : supervisor->member_count;
+    plan->members = xcalloc(most + 1, sizeof *plan->members);
+    plan->records = xcalloc(most + 1, sizeof *plan->records);
+    plan->names = xcalloc(most + 1, sizeof *plan->names);
+    plan->ring = (struct ring){0};
+    plan->count = 0;
+    plan->count_tick = 0;
+    plan->selective = false;
+    plan->self = RANK_NONE;
+    plan->strategy = placement_strategy_by_name(supervisor->strategy);
+    if (supervisor->members_auto) {
+        for (struct member_entry *m = store_member_after(&node->store, ""); m;
+             m = store_member_after(&node->store, m->name))
+            if (m->record.wish != WISH_LEFT)
+                plan_add(node, plan, m->name);
+    } else if (supervisor->member_count > 0) {
+        char(*sorted)[NAME_BYTES_MAX + 1] =
+            xmemdup(supervisor->members, supervisor->member_count * sizeof *sorted);
+        qsort(sorted, supervisor->member_count, sizeof *sorted, compare_names);
+        for (size_t i = 0; i < supervisor->member_count; i++)
+            plan_add(node, plan, sorted[i]);
+        free(sorted);
+    }
+    placement_ring_build(&plan->ring, plan->members, plan->count);
+    plan->generation = node->membership.generation;
+}
+
+struct supervisor_plan *ranking_plan(struct node *node, const char *name)
+{
+    struct supervisor_plan *plan = index_find(&node->ranking.plans, span_text(name));
+    if (plan && plan->generation == node->membership.generation)
+        return plan;
+    struct supervisor supervisor;
+    if (!ranking_supervisor(node, name, &supervisor))
+        return NULL;
+    if (!plan) {
+        plan = xcalloc(1, sizeof *plan);
+        TEXT_SET(plan->name, name);
+        index_insert(&node->ranking.plans, span_text(name), plan);
+    }
+    plan_build(node, plan, &supervisor);
+    return plan;
+}
+
+static bool labels_match(const struct member_record *record, const struct workload *workload)
+{
+    for (size_t i = 0; i < workload->node_selector_count; i++) {
+        bool found = false;
+        for (size_t j = 0; j < record->label_count && !found; j++)
+            found = strcmp(workload->node_selector[i].key, record->labels[j].key) == 0 &&
+                    strcmp(workload->node_selector[i].value, record->labels[j].value) == 0;
+        if (!found)
+            return false;
+    }
+    return true;
+}
+
+/* The candidates for a child, in order of rank. */
+static size_t ranking_choose(struct node *node, const struct supervisor_plan *plan,
+                             const struct child *child, uint32_t ranks[RANKS_MAX])
+{
+    const struct workload *workload = &child->group->workload;
+    struct placement_view view = {
+        .members = plan->members, .count = plan->count, .ring = &plan->ring};
+    struct placement_child placed = {.id_hash = child->hash, .epoch = child->epoch_max + 1};
+    struct placement_member *judged = NULL;
+    if (plan->selective || workload->node_selector_count > 0) {
+        judged = xmemdup(plan->members, plan->count * sizeof *judged);
+        for (size_t i = 0; i < plan->count; i++)
+            judged[i].eligible = judged[i].eligible && labels_match(plan->records[i], workload) &&
+                                 !membership_declined(node, plan->records[i], &child->id);
+        view.members = judged;
+    }
+    size_t count = plan->strategy->choose(&view, &placed, ranks, RANKS_MAX);
+    free(judged);
+    return count;
+}
+
+/* Claims of ours under this supervisor; counted once per tick, kept up by claim_write's caller
+ * through the next tick. */
+static uint32_t plan_own_claims(struct node *node, struct supervisor_plan *plan)
+{
+    if (plan->count_tick == node->now.mono_ms)
+        return plan->own_claims++;
+    plan->count_tick = node->now.mono_ms;
+    plan->own_claims = 0;
+    for (struct group *g = store_group_after(&node->store, "", ""); g;
+         g = store_group_after(&node->store, g->ns, g->name))
+        for (size_t i = 0; i < g->child_count && strcmp(g->workload.supervisor, plan->name) == 0;
+             i++)
+            plan->own_claims += g->children[i]->has_claim &&
+                                claim_is_ours(node, &g->children[i]->claim) &&
+                                g->children[i]->claim.state <= CLAIM_CLAIMED;
+    return plan->own_claims++;
+}
+
+uint32_t ranking_of_self(struct node *node, const struct child *child, const char **ret_reason,
+                         const char **ret_message)
+{
+    struct supervisor supervisor;
+    const char *name = child->group->workload.supervisor;
+    struct supervisor_plan *plan = ranking_plan(node, name);
+    *ret_reason = *ret_message = "";
+    if (!plan || !ranking_supervisor(node, name, &supervisor)) {
+        *ret_reason = "SupervisorNotFound";
+        *ret_message = "no such supervisor; it will be placed when the supervisor is created";
+        return RANK_NONE;
+    }
+    if (!plan->strategy) {
+        *ret_reason = "StrategyNotSupported";
+        *ret_message =
+            "the supervisor's distributionStrategy is not supported in this release; use Uniform";
+        return RANK_NONE;
+    }
+    uint32_t ranks[RANKS_MAX];
+    size_t count = ranking_choose(node, plan, child, ranks);
+    if (count == 0) {
+        *ret_reason = "NoEligibleNode";
+        *ret_message =
+            "no alive member may take it: engines, labels, cordons and declines were considered";
+        return RANK_NONE;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (ranks[i] != plan->self)
+            continue;
+        if (supervisor.max_children == 0 || plan_own_claims(node, plan) < supervisor.max_children)
+            return (uint32_t)i;
+        *ret_reason = "NoRoom";
+        *ret_message = "the supervisor's maxChildren is reached";
+    }
+    return RANK_NONE;
+}
+
+bool ranking_has_other(struct node *node, const struct child *child)
+{
+    struct supervisor_plan *plan = ranking_plan(node, child->group->workload.supervisor);
+    if (!plan || !plan->strategy)
+        return false;
+    uint32_t ranks[RANKS_MAX];
+    size_t count = ranking_choose(node, plan, child, ranks);
+    for (size_t i = 0; i < count; i++)
+        if (ranks[i] != plan->self)
+            return true;
+    return false;
+}

@@ -1,0 +1,326 @@
+/* Encodings of claims, statuses, names and members. Each begins with a version byte; a reader takes
+ * only the version it knows. Fixed text fields go out as spans and come back checked against the
+ * field's size. */
+#include "agent/core/record.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "placement/hash.h"
+#include "placement/ring.h"
+
+enum { RECORD_VERSION = 1 };
+/* A run of an agent a second for 60 years; a greater one is garbage, and swim's incarnations could
+ * not hold it. */
+#define JOIN_COUNTER_MAX 2000000000u
+
+static void read_text(struct reader *reader, char *field, size_t field_bytes)
+{
+    struct span text = reader_span(reader, field_bytes - 1);
+    if (reader->failed)
+        return;
+    if (memchr(text.data, 0, text.bytes))
+        reader->failed = true;
+    else
+        text_set_span(field, field_bytes, text);
+}
+#define READ_TEXT(reader, field) read_text((reader), (field), sizeof(field))
+
+static char *read_string(struct reader *reader, size_t bytes_max)
+{
+    struct span text = reader_span(reader, bytes_max);
+    if (reader->failed || memchr(text.data, 0, text.bytes)) {
+        reader->failed = true;
+        return NULL;
+    }
+    return xmemdup(text.data, text.bytes);
+}
+
+static uint8_t read_enum(struct reader *reader, uint8_t count)
+{
+    uint8_t value = reader_u8(reader);
+    if (value >= count)
+        reader->failed = true;
+    return value;
+}
+
+static void read_version(struct reader *reader)
+{
+    if (reader_u8(reader) != RECORD_VERSION)
+        reader->failed = true;
+}
+
+static void write_child(struct buffer *buffer, const struct child_id *id)
+{
+    buffer_text(buffer, id->ns);
+    buffer_text(buffer, id->workload);
+    buffer_varint(buffer, id->ordinal);
+}
+
+static void read_child(struct reader *reader, struct child_id *id)
+{
+    READ_TEXT(reader, id->ns);
+    READ_TEXT(reader, id->workload);
+    id->ordinal = (uint32_t)reader_count(reader, REPLICAS_MAX);
+}
+
+/* --- Claims
+ * ------------------------------------------------------------------------------------------------
+ */
+
+void claim_encode(const struct claim *claim, struct buffer *buffer)
+{
+    buffer_u8(buffer, RECORD_VERSION);
+    buffer_varint(buffer, claim->epoch);
+    buffer_text(buffer, claim->node);
+    buffer_u64(buffer, claim->replica);
+    buffer_text(buffer, claim->uid);
+    buffer_u64(buffer, claim->spec_hash);
+    buffer_u8(buffer, (uint8_t)claim->state);
+}
+
+bool claim_decode(struct claim *ret_claim, struct span value)
+{
+    struct reader reader = reader_of(value);
+    memset(ret_claim, 0, sizeof *ret_claim);
+    read_version(&reader);
+    ret_claim->epoch = reader_varint(&reader);
+    READ_TEXT(&reader, ret_claim->node);
+    ret_claim->replica = reader_u64(&reader);
+    READ_TEXT(&reader, ret_claim->uid);
+    ret_claim->spec_hash = reader_u64(&reader);
+    ret_claim->state = read_enum(&reader, CLAIM_FINISHED + 1);
+    if (reader_done(&reader) && ret_claim->epoch > 0)
+        return true;
+    memset(ret_claim, 0, sizeof *ret_claim);
+    return false;
+}
+
+static int compare_u64(uint64_t a, uint64_t b)
+{
+    return a < b ? -1 : a > b;
+}
+
+int claim_compare(const struct claim *a, const struct claim *b, uint64_t child_hash)
+{
+    if (a->epoch != b->epoch)
+        return compare_u64(a->epoch, b->epoch);
+    int first = ring_first_of_two(child_hash, a->node, b->node);
+    if (first != 0)
+        return -first;
+    if (a->replica != b->replica)
+        return -compare_u64(a->replica, b->replica);
+    return compare_u64((uint64_t)a->state, (uint64_t)b->state);
+}
+
+/* --- Statuses
+ * ---------------------------------------------------------------------------------------------- */
+
+void status_encode(const struct status *status, struct buffer *buffer)
+{
+    buffer_u8(buffer, RECORD_VERSION);
+    buffer_text(buffer, status->uid);
+    buffer_varint(buffer, status->epoch);
+    buffer_u8(buffer, (uint8_t)status->phase);
+    buffer_u8(buffer, (uint8_t)(status->ready | status->has_exit_code << 1));
+    buffer_varint(buffer, status->restarts);
+    buffer_varint(buffer, status->backoff_level);
+    buffer_u64(buffer, status->spec_hash);
+    buffer_varint(buffer, status->started_ms);
+    buffer_varint(buffer, status->ready_ms);
+    buffer_varint(buffer, status->finished_ms);
+    buffer_u32(buffer, (uint32_t)status->exit_code);
+    buffer_text(buffer, status->container_id);
+    buffer_text(buffer, status->reason);
+    buffer_text(buffer, status->message);
+}
+
+bool status_decode(struct status *ret_status, struct span value)
+{
+    struct reader reader = reader_of(value);
+    memset(ret_status, 0, sizeof *ret_status);
+    read_version(&reader);
+    READ_TEXT(&reader, ret_status->uid);
+    ret_status->epoch = reader_varint(&reader);
+    ret_status->phase = read_enum(&reader, CHILD_CRASH_LOOP_BACK_OFF + 1);
+    uint8_t flags = read_enum(&reader, 4);
+    ret_status->ready = flags & 1;
+    ret_status->has_exit_code = flags & 2;
+    ret_status->restarts = (uint32_t)reader_count(&reader, UINT32_MAX);
+    ret_status->backoff_level = (uint32_t)reader_count(&reader, 64);
+    ret_status->spec_hash = reader_u64(&reader);
+    ret_status->started_ms = reader_varint(&reader);
+    ret_status->ready_ms = reader_varint(&reader);
+    ret_status->finished_ms = reader_varint(&reader);
+    ret_status->exit_code = (int32_t)reader_u32(&reader);
+    READ_TEXT(&reader, ret_status->container_id);
+    READ_TEXT(&reader, ret_status->reason);
+    READ_TEXT(&reader, ret_status->message);
+    if (reader_done(&reader))
+        return true;
+    memset(ret_status, 0, sizeof *ret_status);
+    return false;
+}
+
+/* --- Names
+ * -------------------------------------------------------------------------------------------------
+ */
+
+void name_record_release(struct name_record *record)
+{
+    free(record->value);
+    memset(record, 0, sizeof *record);
+}
+
+void name_record_encode(const struct name_record *record, struct buffer *buffer)
+{
+    buffer_u8(buffer, RECORD_VERSION);
+    write_child(buffer, &record->owner);
+    buffer_text(buffer, record->uid);
+    buffer_text(buffer, record->node);
+    buffer_u64(buffer, record->replica);
+    buffer_varint(buffer, record->claim_epoch);
+    buffer_varint(buffer, record->epoch);
+    buffer_text(buffer, record->address);
+    buffer_u16(buffer, record->port);
+    buffer_u8(buffer, record->value != NULL);
+    if (record->value)
+        buffer_text(buffer, record->value);
+}
+
+bool name_record_decode(struct name_record *ret_record, struct span value)
+{
+    struct reader reader = reader_of(value);
+    memset(ret_record, 0, sizeof *ret_record);
+    read_version(&reader);
+    read_child(&reader, &ret_record->owner);
+    READ_TEXT(&reader, ret_record->uid);
+    READ_TEXT(&reader, ret_record->node);
+    ret_record->replica = reader_u64(&reader);
+    ret_record->claim_epoch = reader_varint(&reader);
+    ret_record->epoch = reader_varint(&reader);
+    READ_TEXT(&reader, ret_record->address);
+    ret_record->port = reader_u16(&reader);
+    if (read_enum(&reader, 2))
+        ret_record->value = read_string(&reader, VALUE_BYTES_MAX);
+    if (reader_done(&reader))
+        return true;
+    name_record_release(ret_record);
+    return false;
+}
+
+static uint64_t name_tie_hash(const struct name_record *record, const char *name)
+{
+    uint64_t hash = placement_hash(name, strlen(name));
+    hash = placement_hash_pair(hash, child_id_hash(&record->owner));
+    return placement_hash_pair(hash, placement_hash(record->node, strlen(record->node)));
+}
+
+int name_record_compare(const struct name_record *a, const struct name_record *b, const char *name)
+{
+    if (a->epoch != b->epoch)
+        return compare_u64(a->epoch, b->epoch);
+    if (child_id_compare(&a->owner, &b->owner) == 0) {
+        struct claim claim_a = {.epoch = a->claim_epoch, .replica = a->replica};
+        struct claim claim_b = {.epoch = b->claim_epoch, .replica = b->replica};
+        TEXT_SET(claim_a.node, a->node);
+        TEXT_SET(claim_b.node, b->node);
+        int order = claim_compare(&claim_a, &claim_b, child_id_hash(&a->owner));
+        if (order != 0)
+            return order;
+    }
+    return -compare_u64(name_tie_hash(a, name), name_tie_hash(b, name));
+}
+
+/* --- Members
+ * -----------------------------------------------------------------------------------------------
+ */
+
+void member_record_release(struct member_record *record)
+{
+    for (size_t i = 0; i < record->label_count; i++) {
+        free(record->labels[i].key);
+        free(record->labels[i].value);
+    }
+    free(record->labels);
+    free(record->declined);
+    memset(record, 0, sizeof *record);
+}
+
+void member_record_encode(const struct member_record *record, struct buffer *buffer)
+{
+    buffer_u8(buffer, RECORD_VERSION);
+    buffer_varint(buffer, record->join_counter);
+    buffer_u64(buffer, record->replica);
+    buffer_u64(buffer, record->writer);
+    buffer_text(buffer, record->gossip_address);
+    buffer_text(buffer, record->api_address);
+    buffer_text(buffer, record->zone);
+    buffer_varint(buffer, record->weight);
+    buffer_varint(buffer, record->capacity);
+    buffer_u8(buffer, (uint8_t)(record->unschedulable | record->runtime_healthy << 1));
+    buffer_u8(buffer, (uint8_t)record->wish);
+    buffer_text(buffer, record->agent_version);
+    buffer_text(buffer, record->runtime_name);
+    buffer_text(buffer, record->runtime_version);
+    buffer_varint(buffer, record->joined_ms);
+    buffer_varint(buffer, record->label_count);
+    for (size_t i = 0; i < record->label_count; i++) {
+        buffer_text(buffer, record->labels[i].key);
+        buffer_text(buffer, record->labels[i].value);
+    }
+    buffer_varint(buffer, record->declined_count);
+    for (size_t i = 0; i < record->declined_count; i++) {
+        write_child(buffer, &record->declined[i].child);
+        buffer_varint(buffer, record->declined[i].epoch);
+        buffer_varint(buffer, record->declined[i].until_ms);
+    }
+}
+
+static void member_record_read_lists(struct member_record *record, struct reader *reader)
+{
+    size_t count = reader_count(reader, LABELS_MAX);
+    record->labels = count ? xcalloc(count, sizeof *record->labels) : NULL;
+    for (size_t i = 0; i < count && !reader->failed; i++) {
+        record->label_count = i + 1;
+        record->labels[i].key = read_string(reader, 512);
+        record->labels[i].value = read_string(reader, 512);
+    }
+    count = reader_count(reader, MEMBER_DECLINED_MAX);
+    record->declined = count ? xcalloc(count, sizeof *record->declined) : NULL;
+    record->declined_count = count;
+    for (size_t i = 0; i < count && !reader->failed; i++) {
+        read_child(reader, &record->declined[i].child);
+        record->declined[i].epoch = reader_varint(reader);
+        record->declined[i].until_ms = reader_varint(reader);
+    }
+}
+
+bool member_record_decode(struct member_record *ret_record, struct span value)
+{
+    struct reader reader = reader_of(value);
+    struct member_record *record = ret_record;
+    memset(record, 0, sizeof *record);
+    read_version(&reader);
+    record->join_counter = reader_count(&reader, JOIN_COUNTER_MAX);
+    record->replica = reader_u64(&reader);
+    record->writer = reader_u64(&reader);
+    READ_TEXT(&reader, record->gossip_address);
+    READ_TEXT(&reader, record->api_address);
+    READ_TEXT(&reader, record->zone);
+    record->weight = (uint32_t)reader_count(&reader, RING_WEIGHT_MAX);
+    record->capacity = (uint32_t)reader_count(&reader, UINT32_MAX);
+    uint8_t flags = read_enum(&reader, 4);
+    record->unschedulable = flags & 1;
+    record->runtime_healthy = flags & 2;
+    record->wish = read_enum(&reader, WISH_LEFT + 1);
+    READ_TEXT(&reader, record->agent_version);
+    READ_TEXT(&reader, record->runtime_name);
+    READ_TEXT(&reader, record->runtime_version);
+    record->joined_ms = reader_varint(&reader);
+    member_record_read_lists(record, &reader);
+    if (reader_done(&reader))
+        return true;
+    member_record_release(record);
+    return false;
+}

@@ -1,0 +1,105 @@
+/* What the agents write into the map beside documents: claims, child statuses, names, members.
+ * Values with versioned, bounded encodings. Decoding garbage returns false and leaves the result
+ * zeroed. */
+#ifndef AGENT_CORE_RECORD_H
+#define AGENT_CORE_RECORD_H
+
+#include "agent/core/document.h"
+#include "agent/core/query.h"
+
+/* Who runs a child. Ordered among concurrent siblings by claim_compare. */
+enum claim_state {
+    CLAIM_PULLING, /* reserved: the image is not here yet; does not end a living holder of the epoch
+                      before */
+    CLAIM_CLAIMED, /* the holder runs it, restarts it, and is the only one who may */
+    CLAIM_RELEASED, /* handed over: anybody may claim the next epoch */
+    CLAIM_FINISHED, /* it has ended for good, by its restart policy or by a user */
+};
+
+struct claim {
+    uint64_t epoch;
+    char node[NAME_BYTES_MAX + 1];
+    uint64_t replica;
+    char uid[UID_BYTES + 1];
+    uint64_t spec_hash;
+    enum claim_state state;
+};
+
+void claim_encode(const struct claim *claim, struct buffer *buffer);
+bool claim_decode(struct claim *ret_claim, struct span value);
+/* Positive: a wins. Greater epoch; then whichever holder the ring reaches first from the child's
+ * key, of these two names only; then the smaller replica id. */
+int claim_compare(const struct claim *a, const struct claim *b, uint64_t child_hash);
+
+struct status {
+    char uid[UID_BYTES + 1];
+    uint64_t epoch;
+    enum child_phase phase;
+    bool ready;
+    uint32_t restarts;
+    uint32_t backoff_level;
+    uint64_t spec_hash;                         /* of the container that this speaks of */
+    uint64_t started_ms, ready_ms, finished_ms; /* wall clock, 0: not */
+    bool has_exit_code;
+    int32_t exit_code;
+    char container_id[CONTAINER_ID_BYTES_MAX + 1];
+    char reason[REASON_BYTES_MAX + 1];
+    char message[MESSAGE_BYTES_MAX + 1];
+};
+
+void status_encode(const struct status *status, struct buffer *buffer);
+bool status_decode(struct status *ret_status, struct span value);
+
+struct name_record {
+    struct child_id owner;
+    char uid[UID_BYTES + 1]; /* of the owner's workload */
+    char node[NAME_BYTES_MAX + 1];
+    uint64_t replica;
+    uint64_t claim_epoch; /* of the owner's claim */
+    uint64_t epoch;       /* of the name: last known + 1 at each registration */
+    char address[ADDRESS_BYTES_MAX + 1];
+    uint16_t port;
+    char *value; /* owned; JSON text or NULL */
+};
+
+void name_record_release(struct name_record *record);
+void name_record_encode(const struct name_record *record, struct buffer *buffer);
+bool name_record_decode(struct name_record *ret_record, struct span value);
+/* Positive: a wins. Greater name epoch; for copies of one child the order of their claims; then
+ * smaller hash(name, owner, node). */
+int name_record_compare(const struct name_record *a, const struct name_record *b, const char *name);
+
+enum member_wish { WISH_IN, WISH_DRAINING, WISH_LEFT };
+enum { MEMBER_DECLINED_MAX = 64 };
+
+struct declined {
+    struct child_id child;
+    uint64_t epoch;    /* of the claim that was given back */
+    uint64_t until_ms; /* wall clock of the decliner */
+};
+
+struct member_record {
+    uint64_t join_counter; /* grows with each run of the agent: the greater wins */
+    uint64_t replica, writer;
+    char gossip_address[ADDRESS_BYTES_MAX + 1];
+    char api_address[ADDRESS_BYTES_MAX + 1];
+    char zone[NAME_BYTES_MAX + 1];
+    uint32_t weight;
+    uint32_t capacity;
+    bool unschedulable;
+    enum member_wish wish;
+    char agent_version[NAME_BYTES_MAX + 1];
+    char runtime_name[NAME_BYTES_MAX + 1], runtime_version[NAME_BYTES_MAX + 1];
+    bool runtime_healthy;
+    uint64_t joined_ms;   /* wall clock */
+    struct label *labels; /* owned */
+    size_t label_count;
+    struct declined *declined; /* owned */
+    size_t declined_count;
+};
+
+void member_record_release(struct member_record *record);
+void member_record_encode(const struct member_record *record, struct buffer *buffer);
+bool member_record_decode(struct member_record *ret_record, struct span value);
+
+#endif

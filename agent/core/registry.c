@@ -1,0 +1,179 @@
+/* Names: registered by the agent on which their owner runs, gone when it ends.
+ *
+ * A name belongs to a live owner: one whose claim is the one that the record tells of, held by a
+ * member that is not dead. Any other record may be taken over; the taker counts the name's epoch
+ * up, so that it wins over what it replaces. */
+#include "agent/core/node_private.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { CONFLICT_LOOK_MS = 1000 };
+
+bool registry_is_live(const struct node *node, const struct name_entry *name)
+{
+    const struct name_record *record = &name->record;
+    const struct child *owner = store_child(&node->store, &record->owner);
+    if (!owner || !owner->has_claim)
+        return false;
+    const struct claim *claim = &owner->claim;
+    /* Until a newer claim ends it, the holder of the epoch before runs on, and so do its names. */
+    bool same = claim->epoch == record->claim_epoch && claim->replica == record->replica &&
+                claim->state == CLAIM_CLAIMED;
+    bool before = claim->state == CLAIM_PULLING && claim->epoch > record->claim_epoch;
+    struct claim holder = *claim;
+    TEXT_SET(holder.node, record->node);
+    holder.replica = record->replica;
+    return (same || before) && !claim_holder_is_lost(node, &holder);
+}
+
+/* --- What a child's names are
+ * ------------------------------------------------------------------------------ */
+
+static size_t registry_name_count(const struct workload *workload)
+{
+    return workload->name_count > 0 ? workload->name_count : 1;
+}
+
+/* False: too long to be a name with its ordinal; the validation keeps that from happening. */
+static bool registry_name(const struct child *child, size_t index,
+                          char ret_name[NAME_BYTES_MAX + 1])
+{
+    const struct workload *workload = &child->group->workload;
+    const char *base = workload->name_count > 0 ? workload->names[index].name : workload->name;
+    char name[NAME_BYTES_MAX + 16];
+    if (workload->replicas == 1)
+        snprintf(name, sizeof name, "%s", base);
+    else
+        snprintf(name, sizeof name, "%s-%u", base, child->id.ordinal);
+    text_set(ret_name, NAME_BYTES_MAX + 1, name);
+    return name_is_dns1123(name);
+}
+
+static const struct workload_port *registry_port(const struct workload *workload,
+                                                 const char *wanted)
+{
+    for (size_t i = 0; i < workload->port_count; i++) {
+        char number[8];
+        snprintf(number, sizeof number, "%u", workload->ports[i].container_port);
+        if (!wanted[0] || strcmp(workload->ports[i].name, wanted) == 0 ||
+            strcmp(number, wanted) == 0)
+            return &workload->ports[i];
+    }
+    return NULL;
+}
+
+static uint16_t registry_published(const struct workload *workload,
+                                   const struct container *container, const char *wanted)
+{
+    const struct workload_port *port = registry_port(workload, wanted);
+    if (!port)
+        return 0;
+    if (workload->host_network)
+        return port->container_port;
+    for (size_t i = 0; i < container->port_count; i++)
+        if (container->ports[i].container_port == port->container_port &&
+            container->ports[i].udp == port->udp)
+            return container->ports[i].host_port;
+    return port->host_port;
+}
+
+/* --- Registering
+ * ------------------------------------------------------------------------------------------- */
+
+static bool registry_equal(const struct name_record *a, const struct name_record *b)
+{
+    bool values =
+        (a->value == NULL) == (b->value == NULL) && (!a->value || strcmp(a->value, b->value) == 0);
+    return values && child_id_compare(&a->owner, &b->owner) == 0 && strcmp(a->uid, b->uid) == 0 &&
+           strcmp(a->node, b->node) == 0 && a->replica == b->replica &&
+           a->claim_epoch == b->claim_epoch && strcmp(a->address, b->address) == 0 &&
+           a->port == b->port;
+}
+
+static void registry_put(struct node *node, const struct child *child, const char *name,
+                         struct name_record *record)
+{
+    const struct name_entry *entry = store_name(&node->store, child->id.ns, name);
+    if (entry && entry->siblings == 1 && registry_equal(&entry->record, record))
+        return;
+    bool same = entry && registry_equal(&entry->record, record);
+    record->epoch = same ? entry->record.epoch : entry ? entry->epoch_max + 1 : 1;
+    struct buffer value = {0};
+    name_record_encode(record, &value);
+    struct key key = key_name(child->id.ns, name);
+    node_put(node, &key, &value);
+    buffer_release(&value);
+}
+
+static void registry_register(struct node *node, struct child *child,
+                              const struct local_container *container, size_t index)
+{
+    const struct workload *workload = &child->group->workload;
+    const struct workload_name *wish = workload->name_count > 0 ? &workload->names[index] : NULL;
+    char name[NAME_BYTES_MAX + 1];
+    if (!registry_name(child, index, name))
+        return;
+    const struct name_entry *entry = store_name(&node->store, child->id.ns, name);
+    if (entry && child_id_compare(&entry->record.owner, &child->id) != 0 &&
+        registry_is_live(node, entry)) {
+        child->local->name_conflict = true;
+        child_wake(child, node->now.mono_ms + CONFLICT_LOOK_MS);
+        return;
+    }
+    struct name_record record = {
+        .owner = child->id,
+        .replica = node->durable.replica,
+        .claim_epoch = child->claim.epoch,
+        .port = registry_published(workload, &container->container, wish ? wish->port : ""),
+        .value = wish ? wish->value : NULL};
+    TEXT_SET(record.uid, workload->uid);
+    TEXT_SET(record.node, node->name);
+    TEXT_SET(record.address, node->advertise_host);
+    registry_put(node, child, name, &record);
+}
+
+/* --- Removing
+ * ---------------------------------------------------------------------------------------------- */
+
+static bool registry_wants(const struct child *child, const char *name)
+{
+    for (size_t i = 0; i < registry_name_count(&child->group->workload); i++) {
+        char wanted[NAME_BYTES_MAX + 1];
+        if (registry_name(child, i, wanted) && strcmp(wanted, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void registry_remove(struct node *node, const struct child *child, const char *name)
+{
+    struct key key = key_name(child->id.ns, name);
+    node_remove(node, &key);
+}
+
+void registry_remove_all(struct node *node, struct child *child)
+{
+    for (size_t i = 0; i < child->name_count; i++)
+        registry_remove(node, child, child->names[i]->name);
+}
+
+void registry_update(struct node *node, struct child *child)
+{
+    const struct local_container *container = child_container(node, child);
+    bool running = child->has_claim && claim_is_ours(node, &child->claim) &&
+                   child->claim.state == CLAIM_CLAIMED && child_is_wanted(child) && container &&
+                   container->container.state == CONTAINER_RUNNING && !container->stopping &&
+                   !node->supervision.draining;
+    for (size_t i = 0; i < child->name_count; i++) {
+        const struct name_record *record = &child->names[i]->record;
+        bool ours =
+            strcmp(record->node, node->name) == 0 && record->replica == node->durable.replica;
+        if (ours && !(running && registry_wants(child, child->names[i]->name)))
+            registry_remove(node, child, child->names[i]->name);
+    }
+    if (child->local)
+        child->local->name_conflict = false;
+    for (size_t i = 0; running && i < registry_name_count(&child->group->workload); i++)
+        registry_register(node, child, container, i);
+}

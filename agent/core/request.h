@@ -1,0 +1,50 @@
+/* Writes that users ask for, and the answers. Reads do not pass the core's events: see query.h.
+ *
+ * A request is stepped, changes the map at once or is refused, and is answered when it is durable:
+ * by this agent's log, and by a second alive member (design section 7). Each request gets exactly
+ * one EFFECT_REPLY. */
+#ifndef AGENT_CORE_REQUEST_H
+#define AGENT_CORE_REQUEST_H
+
+#include "agent/core/document.h"
+#include "agent/core/error.h"
+#include "crdt/dot.h"
+
+enum request_kind {
+    REQUEST_PUT_WORKLOAD,      /* workload */
+    REQUEST_DELETE_WORKLOAD,   /* ns, name */
+    REQUEST_PUT_SUPERVISOR,    /* supervisor */
+    REQUEST_DELETE_SUPERVISOR, /* name */
+    REQUEST_DELETE_CHILD, /* child: stop it; it is placed again. terminate: leave it Succeeded */
+    REQUEST_SET_UNSCHEDULABLE, /* name (a member), flag */
+    REQUEST_JOIN,  /* addresses: answered once one of them has welcomed us, or REQUEST_TIMEOUT_MS */
+    REQUEST_LEAVE, /* drain, `left`, exit: answered when the last child is handed over or
+                      --drain-timeout */
+    REQUEST_FORGET, /* name (a dead member) */
+    REQUEST_WAIT,   /* until seen covers `after`: read your writes; 504 after REQUEST_TIMEOUT_MS */
+};
+
+struct request {
+    uint64_t id; /* chosen by the shell, never 0, unique in the run */
+    enum request_kind kind;
+    char ns[NAME_BYTES_MAX + 1];
+    char name[NAME_BYTES_MAX + 1];
+    struct child_id child;
+    bool flag; /* terminate, unschedulable */
+    const struct workload *workload;
+    const struct supervisor *supervisor;
+    const char *const *addresses;
+    size_t address_count;
+    struct dot after;
+};
+
+struct reply {
+    uint64_t id;
+    int status;                        /* HTTP: 200, 404, 409, 422, 429, 503, 504, 507 */
+    char reason[REASON_BYTES_MAX + 1]; /* Kubernetes' reason for failures: NotFound, Timeout, ... */
+    char message[512];                 /* for failures */
+    struct dot written;                /* zero if nothing was */
+    bool alone; /* durable here only: no other member is alive (a Warning header) */
+};
+
+#endif

@@ -1,0 +1,426 @@
+/* Users' writes: changed in the map at once, answered when durable: this agent's log, and the first
+ * peer whose `seen` covers the dot. Nobody else alive: the log is enough, and the answer says so. A
+ * refusal changes nothing. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/core/node_private.h"
+
+static void reply_simple(struct node *node, uint64_t id, int status, const char *reason,
+                         const char *message)
+{
+    struct reply reply = {.id = id, .status = status};
+    TEXT_SET(reply.reason, reason);
+    TEXT_SET(reply.message, message);
+    effects_reply(node->effects, &reply);
+}
+
+static struct pending *requests_add(struct node *node, const struct request *request)
+{
+    struct requests *requests = &node->requests;
+    if (requests->count == requests->capacity) {
+        requests->capacity = requests->capacity ? 2 * requests->capacity : 16;
+        requests->items = xrealloc(requests->items, requests->capacity * sizeof *requests->items);
+    }
+    struct pending *pending = &requests->items[requests->count++];
+    *pending = (struct pending){.id = request->id,
+                                .kind = request->kind,
+                                .after = request->after,
+                                .child = request->child,
+                                .deadline_ms = node->now.mono_ms + REQUEST_TIMEOUT_MS};
+    return pending;
+}
+
+static void requests_drop(struct node *node, struct pending *pending)
+{
+    *pending = node->requests.items[--node->requests.count];
+}
+
+/* --- Writes of documents
+ * ----------------------------------------------------------------------------------- */
+
+static void requests_written(struct node *node, const struct request *request, struct dot dot)
+{
+    struct pending *pending = requests_add(node, request);
+    pending->written = dot;
+    pending->sequence = SEQUENCE_NEXT;
+    node->user_writes = true;
+}
+
+static void request_put(struct node *node, const struct request *request, const struct key *key,
+                        struct buffer *value)
+{
+    if (value->bytes > DOCUMENT_BYTES_MAX + 8192)
+        reply_simple(node, request->id, 413, "RequestEntityTooLarge",
+                     "the document is larger than 64 KiB");
+    else
+        requests_written(node, request, node_put(node, key, value));
+    buffer_release(value);
+}
+
+static void request_put_workload(struct node *node, const struct request *request)
+{
+    struct buffer value = {0};
+    workload_encode(request->workload, &value);
+    struct key key = key_workload(request->workload->ns, request->workload->name);
+    request_put(node, request, &key, &value);
+}
+
+static void request_put_supervisor(struct node *node, const struct request *request)
+{
+    struct buffer value = {0};
+    supervisor_encode(request->supervisor, &value);
+    struct key key = key_supervisor(request->supervisor->name);
+    request_put(node, request, &key, &value);
+}
+
+static void request_delete_workload(struct node *node, const struct request *request)
+{
+    const struct group *group = store_group(&node->store, request->ns, request->name);
+    if (!group || !group->has_workload) {
+        reply_simple(node, request->id, 404, "NotFound", "there is no such workload");
+        return;
+    }
+    struct key key = key_workload(request->ns, request->name);
+    requests_written(node, request, node_remove(node, &key));
+}
+
+static void request_delete_supervisor(struct node *node, const struct request *request)
+{
+    if (!store_supervisor(&node->store, request->name)) {
+        reply_simple(node, request->id, 404, "NotFound", "nobody wrote such a supervisor");
+        return;
+    }
+    const struct store *store = &node->store;
+    for (struct group *g = store_group_after(store, "", ""); g;
+         g = store_group_after(store, g->ns, g->name))
+        if (g->has_workload && strcmp(g->workload.supervisor, request->name) == 0) {
+            char message[2 * MESSAGE_BYTES_MAX];
+            snprintf(message, sizeof message,
+                     "workload %s/%s belongs to it; delete its workloads first", g->ns, g->name);
+            reply_simple(node, request->id, 409, "Conflict", message);
+            return;
+        }
+    struct key key = key_supervisor(request->name);
+    requests_written(node, request, node_remove(node, &key));
+}
+
+/* --- Members
+ * -----------------------------------------------------------------------------------------------
+ */
+
+static void request_unschedulable(struct node *node, const struct request *request)
+{
+    if (!store_member(&node->store, request->name)) {
+        reply_simple(node, request->id, 404, "NotFound", "there is no such member");
+        return;
+    }
+    struct member_record record = store_member(&node->store, request->name)->record;
+    record.unschedulable = request->flag;
+    if (strcmp(request->name, node->name) == 0)
+        node->membership.unschedulable = request->flag;
+    struct buffer value = {0};
+    member_record_encode(&record, &value);
+    struct key key = key_member(request->name);
+    requests_written(node, request, node_put(node, &key, &value));
+    buffer_release(&value);
+}
+
+static void request_join(struct node *node, const struct request *request)
+{
+    if (request->address_count == 0) {
+        reply_simple(node, request->id, 422, "Invalid", "addresses: give at least one host:port");
+        return;
+    }
+    for (size_t i = 0; i < request->address_count; i++)
+        if (!membership_add_contact(node, request->addresses[i])) {
+            reply_simple(node, request->id, 429, "TooManyRequests",
+                         "too many addresses to join are known already");
+            return;
+        }
+    struct pending *pending = requests_add(node, request);
+    TEXT_SET(pending->name, request->addresses[0]);
+}
+
+static void request_leave(struct node *node, const struct request *request)
+{
+    struct pending *pending = requests_add(node, request);
+    pending->deadline_ms = UINT64_MAX; /* ends with the drain, which is bounded */
+    node->leaving = true;
+    membership_set_wish(node, WISH_DRAINING);
+    supervise_drain(node);
+}
+
+static void request_forget(struct node *node, const struct request *request)
+{
+    if (!store_member(&node->store, request->name)) {
+        reply_simple(node, request->id, 404, "NotFound", "there is no such member");
+        return;
+    }
+    enum placement_phase phase = member_phase(node, request->name);
+    if (phase != PLACEMENT_DEAD && phase != PLACEMENT_LEFT) {
+        reply_simple(node, request->id, 409, "Conflict",
+                     "the member is not dead; let it leave instead");
+        return;
+    }
+    struct key key = key_member(request->name);
+    requests_written(node, request, node_remove(node, &key));
+}
+
+/* --- Deleting a child
+ * -------------------------------------------------------------------------------------- */
+
+static void child_stop_encode(struct buffer *body, uint64_t id, const struct child_id *child,
+                              bool terminate)
+{
+    buffer_varint(body, id);
+    buffer_text(body, child->ns);
+    buffer_text(body, child->workload);
+    buffer_varint(body, child->ordinal);
+    buffer_u8(body, terminate);
+}
+
+/* Done by the holder, here or elsewhere. */
+static void child_stop_here(struct node *node, struct child *child, bool terminate)
+{
+    local_make(child)->stop = terminate ? STOP_FINISH : STOP_RELEASE;
+    store_mark(&node->store, child);
+    node->dirty = true;
+}
+
+static void request_delete_child(struct node *node, const struct request *request)
+{
+    struct child *child = store_child(&node->store, &request->child);
+    if (!child || (!child_is_wanted(child) && !child->has_claim)) {
+        reply_simple(node, request->id, 404, "NotFound", "there is no such child");
+        return;
+    }
+    bool held = child->has_claim && child->claim.state <= CLAIM_CLAIMED &&
+                !claim_holder_is_lost(node, &child->claim);
+    if (!held) {
+        reply_simple(node, request->id, 200, "", "");
+        return;
+    }
+    if (claim_is_ours(node, &child->claim)) {
+        child_stop_here(node, child, request->flag);
+        reply_simple(node, request->id, 200, "", "");
+        return;
+    }
+    const struct member *holder =
+        index_find(&node->membership.members, span_text(child->claim.node));
+    if (!holder) {
+        reply_simple(node, request->id, 503, "ServiceUnavailable", "its holder cannot be reached");
+        return;
+    }
+    requests_add(node, request);
+    struct buffer body = {0};
+    child_stop_encode(&body, request->id, &request->child, request->flag);
+    node_send(node, holder->address, MESSAGE_CHILD_STOP, &body);
+    buffer_release(&body);
+}
+
+static void requests_on_child_stop(struct node *node, const struct envelope *envelope,
+                                   struct reader *reader, uint64_t id)
+{
+    struct child_id child_id = {.ordinal = 0};
+    struct span ns = reader_span(reader, NAME_BYTES_MAX),
+                workload = reader_span(reader, NAME_BYTES_MAX);
+    child_id.ordinal = (uint32_t)reader_count(reader, REPLICAS_MAX);
+    bool terminate = reader_u8(reader);
+    const struct member *asker = index_find(&node->membership.members, span_text(envelope->from));
+    if (!reader_done(reader) || !asker)
+        return;
+    text_set_span(child_id.ns, sizeof child_id.ns, ns);
+    text_set_span(child_id.workload, sizeof child_id.workload, workload);
+    struct child *child = store_child(&node->store, &child_id);
+    if (child && child->has_claim && claim_is_ours(node, &child->claim))
+        child_stop_here(node, child, terminate);
+    struct buffer body = {0};
+    buffer_varint(&body, id);
+    node_send(node, asker->address, MESSAGE_CHILD_STOPPED, &body);
+    buffer_release(&body);
+}
+
+void requests_message(struct node *node, const struct envelope *envelope)
+{
+    struct reader reader = reader_of(envelope->body);
+    uint64_t id = reader_varint(&reader);
+    if (envelope->type == MESSAGE_CHILD_STOP) {
+        requests_on_child_stop(node, envelope, &reader, id);
+        return;
+    }
+    for (size_t i = 0; i < node->requests.count && reader_done(&reader); i++) {
+        struct pending *pending = &node->requests.items[i];
+        if (pending->id != id || pending->kind != REQUEST_DELETE_CHILD)
+            continue;
+        reply_simple(node, id, 200, "", "");
+        requests_drop(node, pending);
+        return;
+    }
+}
+
+/* --- All kinds
+ * --------------------------------------------------------------------------------------------- */
+
+static bool request_is_write(enum request_kind kind)
+{
+    return kind != REQUEST_JOIN && kind != REQUEST_LEAVE && kind != REQUEST_WAIT &&
+           kind != REQUEST_DELETE_CHILD;
+}
+
+static bool requests_refuse(struct node *node, const struct request *request)
+{
+    if (node->requests.count >= PENDING_REQUESTS_MAX)
+        reply_simple(node, request->id, 429, "TooManyRequests",
+                     "too many writes wait to become durable; try again");
+    else if (node->stop_requests > 0 || node->leaving)
+        reply_simple(node, request->id, 503, "ServiceUnavailable",
+                     "this agent is draining; ask another one");
+    else if (request_is_write(request->kind) && !durable_may_write(node))
+        reply_simple(node, request->id, 503, "ServiceUnavailable",
+                     "this agent has just started and compares itself with the others; try again "
+                     "in a moment");
+    else if (request_is_write(request->kind) && !durable_has_room(node))
+        reply_simple(node, request->id, 507, "InsufficientStorage",
+                     node->durable.message[0] ? node->durable.message
+                                              : "the data directory has no room; nothing changed");
+    else
+        return false;
+    return true;
+}
+
+void requests_step(struct node *node, const struct request *request)
+{
+    if (requests_refuse(node, request))
+        return;
+    switch (request->kind) {
+    case REQUEST_PUT_WORKLOAD:
+        request_put_workload(node, request);
+        break;
+    case REQUEST_DELETE_WORKLOAD:
+        request_delete_workload(node, request);
+        break;
+    case REQUEST_PUT_SUPERVISOR:
+        request_put_supervisor(node, request);
+        break;
+    case REQUEST_DELETE_SUPERVISOR:
+        request_delete_supervisor(node, request);
+        break;
+    case REQUEST_DELETE_CHILD:
+        request_delete_child(node, request);
+        break;
+    case REQUEST_SET_UNSCHEDULABLE:
+        request_unschedulable(node, request);
+        break;
+    case REQUEST_JOIN:
+        request_join(node, request);
+        break;
+    case REQUEST_LEAVE:
+        request_leave(node, request);
+        break;
+    case REQUEST_FORGET:
+        request_forget(node, request);
+        break;
+    case REQUEST_WAIT:
+        requests_add(node, request);
+        break;
+    }
+}
+
+void requests_welcomed(struct node *node, const char *address)
+{
+    for (size_t i = 0; i < node->requests.count; i++)
+        if (node->requests.items[i].kind == REQUEST_JOIN) {
+            reply_simple(node, node->requests.items[i].id, 200, "", address);
+            requests_drop(node, &node->requests.items[i--]);
+        }
+}
+
+void requests_refused(struct node *node, const char *address, const char *message)
+{
+    for (size_t i = 0; i < node->requests.count; i++)
+        if (node->requests.items[i].kind == REQUEST_JOIN &&
+            strcmp(node->requests.items[i].name, address) == 0) {
+            reply_simple(node, node->requests.items[i].id, 409, "Conflict", message);
+            requests_drop(node, &node->requests.items[i--]);
+        }
+}
+
+/* The answer to a pending request if there is one by now. */
+static bool pending_answer(struct node *node, const struct pending *pending, struct reply *reply)
+{
+    reply->id = pending->id;
+    reply->written = pending->written;
+    reply->status = 200;
+    if (pending->kind == REQUEST_WAIT && vector_covers(awmap_seen(node->map), pending->after))
+        return true;
+    if (pending->written.counter && pending->sequence <= node->durable.synced) {
+        reply->alone = !sync_has_alive_peer(node->sync);
+        if (reply->alone || sync_acknowledged(node->sync, pending->written))
+            return true;
+    }
+    if (pending->written.counter && node->durable.failed) {
+        reply->status = 507;
+        TEXT_SET(reply->reason, "InsufficientStorage");
+        snprintf(reply->message, sizeof reply->message,
+                 "not durable on %s: %s; repeat the request on another member", node->name,
+                 node->durable.message);
+        return true;
+    }
+    if (node->now.mono_ms < pending->deadline_ms)
+        return false;
+    reply->status = 504;
+    TEXT_SET(reply->reason, "Timeout");
+    if (pending->written.counter)
+        snprintf(reply->message, sizeof reply->message,
+                 "stored on %s, not yet on a second member; repeat the request (repeating is safe)",
+                 node->name);
+    else if (pending->kind == REQUEST_JOIN)
+        snprintf(reply->message, sizeof reply->message,
+                 "%s has not answered yet; the agent goes on trying. Is the "
+                 "address right, and an agent of cluster %s listening there?",
+                 pending->name, node->cluster);
+    else
+        snprintf(reply->message, sizeof reply->message, "no answer within %d ms",
+                 REQUEST_TIMEOUT_MS);
+    return true;
+}
+
+void requests_settle(struct node *node)
+{
+    for (size_t i = 0; i < node->requests.count; i++) {
+        struct reply reply = {0};
+        if (node->requests.items[i].sequence == SEQUENCE_NEXT)
+            node->requests.items[i].sequence = node->durable.sequence;
+        if (node->requests.items[i].kind == REQUEST_LEAVE ||
+            !pending_answer(node, &node->requests.items[i], &reply))
+            continue;
+        effects_reply(node->effects, &reply);
+        requests_drop(node, &node->requests.items[i--]);
+    }
+}
+
+void requests_end(struct node *node)
+{
+    for (size_t i = 0; i < node->requests.count; i++) {
+        bool leave = node->requests.items[i].kind == REQUEST_LEAVE;
+        reply_simple(node, node->requests.items[i].id, leave ? 200 : 503,
+                     leave ? "" : "ServiceUnavailable", leave ? "" : "the agent stops");
+    }
+    node->requests.count = 0;
+}
+
+uint64_t requests_deadline(const struct node *node)
+{
+    uint64_t deadline = UINT64_MAX;
+    for (size_t i = 0; i < node->requests.count; i++)
+        if (node->requests.items[i].deadline_ms < deadline)
+            deadline = node->requests.items[i].deadline_ms;
+    return deadline;
+}
+
+void requests_release(struct node *node)
+{
+    free(node->requests.items);
+}

@@ -1,0 +1,495 @@
+/* The typed view of the map. Each kind of key has one function that picks the winning sibling and
+ * decodes it; what follows from a change is only noted (a dirty child, a version), never acted upon
+ * here. */
+#include "agent/core/store.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- Finding
+ * -----------------------------------------------------------------------------------------------
+ */
+
+struct pair_key {
+    char text[2 * NAME_BYTES_MAX + 2];
+    size_t bytes;
+};
+
+static struct pair_key pair_key(const char *ns, const char *name)
+{
+    struct pair_key key = {.bytes = 0};
+    if (!*ns && !*name)
+        return key;
+    size_t ns_bytes = strlen(ns), name_bytes = strlen(name);
+    memcpy(key.text, ns, ns_bytes + 1);
+    memcpy(key.text + ns_bytes + 1, name, name_bytes);
+    key.bytes = ns_bytes + 1 + name_bytes;
+    return key;
+}
+
+static struct span pair_span(const struct pair_key *key)
+{
+    return span_of(key->text, key->bytes);
+}
+
+struct group *store_group(const struct store *store, const char *ns, const char *name)
+{
+    struct pair_key key = pair_key(ns, name);
+    return index_find(&store->groups, pair_span(&key));
+}
+
+struct group *store_group_after(const struct store *store, const char *ns, const char *name)
+{
+    struct pair_key key = pair_key(ns, name);
+    return index_after(&store->groups, pair_span(&key));
+}
+
+struct name_entry *store_name(const struct store *store, const char *ns, const char *name)
+{
+    struct pair_key key = pair_key(ns, name);
+    return index_find(&store->names, pair_span(&key));
+}
+
+struct name_entry *store_name_after(const struct store *store, const char *ns, const char *name)
+{
+    struct pair_key key = pair_key(ns, name);
+    return index_after(&store->names, pair_span(&key));
+}
+
+struct supervisor_entry *store_supervisor(const struct store *store, const char *name)
+{
+    return index_find(&store->supervisors, span_text(name));
+}
+
+struct supervisor_entry *store_supervisor_after(const struct store *store, const char *name)
+{
+    return index_after(&store->supervisors, span_text(name));
+}
+
+struct member_entry *store_member(const struct store *store, const char *name)
+{
+    return index_find(&store->members, span_text(name));
+}
+
+struct member_entry *store_member_after(const struct store *store, const char *name)
+{
+    return index_after(&store->members, span_text(name));
+}
+
+/* Index of the first child whose ordinal is not smaller. */
+static size_t group_position(const struct group *group, uint32_t ordinal)
+{
+    size_t low = 0, high = group->child_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (group->children[middle]->id.ordinal < ordinal)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static struct child *group_child(const struct group *group, uint32_t ordinal)
+{
+    size_t at = group_position(group, ordinal);
+    bool found = at < group->child_count && group->children[at]->id.ordinal == ordinal;
+    return found ? group->children[at] : NULL;
+}
+
+struct child *store_child(const struct store *store, const struct child_id *id)
+{
+    struct group *group = store_group(store, id->ns, id->workload);
+    return group ? group_child(group, id->ordinal) : NULL;
+}
+
+bool child_is_wanted(const struct child *child)
+{
+    return child->group->has_workload && child->id.ordinal < child->group->workload.replicas;
+}
+
+/* --- Dirty children
+ * ---------------------------------------------------------------------------------------- */
+
+void store_mark(struct store *store, struct child *child)
+{
+    if (child->dirty)
+        return;
+    if (store->dirty_count == store->dirty_capacity) {
+        store->dirty_capacity = store->dirty_capacity ? 2 * store->dirty_capacity : 64;
+        store->dirty = xrealloc(store->dirty, store->dirty_capacity * sizeof(struct child *));
+    }
+    child->dirty = true;
+    store->dirty[store->dirty_count++] = child;
+}
+
+static void group_mark(struct store *store, struct group *group)
+{
+    for (size_t i = 0; i < group->child_count; i++)
+        store_mark(store, group->children[i]);
+}
+
+void store_mark_all(struct store *store)
+{
+    for (struct group *g = store_group_after(store, "", ""); g;
+         g = store_group_after(store, g->ns, g->name))
+        group_mark(store, g);
+}
+
+struct child **store_take_dirty(struct store *store, size_t *ret_count)
+{
+    struct child **taken = store->dirty;
+    *ret_count = store->dirty_count;
+    for (size_t i = 0; i < store->dirty_count; i++)
+        taken[i]->dirty = false;
+    store->dirty = NULL;
+    store->dirty_count = store->dirty_capacity = 0;
+    return taken;
+}
+
+void store_touch(struct store *store, struct child *child)
+{
+    child->version = ++store->position;
+    child->group->status_version = child->version;
+}
+
+/* --- Groups and children come and go
+ * ----------------------------------------------------------------------- */
+
+static struct group *store_group_make(struct store *store, const char *ns, const char *name)
+{
+    struct group *group = store_group(store, ns, name);
+    if (group)
+        return group;
+    group = xcalloc(1, sizeof *group);
+    TEXT_SET(group->ns, ns);
+    TEXT_SET(group->name, name);
+    struct pair_key key = pair_key(ns, name);
+    index_insert(&store->groups, pair_span(&key), group);
+    return group;
+}
+
+static void group_free(void *value)
+{
+    struct group *group = value;
+    workload_release(&group->workload);
+    free(group->children);
+    free(group);
+}
+
+static void store_group_tidy(struct store *store, struct group *group)
+{
+    if (group->has_workload || group->child_count > 0)
+        return;
+    struct pair_key key = pair_key(group->ns, group->name);
+    index_remove(&store->groups, pair_span(&key));
+    group_free(group);
+}
+
+struct child *store_child_make(struct store *store, const struct child_id *id)
+{
+    struct group *group = store_group_make(store, id->ns, id->workload);
+    size_t at = group_position(group, id->ordinal);
+    if (at < group->child_count && group->children[at]->id.ordinal == id->ordinal)
+        return group->children[at];
+    if (group->child_count == group->child_capacity) {
+        group->child_capacity = group->child_capacity ? 2 * group->child_capacity : 4;
+        group->children = xrealloc(group->children, group->child_capacity * sizeof(struct child *));
+    }
+    memmove(group->children + at + 1, group->children + at,
+            (group->child_count - at) * sizeof(struct child *));
+    struct child *child = xcalloc(1, sizeof *child);
+    child->id = *id;
+    child->hash = child_id_hash(id);
+    child->group = group;
+    child->wake_ms = UINT64_MAX;
+    group->children[at] = child;
+    group->child_count++;
+    store->child_count++;
+    return child;
+}
+
+static void child_free(struct child *child)
+{
+    free(child->names);
+    free(child);
+}
+
+void store_child_tidy(struct store *store, struct child *child)
+{
+    if (child->dirty || child->local || child->held_at_start || child->has_claim ||
+        child->has_status || child->name_count > 0 || child_is_wanted(child))
+        return;
+    struct group *group = child->group;
+    size_t at = group_position(group, child->id.ordinal);
+    assert(group->children[at] == child);
+    memmove(group->children + at, group->children + at + 1,
+            (group->child_count - at - 1) * sizeof(struct child *));
+    group->child_count--;
+    store->child_count--;
+    group->status_version = ++store->position;
+    child_free(child);
+    store_group_tidy(store, group);
+}
+
+/* --- The feed
+ * ---------------------------------------------------------------------------------------------- */
+
+static void store_apply_workload(struct store *store, const struct key_parts *key,
+                                 const struct awmap_entry *entry)
+{
+    struct group *group = store_group_make(store, key->ns, key->name);
+    group->version = group->status_version = ++store->position;
+    group->has_workload = false;
+    for (size_t i = 0; i < awmap_entry_count(entry) && !group->has_workload; i++) {
+        struct workload workload = {0};
+        if (!workload_decode(&workload, awmap_entry_sibling(entry, i).value)) {
+            store->undecodable++;
+            continue;
+        }
+        workload_release(&group->workload);
+        group->workload = workload;
+        group->has_workload = true;
+    }
+    struct child_id id = {.ordinal = 0};
+    TEXT_SET(id.ns, key->ns);
+    TEXT_SET(id.workload, key->name);
+    for (; group->has_workload && id.ordinal < group->workload.replicas; id.ordinal++)
+        store_child_make(store, &id);
+    group_mark(store, group);
+    store_group_tidy(store, group);
+}
+
+static void store_apply_claim(struct store *store, const struct key_parts *key,
+                              const struct awmap_entry *entry)
+{
+    struct child *child = store_child_make(store, &key->child);
+    child->has_claim = false;
+    child->claim_siblings = awmap_entry_count(entry);
+    for (size_t i = 0; i < child->claim_siblings; i++) {
+        struct claim claim;
+        if (!claim_decode(&claim, awmap_entry_sibling(entry, i).value)) {
+            store->undecodable++;
+            continue;
+        }
+        if (!child->has_claim || claim_compare(&claim, &child->claim, child->hash) > 0)
+            child->claim = claim;
+        child->has_claim = true;
+        if (claim.epoch > child->epoch_max)
+            child->epoch_max = claim.epoch;
+    }
+    child->free_known = false;
+    store_touch(store, child);
+    store_mark(store, child);
+}
+
+/* The status that counts is the one of the claim's epoch; among several, the last written. */
+static void store_apply_status(struct store *store, const struct key_parts *key,
+                               const struct awmap_entry *entry)
+{
+    struct child *child = store_child_make(store, &key->child);
+    child->has_status = false;
+    for (size_t i = 0; i < awmap_entry_count(entry); i++) {
+        struct status status;
+        if (!status_decode(&status, awmap_entry_sibling(entry, i).value)) {
+            store->undecodable++;
+            continue;
+        }
+        if (!child->has_status || status.epoch > child->status.epoch)
+            child->status = status;
+        child->has_status = true;
+        if (status.epoch > child->epoch_max)
+            child->epoch_max = status.epoch;
+    }
+    store_touch(store, child);
+    store_mark(store, child);
+    if (child->group->update_waiting) {
+        child->group->update_waiting = false;
+        group_mark(store, child->group);
+    }
+}
+
+static struct name_entry *store_name_make(struct store *store, const struct key_parts *key)
+{
+    struct name_entry *name = store_name(store, key->ns, key->name);
+    if (name)
+        return name;
+    name = xcalloc(1, sizeof *name);
+    TEXT_SET(name->ns, key->ns);
+    TEXT_SET(name->name, key->name);
+    struct pair_key pair = pair_key(key->ns, key->name);
+    index_insert(&store->names, pair_span(&pair), name);
+    return name;
+}
+
+static void name_entry_free(void *value)
+{
+    struct name_entry *name = value;
+    name_record_release(&name->record);
+    free(name);
+}
+
+static void store_name_own(struct store *store, struct name_entry *name)
+{
+    struct child *owner = store_child_make(store, &name->record.owner);
+    owner->names = xrealloc(owner->names, (owner->name_count + 1) * sizeof(struct name_entry *));
+    owner->names[owner->name_count++] = name;
+    store_mark(store, owner);
+}
+
+static void store_name_disown(struct store *store, struct name_entry *name)
+{
+    if (name->siblings == 0)
+        return;
+    struct child *owner = store_child(store, &name->record.owner);
+    assert(owner);
+    for (size_t i = 0; i < owner->name_count; i++)
+        if (owner->names[i] == name)
+            owner->names[i--] = owner->names[--owner->name_count];
+    store_mark(store, owner);
+    name_record_release(&name->record);
+    name->siblings = 0;
+}
+
+static void store_apply_name(struct store *store, const struct key_parts *key,
+                             const struct awmap_entry *entry)
+{
+    struct name_entry *name = store_name_make(store, key);
+    store_name_disown(store, name);
+    for (size_t i = 0; i < awmap_entry_count(entry); i++) {
+        struct name_record record;
+        if (!name_record_decode(&record, awmap_entry_sibling(entry, i).value)) {
+            store->undecodable++;
+            continue;
+        }
+        bool wins =
+            name->siblings == 0 || name_record_compare(&record, &name->record, key->name) > 0;
+        name->siblings++;
+        if (wins) {
+            name_record_release(&name->record);
+            name->record = record;
+        } else {
+            name_record_release(&record);
+        }
+    }
+    name->version = ++store->position;
+    if (name->siblings > 0) {
+        if (name->record.epoch > name->epoch_max)
+            name->epoch_max = name->record.epoch;
+        store_name_own(store, name);
+        return;
+    }
+    struct pair_key pair = pair_key(key->ns, key->name);
+    index_remove(&store->names, pair_span(&pair));
+    name_entry_free(name);
+}
+
+static void supervisor_entry_free(void *value)
+{
+    struct supervisor_entry *entry = value;
+    supervisor_release(&entry->supervisor);
+    free(entry);
+}
+
+static void store_apply_supervisor(struct store *store, const char *name,
+                                   const struct awmap_entry *entry)
+{
+    struct supervisor_entry *old = index_remove(&store->supervisors, span_text(name));
+    struct supervisor_entry *new = xcalloc(1, sizeof *new);
+    bool found = false;
+    for (size_t i = 0; i < awmap_entry_count(entry) && !found; i++) {
+        found = supervisor_decode(&new->supervisor, awmap_entry_sibling(entry, i).value);
+        store->undecodable += !found;
+    }
+    new->version = ++store->position;
+    if (found)
+        index_insert(&store->supervisors, span_text(name), new);
+    else
+        supervisor_entry_free(new);
+    if (old)
+        supervisor_entry_free(old);
+    store->listener.supervisor_changed(store->listener.context, name);
+}
+
+static void member_entry_free(void *value)
+{
+    struct member_entry *entry = value;
+    member_record_release(&entry->record);
+    free(entry);
+}
+
+static void store_apply_member(struct store *store, const char *name,
+                               const struct awmap_entry *entry)
+{
+    struct member_entry *old = index_remove(&store->members, span_text(name));
+    struct member_entry *new = xcalloc(1, sizeof *new);
+    TEXT_SET(new->name, name);
+    for (size_t i = 0; i < awmap_entry_count(entry); i++) {
+        struct member_record record;
+        if (!member_record_decode(&record, awmap_entry_sibling(entry, i).value)) {
+            store->undecodable++;
+            continue;
+        }
+        if (new->siblings == 0 || record.join_counter > new->record.join_counter) {
+            member_record_release(&new->record);
+            new->record = record;
+        } else {
+            member_record_release(&record);
+        }
+        new->siblings++;
+    }
+    new->version = ++store->position;
+    if (new->siblings > 0)
+        index_insert(&store->members, span_text(name), new);
+    else
+        member_entry_free(new);
+    if (old)
+        member_entry_free(old);
+    store->listener.member_changed(store->listener.context, name);
+}
+
+void store_apply(struct store *store, const struct awmap_entry *entry)
+{
+    struct key_parts key = key_parse(awmap_entry_key(entry));
+    switch (key.kind) {
+    case KEY_WORKLOAD:
+        store_apply_workload(store, &key, entry);
+        break;
+    case KEY_CLAIM:
+        store_apply_claim(store, &key, entry);
+        break;
+    case KEY_STATUS:
+        store_apply_status(store, &key, entry);
+        break;
+    case KEY_NAME:
+        store_apply_name(store, &key, entry);
+        break;
+    case KEY_SUPERVISOR:
+        store_apply_supervisor(store, key.name, entry);
+        break;
+    case KEY_MEMBER:
+        store_apply_member(store, key.name, entry);
+        break;
+    case KEY_UNKNOWN:
+        break;
+    }
+}
+
+static void store_release_group(void *value)
+{
+    struct group *group = value;
+    for (size_t i = 0; i < group->child_count; i++)
+        child_free(group->children[i]);
+    group_free(group);
+}
+
+void store_release(struct store *store)
+{
+    index_release(&store->groups, store_release_group);
+    index_release(&store->names, name_entry_free);
+    index_release(&store->supervisors, supervisor_entry_free);
+    index_release(&store->members, member_entry_free);
+    free(store->dirty);
+    memset(store, 0, sizeof *store);
+}

@@ -1,0 +1,128 @@
+/* The typed view of the replicated map: decoded documents, claims, statuses, names and members,
+ * kept up to date by the map's feed. The only file that knows which sibling of a key counts.
+ * Everything here can be rebuilt from the map.
+ *
+ * A group is a workload's name with all that is known of its children, whether or not the document
+ * (still) exists. A child exists here as long as it is wanted, claimed, has a status or names, or
+ * has something running on this node. */
+#ifndef AGENT_CORE_STORE_H
+#define AGENT_CORE_STORE_H
+
+#include "agent/core/index.h"
+#include "agent/core/key.h"
+#include "agent/core/record.h"
+#include "crdt/awmap.h"
+
+struct local; /* what this node does for a child: local.h */
+
+struct group;
+struct name_entry;
+
+struct child {
+    struct child_id id;
+    uint64_t hash; /* child_id_hash */
+    struct group *group;
+    bool has_claim;
+    struct claim claim;    /* the winning sibling */
+    size_t claim_siblings; /* more than 1: the winner writes once more */
+    bool has_status;
+    struct status status;
+    struct name_entry **names; /* in the map, owned by this child; the array is owned here */
+    size_t name_count;
+    uint64_t epoch_max; /* greatest epoch ever seen for this id in this run */
+    bool held_at_start; /* this agent's own map held its claim at start */
+    uint64_t version;
+    struct local *local; /* NULL: nothing here */
+    /* bookkeeping of supervise.c */
+    bool dirty; /* stands in the store's dirty list */
+    const char *pending_reason,
+        *pending_message; /* why nobody here may claim it; static texts or NULL */
+    bool free_known;      /* free_since_ms counts */
+    uint64_t free_since_ms;
+    uint64_t wake_ms; /* decide again then; UINT64_MAX: not */
+};
+
+struct group {
+    char ns[NAME_BYTES_MAX + 1];
+    char name[NAME_BYTES_MAX + 1];
+    bool has_workload;
+    struct workload workload; /* the last one known, also after its deletion */
+    uint64_t version;         /* of the document */
+    uint64_t status_version;
+    struct child **children; /* by ordinal */
+    size_t child_count, child_capacity;
+    bool update_waiting; /* a child here waits for its siblings' statuses: see child_update.c */
+};
+
+struct name_entry {
+    char ns[NAME_BYTES_MAX + 1];
+    char name[NAME_BYTES_MAX + 1];
+    struct name_record record; /* the winning sibling */
+    size_t siblings;
+    uint64_t version;
+    uint64_t epoch_max;
+};
+
+struct supervisor_entry {
+    struct supervisor supervisor;
+    uint64_t version;
+};
+
+struct member_entry {
+    char name[NAME_BYTES_MAX + 1];
+    struct member_record record;
+    size_t siblings;
+    uint64_t version;
+};
+
+/* What the store tells of a change, beside its own state. */
+struct store_listener {
+    void *context;
+    void (*member_changed)(void *context, const char *name);
+    void (*supervisor_changed)(void *context, const char *name);
+};
+
+struct store {
+    struct index groups;      /* ns 0 name -> struct group */
+    struct index names;       /* ns 0 name -> struct name_entry */
+    struct index supervisors; /* name -> struct supervisor_entry */
+    struct index members;     /* name -> struct member_entry */
+    size_t child_count;
+    uint64_t position;    /* of the feed: grows with each change */
+    struct child **dirty; /* each once */
+    size_t dirty_count, dirty_capacity;
+    size_t undecodable; /* siblings that could not be read; reported, kept, passed over */
+    struct store_listener listener;
+};
+
+void store_release(struct store *store);
+/* One changed key of the map's feed. */
+void store_apply(struct store *store, const struct awmap_entry *entry);
+
+/* NULL if absent. */
+struct group *store_group(const struct store *store, const char *ns, const char *name);
+struct child *store_child(const struct store *store, const struct child_id *id);
+struct name_entry *store_name(const struct store *store, const char *ns, const char *name);
+struct supervisor_entry *store_supervisor(const struct store *store, const char *name);
+struct member_entry *store_member(const struct store *store, const char *name);
+/* The first after (ns, name) in order; "" "" begins. NULL ends. */
+struct group *store_group_after(const struct store *store, const char *ns, const char *name);
+struct name_entry *store_name_after(const struct store *store, const char *ns, const char *name);
+struct supervisor_entry *store_supervisor_after(const struct store *store, const char *name);
+struct member_entry *store_member_after(const struct store *store, const char *name);
+
+/* The child, made if it is not there. */
+struct child *store_child_make(struct store *store, const struct child_id *id);
+/* Forgets a child about which nothing is known any more. Call when it may have become so; safe
+ * otherwise. */
+void store_child_tidy(struct store *store, struct child *child);
+/* The child's ordinal is wanted by its workload. */
+bool child_is_wanted(const struct child *child);
+
+void store_mark(struct store *store, struct child *child); /* decide about it in the next tick */
+void store_mark_all(struct store *store);
+void store_touch(struct store *store, struct child *child); /* its view changed: a new version */
+struct child **store_take_dirty(struct store *store,
+                                size_t *ret_count); /* the caller frees the array */
+
+#endif

@@ -1,0 +1,358 @@
+/* What we hold of each member, and how that changes: evidence, accusations, verdicts.
+ *
+ * The idea: only a member itself raises its incarnation, so of two statements about it the one with
+ * the greater incarnation is the newer; at equal ones the worse is believed (dead over suspect over
+ * alive), and the member, who hears it, contradicts with a greater one. Beyond SWIM: what we hear
+ * with our own ears ends a suspicion here (not the rumour), and a death that no suspicion announced
+ * is checked first: a minority that comes back from a split tells many such.
+ *
+ * Invariants: state_counts adds up to member_count; a dead member has neither probe nor suspicion;
+ * members that have one are in `watched`. */
+#include <assert.h>
+#include <string.h>
+
+#include "agent/core/swim_state.h"
+#include "placement/hash.h"
+
+static const uint8_t state_allowed[STATE_COUNT] = {
+    [STATE_UNINITIALIZED] = 1u << STATE_ALIVE | 1u << STATE_DEAD,
+    [STATE_ALIVE] = 1u << STATE_DEAD,
+    [STATE_DEAD] = 1u << STATE_ALIVE,
+};
+
+static void member_move(struct swim *swim, struct swim_member *member, enum swim_state state)
+{
+    assert(state_allowed[member->state] & 1u << state);
+    assert(swim->state_counts[member->state] > 0);
+    swim->state_counts[member->state]--;
+    swim->state_counts[state]++;
+    member->state = state;
+    member->changed = true;
+}
+
+struct swim_member *swim_member_find(const struct swim *swim, struct span name)
+{
+    size_t low = 0, high = swim->member_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = span_compare(span_text(swim->members[middle]->name), name);
+        if (order == 0)
+            return swim->members[middle];
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+bool swim_member_reachable(const struct swim_member *member)
+{
+    return member->state == STATE_ALIVE && !member->suspicion.active;
+}
+
+/* Who was never heard is not presented as a suspect, since suspects keep their work; neither is who
+ * is shutting down. */
+enum placement_phase swim_member_phase(const struct swim_member *member)
+{
+    if (member->state == STATE_UNINITIALIZED)
+        return PLACEMENT_UNINITIALIZED;
+    if (member->state == STATE_DEAD)
+        return PLACEMENT_DEAD;
+    if (member->shutting_down)
+        return PLACEMENT_SHUTTING_DOWN;
+    return member->suspicion.active ? PLACEMENT_SUSPECT : PLACEMENT_ALIVE;
+}
+
+size_t swim_live_count(const struct swim *swim)
+{
+    return swim->state_counts[STATE_ALIVE] + 1;
+}
+
+bool swim_in_grace(const struct swim *swim)
+{
+    return swim->now_ms - swim->started_ms < swim->start_grace_ms;
+}
+
+void swim_member_watch(struct swim *swim, struct swim_member *member)
+{
+    if (member->watched)
+        return;
+    assert(swim->watched_count < swim->member_count);
+    member->watched = true;
+    swim->watched[swim->watched_count++] = member;
+}
+
+void swim_worsen(struct swim *swim)
+{
+    if (swim->health < SWIM_HEALTH_MAX)
+        swim->health++;
+}
+
+void swim_improve(struct swim *swim)
+{
+    if (swim->health > 0)
+        swim->health--;
+}
+
+/* Another boot is a change that the caller hears of, though the phase may stay. */
+static void member_raise(struct swim_member *member, uint64_t incarnation)
+{
+    assert(incarnation > member->incarnation);
+    if (member->incarnation > 0 && member->incarnation >> 32 != incarnation >> 32)
+        member->changed = true;
+    member->incarnation = incarnation;
+    member->accused = false;
+}
+
+static void member_end_suspicion(struct swim_member *member)
+{
+    if (member->suspicion.active)
+        member->changed = true;
+    member->suspicion = (struct swim_suspicion){0};
+}
+
+/* --- evidence ------------------------------------------------------------------------------ */
+
+/* What a killed process sent last may arrive after the news of its broken connection. */
+static bool member_hint_unsettled(const struct swim *swim, const struct swim_member *member)
+{
+    return member->hinted_ms > 0 && swim->now_ms - member->hinted_ms < swim->timing.hint_settle_ms;
+}
+
+static void member_set_shutting_down(struct swim_member *member, bool shutting_down)
+{
+    if (member->shutting_down != shutting_down)
+        member->changed = true;
+    member->shutting_down = shutting_down;
+}
+
+static bool member_speaks_dead(struct swim *swim, struct swim_member *member)
+{
+    uint64_t soon_ms = member->told_ms + SWIM_TELL_MS;
+    member->spoke = true;
+    if (soon_ms < swim->dead_next_ms)
+        swim->dead_next_ms = soon_ms;
+    return false;
+}
+
+bool swim_member_speaks(struct swim *swim, struct swim_member *member, uint64_t incarnation,
+                        bool shutting_down, bool answers)
+{
+    bool newer = incarnation > member->incarnation;
+    if (member->state == STATE_DEAD && !newer)
+        return member_speaks_dead(swim, member);
+    if (!newer && !answers && member_hint_unsettled(swim, member))
+        return true;
+    bool unknown = member->state == STATE_UNINITIALIZED;
+    if (newer)
+        member_raise(member, incarnation);
+    if (incarnation == member->incarnation)
+        member_set_shutting_down(member, shutting_down);
+    member->heard_ms = swim->now_ms;
+    member->hinted_ms = 0;
+    member->probe.active = false;
+    member_end_suspicion(member);
+    if (member->state != STATE_ALIVE)
+        member_move(swim, member, STATE_ALIVE);
+    if (newer || unknown)
+        swim_rumour_queue(swim, member, NULL, !unknown);
+    return true;
+}
+
+/* --- accusations --------------------------------------------------------------------------- */
+
+static uint64_t accuser_hash(const char *name)
+{
+    return placement_hash(name, strlen(name));
+}
+
+static void suspicion_start(struct swim *swim, struct swim_member *member, const char *accuser,
+                            bool hinted)
+{
+    assert(member->state != STATE_DEAD && !member->suspicion.active);
+    member->suspicion = (struct swim_suspicion){
+        .active = true,
+        .hinted = hinted,
+        .started_ms = swim->now_ms,
+        .accusers = {accuser_hash(accuser)},
+        .accuser_count = 1,
+    };
+    member->accused = true;
+    member->changed = true;
+    swim_member_watch(swim, member);
+    swim_rumour_queue(swim, member, accuser, true);
+}
+
+/* One more who says so, if that still shortens anything. */
+static void suspicion_confirm(struct swim *swim, struct swim_member *member, const char *accuser)
+{
+    struct swim_suspicion *suspicion = &member->suspicion;
+    unsigned hoped = 1 + swim_confirmations_hoped(swim_live_count(swim));
+    assert(hoped <= SWIM_ACCUSERS_MAX);
+    if (suspicion->accuser_count >= hoped)
+        return;
+    uint64_t hash = accuser_hash(accuser);
+    for (unsigned i = 0; i < suspicion->accuser_count; i++)
+        if (suspicion->accusers[i] == hash)
+            return;
+    suspicion->accusers[suspicion->accuser_count++] = hash;
+    swim_rumour_queue(swim, member, accuser, true);
+}
+
+void swim_member_accuse(struct swim *swim, struct swim_member *member, bool hinted)
+{
+    if (!member->suspicion.active) {
+        suspicion_start(swim, member, swim->self.name, hinted);
+        return;
+    }
+    suspicion_confirm(swim, member, swim->self.name);
+    if (hinted && !member->suspicion.hinted) {
+        member->suspicion.hinted = true;
+        member->suspicion.started_ms = swim->now_ms;
+    }
+}
+
+/* When the verdict is due: a suspect must have been asked by us, and have had the time to answer.
+ */
+uint64_t swim_suspicion_deadline_ms(const struct swim *swim, const struct swim_member *member)
+{
+    const struct swim_suspicion *suspicion = &member->suspicion;
+    const struct swim_timing *timing = &swim->timing;
+    size_t live = swim_live_count(swim);
+    uint64_t min_ms = swim_suspicion_ms_min(timing, live);
+    uint64_t max_ms = min_ms * SWIM_SUSPICION_STRETCH;
+    if (suspicion->hinted) {
+        min_ms = timing->hint_suspicion_ms_min;
+        max_ms = timing->hint_suspicion_ms_max;
+    }
+    uint64_t stretch = member->shutting_down ? SWIM_SHUTTING_DOWN_STRETCH : 1;
+    return suspicion->started_ms + suspicion_remaining_ms(suspicion->accuser_count - 1,
+                                                          swim_confirmations_hoped(live), 0,
+                                                          min_ms * stretch, max_ms * stretch);
+}
+
+void swim_member_die(struct swim *swim, struct swim_member *member, const char *accuser)
+{
+    member->probe.active = false;
+    member->suspicion = (struct swim_suspicion){0};
+    member->hinted_ms = 0;
+    member->spoke = false;
+    member->accused = true;
+    if (swim->state_counts[STATE_DEAD] == 0)
+        swim->dead_next_ms = swim->now_ms + SWIM_ASK_MS;
+    member_move(swim, member, STATE_DEAD);
+    swim_rumour_queue(swim, member, accuser, true);
+}
+
+/* --- rumours ------------------------------------------------------------------------------- */
+
+/* The accuser should hear the contradiction before anybody else. */
+static bool judge_self(struct swim *swim, struct swim_member *from,
+                       const struct swim_rumour_text *rumour, struct effects *effects)
+{
+    struct swim_member *self = &swim->self;
+    bool accusation = rumour->kind == RUMOUR_SUSPECT || rumour->kind == RUMOUR_DEAD;
+    if (rumour->incarnation + (accusation ? 1 : 0) <= self->incarnation)
+        return false;
+    self->incarnation = rumour->incarnation + 1;
+    swim_rumour_queue(swim, self, NULL, true);
+    if (!accusation)
+        return false; /* an earlier run of ours, whose boot we have lost, was further */
+    swim_worsen(swim);
+    struct swim_member *accuser = swim_member_find(swim, rumour->accuser);
+    if (accuser && accuser != from)
+        swim_gossip_to(swim, accuser, effects);
+    return true;
+}
+
+static void judge_alive(struct swim *swim, struct swim_member *member,
+                        const struct swim_rumour_text *rumour)
+{
+    if (rumour->incarnation <= member->incarnation)
+        return;
+    bool unknown = member->state == STATE_UNINITIALIZED;
+    member_raise(member, rumour->incarnation);
+    member_set_shutting_down(member, rumour->kind == RUMOUR_SHUTTING_DOWN);
+    member_end_suspicion(member);
+    if (member->state != STATE_ALIVE)
+        member_move(swim, member, STATE_ALIVE);
+    swim_rumour_queue(swim, member, NULL, !unknown);
+}
+
+static bool member_just_heard(const struct swim *swim, const struct swim_member *member)
+{
+    return member->heard_ms > member->hinted_ms &&
+           swim->now_ms - member->heard_ms < swim->timing.direct_ms;
+}
+
+static void judge_suspect(struct swim *swim, struct swim_member *member,
+                          const struct swim_rumour_text *rumour, struct effects *effects)
+{
+    struct swim_member *accuser = swim_member_find(swim, rumour->accuser);
+    if (!accuser || accuser == member)
+        return; /* our own accusation coming back, or one that we cannot attribute */
+    if (member->suspicion.active) {
+        suspicion_confirm(swim, member, accuser->name);
+        return;
+    }
+    if (member_just_heard(swim, member)) {
+        swim_gossip_accusation(swim, member, rumour, effects);
+        return;
+    }
+    suspicion_start(swim, member, accuser->name, false);
+    if (random_below(&swim->random, swim_live_count(swim)) < SWIM_CONFIRMERS)
+        swim_probe_start(swim, member, false, effects);
+}
+
+static void judge_dead(struct swim *swim, struct swim_member *member,
+                       const struct swim_rumour_text *rumour, struct effects *effects)
+{
+    struct swim_member *accuser = swim_member_find(swim, rumour->accuser);
+    if (member->state == STATE_UNINITIALIZED || member->suspicion.active) {
+        swim_member_die(swim, member, accuser ? accuser->name : swim->self.name);
+        return;
+    }
+    swim_gossip_accusation(swim, member, rumour, effects);
+    if (!member_just_heard(swim, member))
+        swim_probe_start(swim, member, true, effects);
+}
+
+static bool judge_accusation(struct swim *swim, const struct swim_member *from,
+                             struct swim_member *member, const struct swim_rumour_text *rumour,
+                             struct effects *effects)
+{
+    if (from->state == STATE_DEAD)
+        return false; /* it was cut off, and first has to hear what became of itself */
+    if (rumour->incarnation < member->incarnation) {
+        bool newer = swim_member_reachable(member);
+        if (newer)
+            swim_rumour_queue(swim, member, NULL, false);
+        return newer;
+    }
+    if (member->state == STATE_UNINITIALIZED && swim_in_grace(swim))
+        return false;
+    if (rumour->incarnation > member->incarnation)
+        member_raise(member, rumour->incarnation);
+    if (member->state == STATE_DEAD)
+        member->accused = true;
+    else if (rumour->kind == RUMOUR_DEAD)
+        judge_dead(swim, member, rumour, effects);
+    else
+        judge_suspect(swim, member, rumour, effects);
+    return false;
+}
+
+bool swim_judge(struct swim *swim, struct swim_member *from, const struct swim_rumour_text *rumour,
+                struct effects *effects)
+{
+    if (span_equal(rumour->name, span_text(swim->self.name)))
+        return judge_self(swim, from, rumour, effects);
+    struct swim_member *member = swim_member_find(swim, rumour->name);
+    if (!member || member == from)
+        return false; /* of itself the sender's own header speaks */
+    if (rumour->kind == RUMOUR_SUSPECT || rumour->kind == RUMOUR_DEAD)
+        return judge_accusation(swim, from, member, rumour, effects);
+    judge_alive(swim, member, rumour);
+    return false;
+}

@@ -1,0 +1,166 @@
+/* What is told to whom, and how often.
+ *
+ * The idea: a rumour is "look at this member again"; what is said is what we hold when we say it.
+ * Rumours ride on every message until each was told 3 log2(n + 1) times, the least told and newest
+ * first. News (an accusation, a verdict, a refutation) moreover goes at once to a few, who do the
+ * same: it reaches nearly everybody within some round trips, and the riders reach the rest.
+ *
+ * Invariant: `rumours` is sorted by transmits, then newest first; a member is in it once at most.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/core/swim_state.h"
+
+static int rumour_compare(const void *a, const void *b)
+{
+    const struct swim_rumour *left = &(*(struct swim_member *const *)a)->rumour;
+    const struct swim_rumour *right = &(*(struct swim_member *const *)b)->rumour;
+    if (left->transmits != right->transmits)
+        return left->transmits < right->transmits ? -1 : 1;
+    return (left->order < right->order) - (left->order > right->order);
+}
+
+void swim_rumour_drop(struct swim *swim, struct swim_member *subject)
+{
+    if (!subject->rumour.queued)
+        return;
+    size_t index = 0;
+    while (swim->rumours[index] != subject)
+        index++;
+    assert(index < swim->rumour_count);
+    swim->rumour_count--;
+    memmove(swim->rumours + index, swim->rumours + index + 1,
+            (swim->rumour_count - index) * sizeof *swim->rumours);
+    subject->rumour.queued = false;
+}
+
+void swim_rumour_queue(struct swim *swim, struct swim_member *subject, const char *accuser,
+                       bool urgent)
+{
+    swim_rumour_drop(swim, subject);
+    memmove(swim->rumours + 1, swim->rumours, swim->rumour_count * sizeof *swim->rumours);
+    swim->rumours[0] = subject; /* never told and newest: the first */
+    swim->rumour_count++;
+    assert(swim->rumour_count <= swim->member_count + 1);
+    subject->rumour.queued = true;
+    subject->rumour.transmits = 0;
+    subject->rumour.order = ++swim->rumour_order;
+    if (accuser)
+        memcpy(subject->rumour.accuser, accuser, strlen(accuser) + 1);
+    if (urgent) {
+        swim->gossip_waves = SWIM_WAVES;
+        swim->gossip_next_ms = 0;
+    }
+}
+
+unsigned swim_rumour_transmits_max(const struct swim *swim)
+{
+    uint32_t log2 = (log2_1024(swim_live_count(swim) + 1) + 1023) / 1024;
+    return 3 * log2;
+}
+
+static struct swim_rumour_text rumour_text(const struct swim_member *subject)
+{
+    struct swim_rumour_text text = {
+        .kind = subject->shutting_down ? RUMOUR_SHUTTING_DOWN : RUMOUR_ALIVE,
+        .name = span_text(subject->name),
+        .incarnation = subject->incarnation,
+        .accuser = span_text(subject->rumour.accuser),
+    };
+    if (subject->state == STATE_DEAD)
+        text.kind = RUMOUR_DEAD;
+    else if (subject->suspicion.active)
+        text.kind = RUMOUR_SUSPECT;
+    return text;
+}
+
+/* The first `told` rumours were told once more: those told often enough go. */
+static void rumours_count(struct swim *swim, size_t told)
+{
+    unsigned transmits_max = swim_rumour_transmits_max(swim);
+    for (size_t i = 0; i < told; i++)
+        swim->rumours[i]->rumour.transmits++;
+    size_t kept = 0;
+    for (size_t i = 0; i < swim->rumour_count; i++) {
+        struct swim_member *subject = swim->rumours[i];
+        subject->rumour.queued = subject->rumour.transmits < transmits_max;
+        if (subject->rumour.queued)
+            swim->rumours[kept++] = subject;
+    }
+    swim->rumour_count = kept;
+    if (kept > 1)
+        qsort(swim->rumours, kept, sizeof *swim->rumours, rumour_compare);
+}
+
+void swim_rumour_append(struct swim *swim, const struct swim_member *to)
+{
+    if (!to)
+        return;
+    if (to->accused) {
+        struct swim_rumour_text accusation = rumour_text(to);
+        accusation.kind = to->state == STATE_DEAD ? RUMOUR_DEAD : RUMOUR_SUSPECT;
+        swim_rumour_encode(&swim->buffer, &accusation);
+    }
+    size_t begin = swim->buffer.bytes, told = 0;
+    while (told < swim->rumour_count && swim->buffer.bytes - begin < SWIM_RUMOUR_BYTES) {
+        const struct swim_member *subject = swim->rumours[told++];
+        if (subject == to || subject == &swim->self)
+            continue; /* it knows; and of us the header speaks */
+        struct swim_rumour_text text = rumour_text(subject);
+        swim_rumour_encode(&swim->buffer, &text);
+    }
+    if (told > 0)
+        rumours_count(swim, told);
+}
+
+void swim_gossip_to(struct swim *swim, struct swim_member *to, struct effects *effects)
+{
+    struct swim_message message = {.kind = SWIM_GOSSIP};
+    swim_send_message(swim, to->address, to, &message, effects);
+}
+
+void swim_gossip_accusation(struct swim *swim, struct swim_member *to,
+                            const struct swim_rumour_text *accusation, struct effects *effects)
+{
+    if (swim->now_ms - to->told_ms < SWIM_TELL_MS)
+        return;
+    to->told_ms = swim->now_ms;
+    struct swim_message message = {.kind = SWIM_GOSSIP,
+                                   .shutting_down = swim->self.shutting_down,
+                                   .incarnation = swim->self.incarnation};
+    buffer_clear(&swim->buffer);
+    swim_message_encode(&swim->buffer, &message);
+    swim_rumour_encode(&swim->buffer, accusation);
+    swim->send(swim->send_context, to->address, buffer_view(&swim->buffer), effects);
+}
+
+/* A random place in a shuffled list, and those that follow. */
+size_t swim_pick(struct swim *swim, const struct swim_member *except,
+                 struct swim_member **ret_members, size_t max)
+{
+    if (swim->member_count == 0)
+        return 0;
+    size_t start = (size_t)random_below(&swim->random, swim->member_count);
+    size_t count = 0;
+    for (size_t i = 0; i < swim->member_count && count < max; i++) {
+        struct swim_member *member = swim->order[(start + i) % swim->member_count];
+        if (member != except && swim_member_reachable(member))
+            ret_members[count++] = member;
+    }
+    return count;
+}
+
+void swim_gossip_tick(struct swim *swim, struct effects *effects)
+{
+    if (swim->now_ms < swim->gossip_next_ms)
+        return;
+    struct swim_member *told[SWIM_FANOUT];
+    size_t count = swim->rumour_count > 0 ? swim_pick(swim, NULL, told, SWIM_FANOUT) : 0;
+    for (size_t i = 0; i < count; i++)
+        swim_gossip_to(swim, told[i], effects);
+    swim->gossip_waves = swim->gossip_waves > 0 ? swim->gossip_waves - 1 : 0;
+    bool again = swim->gossip_waves > 0 && swim->rumour_count > 0;
+    swim->gossip_next_ms = again ? swim->now_ms + SWIM_WAVE_MS : SWIM_NEVER;
+}

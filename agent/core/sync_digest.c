@@ -1,0 +1,356 @@
+/* Who lacks what: summaries, digests, and the needs that come of them.
+ *
+ * The one idea: a digest carries `seen` and the sums of 32 buckets. With both sides' `seen` each
+ * side knows by itself what it lacks, and asks for it; nobody is told to take anything. A need
+ * stays until it is met, by whomever: `target` is what the peer had, and once we cover that, there
+ * is nothing left to ask it for. Tries back off, and end: then differing summaries begin anew.
+ *
+ * While a map changes, summaries differ all the time without anything being wrong. They count when
+ * they stay as they are for SYNC_DIFFER_MS (then something was lost), or differ for SYNC_FLUX_MS.
+ * In a large cluster one rarely hears the same peer twice; so our own summary, differing from
+ * whoever speaks, counts as well. Exchanges that change nothing become rare.
+ *
+ * Equal `seen` and unequal content, twice running, can only be healed by comparing the content of
+ * those buckets (rule NOCONTENT).
+ */
+#include <string.h>
+
+#include "agent/core/sync_private.h"
+
+/* --- Needs -------------------------------------------------------------------------------------
+ */
+
+/* A need that is there already keeps its time: asking more often is what backing off prevents. */
+void sync_need(struct sync *sync, struct sync_peer *peer, unsigned need, uint64_t try_ms)
+{
+    bool compares = peer->needs & SYNC_NEED_COMPARE;
+    bool walks = peer->needs & (SYNC_NEED_WALK | SYNC_NEED_FULL);
+    if (need == SYNC_NEED_COMPARE && !compares)
+        peer->compare_ms = try_ms;
+    if (need != SYNC_NEED_COMPARE && !walks)
+        peer->session_ms = try_ms;
+    peer->needs |= need;
+    sync->needy = true;
+}
+
+void sync_need_dot(struct sync *sync, struct sync_peer *peer, struct dot dot, uint64_t now_ms)
+{
+    vector_raise(&peer->target, dot.replica, dot.counter);
+    peer->urgent = true;
+    sync_need(sync, peer, SYNC_NEED_WALK, now_ms);
+}
+
+/* Half of the delay is chance, so that peers which failed together do not return together. */
+static uint64_t retry_ms(struct sync_turn *turn, uint64_t base_ms, unsigned tries)
+{
+    uint64_t delay_ms = base_ms << (tries < 5 ? tries : 5);
+    if (delay_ms > SYNC_RETRY_MS_MAX)
+        delay_ms = SYNC_RETRY_MS_MAX;
+    return turn->now_ms + delay_ms / 2 + random_below(&turn->sync->random, delay_ms / 2 + 1);
+}
+
+static void need_end(struct sync_peer *peer, unsigned need)
+{
+    peer->needs &= ~need;
+    if (!(peer->needs & SYNC_NEED_WALK)) {
+        vector_release(&peer->target);
+        peer->urgent = false;
+    }
+    if (!(peer->needs & SYNC_NEED_FULL))
+        peer->full_buckets = 0;
+    if (!(peer->needs & SYNC_NEED_COMPARE))
+        peer->nonce = 0;
+    if (!peer->needs)
+        peer->tries = 0;
+}
+
+static void digest_send(struct sync_turn *turn, const struct sync_peer *peer, uint64_t nonce,
+                        bool question)
+{
+    struct sync *sync = turn->sync;
+    struct awmap_digest digest = awmap_digest(sync->map);
+    struct buffer *message = sync_message_begin(sync, SYNC_DIGEST);
+    buffer_u8(message, question ? SYNC_DIGEST_QUESTION : 0);
+    buffer_u64(message, nonce);
+    for (size_t i = 0; i < AWMAP_BUCKETS; i++)
+        buffer_u64(message, digest.buckets[i]);
+    vector_encode(awmap_seen(sync->map), message);
+    sync_message_send(turn, peer, CHANNEL_GOSSIP);
+}
+
+/* One session at a time, since it may bring what the others would. Only slices that wait for what
+ * is before them do not wait for that. */
+static bool need_may_begin(const struct sync *sync, const struct sync_peer *peer)
+{
+    size_t count = sync_intake_count(sync);
+    return count == 0 || (peer->urgent && count < SYNC_INTAKES_MAX);
+}
+
+/* The end of that session, or of another one, sets the time again. */
+static void need_begin_session(struct sync_turn *turn, struct sync_peer *peer)
+{
+    peer->session_ms = SYNC_NEVER;
+    if (sync_intake_of(turn->sync, peer) || !need_may_begin(turn->sync, peer))
+        return;
+    bool walk = peer->needs & SYNC_NEED_WALK;
+    sync_intake_begin(turn, peer, walk ? 0 : peer->full_buckets);
+}
+
+static void need_compare(struct sync_turn *turn, struct sync_peer *peer)
+{
+    if (peer->nonce == 0)
+        peer->nonce = sync_serial_next(turn->sync);
+    peer->compare_ms = retry_ms(turn, SYNC_COMPARE_RETRY_MS, peer->tries++);
+    digest_send(turn, peer, peer->nonce, true);
+}
+
+/* When something is to be done about the peer's needs. */
+static uint64_t needs_ms(const struct sync_peer *peer)
+{
+    uint64_t first_ms = peer->needs & SYNC_NEED_COMPARE ? peer->compare_ms : SYNC_NEVER;
+    bool session = peer->needs & (SYNC_NEED_WALK | SYNC_NEED_FULL);
+    return session && peer->session_ms < first_ms ? peer->session_ms : first_ms;
+}
+
+static void needs_pursue(struct sync_turn *turn, struct sync_peer *peer)
+{
+    struct sync *sync = turn->sync;
+    if (vector_covers_all(awmap_seen(sync->map), &peer->target))
+        need_end(peer, SYNC_NEED_WALK);
+    if (peer->tries >= (peer->alive ? SYNC_TRIES_MAX : SYNC_TRIES_ABSENT_MAX))
+        need_end(peer, peer->needs);
+    if ((peer->needs & SYNC_NEED_COMPARE) && peer->compare_ms <= turn->now_ms)
+        need_compare(turn, peer);
+    if ((peer->needs & ~SYNC_NEED_COMPARE) && peer->session_ms <= turn->now_ms)
+        need_begin_session(turn, peer);
+}
+
+void sync_pursue(struct sync_turn *turn)
+{
+    struct sync *sync = turn->sync;
+    if (!sync->needy)
+        return;
+    sync->needy = false;
+    for (size_t i = 0; i < sync->peer_count; i++) {
+        struct sync_peer *peer = sync->peers[i];
+        if (needs_ms(peer) <= turn->now_ms)
+            needs_pursue(turn, peer);
+        sync->needy |= peer->needs != 0;
+    }
+}
+
+uint64_t sync_deadline_needs(const struct sync *sync)
+{
+    uint64_t first_ms = SYNC_NEVER;
+    for (size_t i = 0; sync->needy && i < sync->peer_count; i++) {
+        uint64_t peer_ms = needs_ms(sync->peers[i]);
+        if (peer_ms < first_ms)
+            first_ms = peer_ms;
+    }
+    return first_ms;
+}
+
+static void needs_wake(struct sync_turn *turn)
+{
+    struct sync *sync = turn->sync;
+    for (size_t i = 0; sync->needy && i < sync->peer_count; i++) {
+        if (sync->peers[i]->session_ms == SYNC_NEVER)
+            sync->peers[i]->session_ms = turn->now_ms;
+    }
+}
+
+/* A session may have brought all it could, and yet not all that is wanted by now. */
+void sync_session_ended(struct sync_turn *turn, struct sync_peer *peer, uint64_t serial,
+                        uint32_t buckets, bool completed)
+{
+    struct sync *sync = turn->sync;
+    if (completed) {
+        sync_note_compared(sync, serial);
+        peer->tries = 0;
+    }
+    if (completed && buckets)
+        need_end(peer, SYNC_NEED_FULL);
+    if (vector_covers_all(awmap_seen(sync->map), &peer->target))
+        need_end(peer, SYNC_NEED_WALK);
+    peer->session_ms = retry_ms(turn, SYNC_SESSION_RETRY_MS, completed ? 0 : peer->tries++);
+    needs_wake(turn);
+}
+
+/* --- Digests -----------------------------------------------------------------------------------
+ */
+
+struct digest {
+    bool question;
+    uint64_t nonce;
+    uint64_t buckets[AWMAP_BUCKETS];
+    struct vector seen;
+};
+
+static bool digest_decode(struct digest *ret_digest, struct reader *reader)
+{
+    uint8_t flags = reader_u8(reader);
+    ret_digest->question = flags & SYNC_DIGEST_QUESTION;
+    ret_digest->nonce = reader_u64(reader);
+    for (size_t i = 0; i < AWMAP_BUCKETS; i++)
+        ret_digest->buckets[i] = reader_u64(reader);
+    return flags <= SYNC_DIGEST_QUESTION && vector_decode(&ret_digest->seen, reader) &&
+           reader_done(reader);
+}
+
+/* The buckets whose content differs although both have seen the same; 0 in all other cases. */
+static uint32_t digest_unequal(const struct sync *sync, const struct digest *theirs)
+{
+    if (!vector_covers_all(&theirs->seen, awmap_seen(sync->map)))
+        return 0;
+    struct awmap_digest ours = awmap_digest(sync->map);
+    uint32_t unequal = 0;
+    for (uint32_t i = 0; i < AWMAP_BUCKETS; i++) {
+        if (ours.buckets[i] != theirs->buckets[i])
+            unequal |= UINT32_C(1) << i;
+    }
+    return unequal;
+}
+
+/* NOCONTENT. Once may be a slice that was joined and waits for its claim; so look again. */
+static void digest_judge_content(struct sync_turn *turn, struct sync_peer *peer, uint32_t unequal)
+{
+    uint32_t twice = peer->unequal & unequal;
+    bool later = turn->now_ms - peer->unequal_ms >= SYNC_DIFFER_MS;
+    if (twice && later) {
+        peer->full_buckets |= twice;
+        peer->unequal = 0;
+        sync_need(turn->sync, peer, SYNC_NEED_FULL, turn->now_ms);
+        return;
+    }
+    if (!twice)
+        peer->unequal_ms = turn->now_ms;
+    peer->unequal = twice ? twice : unequal;
+    if (unequal)
+        sync_need(turn->sync, peer, SYNC_NEED_COMPARE, peer->unequal_ms + SYNC_DIFFER_MS);
+}
+
+static void digest_judge(struct sync_turn *turn, struct sync_peer *peer,
+                         const struct digest *theirs)
+{
+    struct sync *sync = turn->sync;
+    bool lacking = !vector_covers_all(awmap_seen(sync->map), &theirs->seen);
+    uint32_t unequal = lacking ? 0 : digest_unequal(sync, theirs);
+    if (!theirs->question && theirs->nonce == peer->nonce && peer->nonce != 0) {
+        need_end(peer, SYNC_NEED_COMPARE);
+        peer->tries = 0;
+        if (!lacking && !unequal)
+            sync_note_compared(sync, theirs->nonce);
+    }
+    digest_judge_content(turn, peer, unequal);
+    if (!lacking)
+        return;
+    for (uint32_t i = 0; i < theirs->seen.count; i++) {
+        struct dot dot = theirs->seen.items[i];
+        if (!vector_covers(awmap_seen(sync->map), dot))
+            vector_raise(&peer->target, dot.replica, dot.counter);
+    }
+    sync_need(sync, peer, SYNC_NEED_WALK, turn->now_ms);
+}
+
+bool sync_receive_digest(struct sync_turn *turn, struct sync_peer *peer, struct reader *reader)
+{
+    struct digest theirs = {0};
+    bool good = digest_decode(&theirs, reader);
+    if (good) {
+        sync_note_claims(turn->sync, &theirs.seen);
+        if (theirs.question)
+            digest_send(turn, peer, theirs.nonce, false);
+        digest_judge(turn, peer, &theirs);
+    }
+    vector_release(&theirs.seen);
+    return good;
+}
+
+void sync_compare(struct sync *sync, uint64_t now_ms, const char *name, struct effects *effects)
+{
+    struct sync_turn turn = {sync, now_ms, effects};
+    sync_follow_writer(sync);
+    struct sync_peer *peer = sync_peer_find(sync, name);
+    if (!peer)
+        return;
+    peer->tries = 0;
+    peer->nonce = 0; /* an answer that is under way tells of a time before this */
+    sync_need(sync, peer, SYNC_NEED_COMPARE, now_ms);
+    peer->compare_ms = now_ms;
+    sync_pursue(&turn);
+}
+
+/* --- Summaries ---------------------------------------------------------------------------------
+ */
+
+/* True: it is time to compare. The watch begins anew then. */
+static bool watch_differs(struct sync_watch *watch, uint64_t now_ms, uint64_t ours, uint64_t theirs,
+                          bool moving_counts)
+{
+    if (!watch->running)
+        *watch = (struct sync_watch){true, now_ms, now_ms, ours, theirs};
+    if (watch->ours != ours || watch->theirs != theirs) {
+        watch->ours = ours;
+        watch->theirs = theirs;
+        watch->still_ms = now_ms;
+    }
+    if (now_ms - watch->still_ms < SYNC_DIFFER_MS &&
+        !(moving_counts && now_ms - watch->since_ms >= SYNC_FLUX_MS))
+        return false;
+    watch->running = false;
+    return true;
+}
+
+static void summary_exchange(struct sync_turn *turn, struct sync_peer *peer, uint64_t ours,
+                             uint64_t theirs)
+{
+    bool same = peer->exchange_ours == ours && peer->exchange_theirs == theirs;
+    if (!same)
+        peer->futile = 0;
+    else if (peer->futile < SYNC_EXCHANGE_DOUBLINGS)
+        peer->futile++;
+    peer->exchange_ours = ours;
+    peer->exchange_theirs = theirs;
+    peer->exchange_ms = turn->now_ms + ((uint64_t)SYNC_EXCHANGE_MS << peer->futile);
+    turn->sync->flux_ms = turn->now_ms + SYNC_FLUX_MS;
+    sync_need(turn->sync, peer, SYNC_NEED_COMPARE, turn->now_ms);
+}
+
+static void summary_equal(struct sync *sync, struct sync_peer *peer)
+{
+    sync->watch.running = false;
+    peer->watch.running = false;
+    peer->futile = 0;
+    peer->unequal = 0;
+}
+
+static uint64_t summary_folded(const uint8_t summary[16])
+{
+    uint64_t halves[2];
+    memcpy(halves, summary, sizeof halves);
+    return halves[0] ^ halves[1];
+}
+
+void sync_note_summary(struct sync *sync, uint64_t now_ms, const char *name,
+                       const uint8_t summary[16], struct effects *effects)
+{
+    struct sync_turn turn = {sync, now_ms, effects};
+    struct sync_peer *peer = sync_peer_find(sync, name);
+    if (!peer)
+        return;
+    struct awmap_digest digest = awmap_digest(sync->map);
+    uint8_t own[16];
+    awmap_digest_summary(&digest, own);
+    if (memcmp(own, summary, sizeof own) == 0) {
+        summary_equal(sync, peer);
+        return;
+    }
+    uint64_t ours = summary_folded(own), theirs = summary_folded(summary);
+    bool moving_counts = now_ms >= sync->flux_ms;
+    bool due = watch_differs(&peer->watch, now_ms, ours, theirs, moving_counts);
+    due |= watch_differs(&sync->watch, now_ms, ours, 0, moving_counts);
+    bool busy = sync_intake_count(sync) > 0 || sync_has_outlet(sync, peer);
+    if (due && !busy && now_ms >= peer->exchange_ms)
+        summary_exchange(&turn, peer, ours, theirs);
+    sync_pursue(&turn);
+}
