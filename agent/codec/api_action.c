@@ -1,0 +1,124 @@
+/* What users do to children and members (see api_call.h): stop a child, cordon, join, leave,
+ * forget. */
+#include <string.h>
+
+#include "agent/codec/api_call_private.h"
+#include "agent/codec/api_patch_value.h"
+
+static int action_delete_child(struct api_call *call, const struct api_context *context)
+{
+    const struct api_route *route = &call->route;
+    struct api_item item;
+    char uid[UID_BYTES + 1];
+    bool dry_run;
+    if (!api_item_get(&item, context->node, API_CHILDREN, route->ns, route->name))
+        return api_failure_not_found(&call->failure, API_CHILDREN, route->name);
+    if (api_call_delete_options(call, context, &item, &dry_run) < 0)
+        return -1;
+    api_item_uid(&item, uid);
+    api_call_success(call, 200, uid);
+    call->answered = true;
+    call->submit.kind = REQUEST_DELETE_CHILD;
+    call->submit.child = item.child.id;
+    call->submit.flag = api_query_flag(&call->query, "terminate");
+    return dry_run ? API_DONE : API_SUBMIT;
+}
+
+/* null is false: a merge patch takes a field away with it. */
+static int action_take_flag(struct api_call *call, bool *ret_flag)
+{
+    const struct api_route *route = &call->route;
+    enum patch_type type;
+    struct error err = {0};
+    const cJSON *value;
+    if (patch_type_parse(&type, call->request->content_type, &err) < 0)
+        return api_failure_error(&call->failure, route->resource, route->name, &err);
+    if (api_call_parse_body(call, call->request->content_type) < 0)
+        return -1;
+    if (api_patch_value(&value, call->documents.items[0].object, "unschedulable", &err) < 0)
+        return api_failure_error(&call->failure, route->resource, route->name, &err);
+    if (value && !cJSON_IsBool(value) && !cJSON_IsNull(value))
+        return api_failure_invalid(&call->failure, route->resource, route->name,
+                                   "spec.unschedulable: expected true or false");
+    if (value)
+        *ret_flag = cJSON_IsTrue(value);
+    return 0;
+}
+
+static int action_patch_member(struct api_call *call, const struct api_context *context,
+                               struct api_item *item)
+{
+    bool dry_run, unschedulable = item->member.unschedulable;
+    if (api_call_dry_run(call, &dry_run) < 0 || action_take_flag(call, &unschedulable) < 0)
+        return -1;
+    if (dry_run || unschedulable == item->member.unschedulable) {
+        struct api_writer writer = api_call_answer(call, 200);
+        item->member.unschedulable = unschedulable;
+        api_item_write(item, context, &writer, NULL);
+        return API_DONE;
+    }
+    call->submit.kind = REQUEST_SET_UNSCHEDULABLE;
+    call->submit.flag = unschedulable;
+    TEXT_SET(call->submit.name, call->route.name);
+    return API_SUBMIT;
+}
+
+static int action_take_addresses(struct api_call *call)
+{
+    if (api_call_parse_body(call, call->request->content_type) < 0)
+        return -1;
+    const cJSON *list =
+        cJSON_GetObjectItemCaseSensitive(call->documents.items[0].object, "addresses");
+    const cJSON *address;
+    size_t count = 0;
+    if (!cJSON_IsArray(list) || cJSON_GetArraySize(list) == 0)
+        return api_failure_set(&call->failure, 400, "addresses: expected a list of HOST:PORT");
+    cJSON_ArrayForEach(address, list)
+    {
+        if (count == SEEDS_MAX)
+            return api_failure_set(&call->failure, 400, "addresses: at most %d", SEEDS_MAX);
+        const char *text = cJSON_IsString(address) ? address->valuestring : "";
+        if (!*text || strlen(text) > ADDRESS_BYTES_MAX || text[strcspn(text, " \t\r\n/")])
+            return api_failure_set(&call->failure, 400, "addresses[%zu]: expected HOST:PORT",
+                                   count);
+        call->addresses[count++] = text;
+    }
+    call->submit.addresses = call->addresses;
+    call->submit.address_count = count;
+    return 0;
+}
+
+static int action_member(struct api_call *call, const struct api_context *context)
+{
+    const struct api_route *route = &call->route;
+    bool self = strcmp(route->name, context->member) == 0;
+    if (route->subresource != API_FORGET && !self)
+        return api_failure_set(&call->failure, 400, "this agent is %s: ask the agent of %s itself",
+                               context->member, route->name);
+    if (route->subresource == API_FORGET && self)
+        return api_failure_conflict(
+            &call->failure, API_MEMBERS, route->name,
+            "an agent cannot forget itself; to take it out: hordelet leave");
+    if (route->subresource == API_JOIN && action_take_addresses(call) < 0)
+        return -1;
+    api_call_success(call, 200, NULL);
+    call->answered = true;
+    call->submit.kind = route->subresource == API_JOIN    ? REQUEST_JOIN
+                        : route->subresource == API_LEAVE ? REQUEST_LEAVE
+                                                          : REQUEST_FORGET;
+    TEXT_SET(call->submit.name, route->name);
+    return API_SUBMIT;
+}
+
+int api_action(struct api_call *call, const struct api_context *context)
+{
+    const struct api_route *route = &call->route;
+    if (route->resource == API_CHILDREN)
+        return action_delete_child(call, context);
+    struct api_item item;
+    if (!api_item_get(&item, context->node, API_MEMBERS, "", route->name))
+        return api_failure_not_found(&call->failure, API_MEMBERS, route->name);
+    if (route->verb == API_PATCH)
+        return action_patch_member(call, context, &item);
+    return action_member(call, context);
+}

@@ -1,0 +1,85 @@
+/* One request of the HTTP API, from the bytes of its target and body to the bytes of its answer,
+ * without a socket.
+ *
+ *     struct api_call call;
+ *     enum api_progress progress = api_call_start(&call, &request, &context);
+ *     while (progress == API_SUBMIT) {
+ *         ... step the node with EVENT_REQUEST of &call.submit ...
+ *         api_call_submitted(&call, &context);             (between this step and the next)
+ *         ... until EFFECT_REPLY with that id ...
+ *         progress = api_call_reply(&call, &reply, &context);
+ *     }
+ *     ... call.response ...
+ *     api_call_release(&call);
+ *
+ * Most calls are done at once. A write is checked against the node as it is, submitted in the same
+ * turn (so that nothing comes between the check of a resourceVersion and the write), and answered
+ * when the reply says that it is durable. A call with Hordelet-After first submits REQUEST_WAIT.
+ * Each api_context needs a fresh request_id and random. */
+#ifndef AGENT_CODEC_API_CALL_H
+#define AGENT_CODEC_API_CALL_H
+
+#include "agent/codec/api_objects.h"
+#include "agent/codec/api_query.h"
+#include "agent/codec/api_status.h"
+#include "agent/codec/document_json.h"
+#include "agent/core/request.h"
+
+#define API_JSON "application/json"
+#define API_YAML "application/yaml"
+#define API_TEXT "text/plain; charset=utf-8"
+
+/* All borrowed until api_call_release. Headers are NULL if they were not sent. */
+struct api_request {
+    const char *method;
+    const char *target; /* as on the request line: path and query, percent-encoded */
+    const char *accept, *content_type, *user_agent;
+    const char *after; /* Hordelet-After */
+    struct span body;
+};
+
+enum { API_HEADERS_MAX = 4 };
+struct api_header {
+    const char *name; /* static */
+    char value[128];
+};
+
+struct api_response {
+    int status;
+    const char *content_type; /* static; NULL: no body */
+    struct buffer body;
+    struct api_header headers[API_HEADERS_MAX];
+    size_t header_count;
+};
+
+enum api_progress { API_DONE, API_SUBMIT };
+
+struct api_call {
+    const struct api_request *request;
+    struct api_query query;
+    struct api_route route;
+    struct api_failure failure; /* status 0: none */
+    struct api_response response;
+    struct request submit; /* borrows from this call */
+    bool waiting;          /* what was submitted is REQUEST_WAIT: the call itself has not begun */
+    bool yaml;             /* what to answer in */
+    bool answered;         /* the body is there, but not before the reply may it be sent */
+    int success;           /* the HTTP status when the reply is good */
+    struct documents documents; /* the body, parsed */
+    struct workload workload;   /* what is to be written */
+    struct supervisor supervisor;
+    const char *addresses[SEEDS_MAX];
+};
+
+enum api_progress api_call_start(struct api_call *call, const struct api_request *request,
+                                 const struct api_context *context);
+void api_call_submitted(struct api_call *call, const struct api_context *context);
+enum api_progress api_call_reply(struct api_call *call, const struct reply *reply,
+                                 const struct api_context *context);
+void api_call_release(struct api_call *call); /* zeroed memory is fine */
+
+/* Makes the response a failure that was not found here: body too large, too many requests, going
+ * down. */
+void api_call_refuse(struct api_call *call, int status, const char *message);
+
+#endif

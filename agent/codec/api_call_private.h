@@ -1,0 +1,43 @@
+/* Between the files that handle calls: api_call.c begins and ends one, the others do what it asks.
+ *
+ * The functions that do the work return an api_progress, or -1 with call->failure set. */
+#ifndef AGENT_CODEC_API_CALL_PRIVATE_H
+#define AGENT_CODEC_API_CALL_PRIVATE_H
+
+#include "agent/codec/api_call.h"
+
+/* get and list */
+int api_read(struct api_call *call, const struct api_context *context);
+/* create, update, patch, apply, delete of documents */
+int api_write(struct api_call *call, const struct api_context *context);
+/* workloads/NAME/scale */
+int api_scale(struct api_call *call, const struct api_context *context);
+/* what happens to children and members */
+int api_action(struct api_call *call, const struct api_context *context);
+/* /version, /apis, /livez, ... */
+int api_discovery(struct api_call *call, const struct api_context *context);
+
+/* The body of the answer to a write that has been stepped: the object as it now is. */
+void api_write_answer(struct api_call *call, const struct api_context *context);
+
+/* *ret_dry_run: ?dryRun=All. -1 for any other value. */
+int api_call_dry_run(struct api_call *call, bool *ret_dry_run);
+/* Parses the body as exactly one document. */
+int api_call_parse_body(struct api_call *call, const char *content_type);
+/* Reads DeleteOptions, if there are any, and holds its preconditions against the item. ret_dry_run
+ * is set from them and from the query. */
+int api_call_delete_options(struct api_call *call, const struct api_context *context,
+                            const struct api_item *item, bool *ret_dry_run);
+/* A metadata.resourceVersion that a client sent (NULL: none), held against the version of the
+ * stored document. */
+int api_call_check_version(struct api_call *call, const struct api_context *context,
+                           const char *version, uint64_t stored, const char *name);
+
+/* Begins a JSON body. */
+struct api_writer api_call_answer(struct api_call *call, int status);
+/* Makes the body a Status object: Success. uid may be NULL. */
+void api_call_success(struct api_call *call, int status, const char *uid);
+void api_call_header(struct api_call *call, const char *name, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

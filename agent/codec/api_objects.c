@@ -1,0 +1,239 @@
+/* Objects from views (see api_objects.h): finding them, walking them, what selectors may ask of
+ * them. Their JSON is in api_object_write.c. */
+#include "agent/codec/api_objects.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/codec/api_scan.h"
+
+/* --- Finding ---------------------------------------------------------------------------------- */
+
+/* The name and the key, once the view is there. */
+static void item_complete(struct api_item *item)
+{
+    switch (item->resource) {
+    case API_WORKLOADS:
+        TEXT_SET(item->key.ns, item->workload.workload->ns);
+        TEXT_SET(item->key.name, item->workload.workload->name);
+        item->version = item->workload.status_version > item->workload.version
+                            ? item->workload.status_version
+                            : item->workload.version;
+        break;
+    case API_CHILDREN:
+        TEXT_SET(item->key.ns, item->child.id.ns);
+        TEXT_SET(item->key.name, item->child.id.workload);
+        item->key.ordinal = item->child.id.ordinal;
+        item->version = item->child.version;
+        break;
+    case API_NAMES:
+        TEXT_SET(item->key.ns, item->registered.ns);
+        TEXT_SET(item->key.name, item->registered.name);
+        item->version = item->registered.version;
+        break;
+    case API_SUPERVISORS:
+        TEXT_SET(item->key.name, item->supervisor.supervisor->name);
+        item->version = item->supervisor.version;
+        break;
+    case API_MEMBERS:
+        TEXT_SET(item->key.name, item->member.name);
+        item->version = item->member.version;
+        break;
+    case API_RESOURCE_COUNT:
+        break;
+    }
+    if (item->resource == API_CHILDREN)
+        api_child_name_print(&item->child.id, item->name, sizeof item->name);
+    else
+        TEXT_SET(item->name, item->key.name);
+}
+
+static bool item_query(struct api_item *item, const struct node *node, const char *ns,
+                       const char *name)
+{
+    struct child_id child;
+    switch (item->resource) {
+    case API_WORKLOADS:
+        return query_workload(node, ns, name, &item->workload);
+    case API_CHILDREN:
+        return api_child_name_parse(&child, ns, name) && query_child(node, &child, &item->child);
+    case API_NAMES:
+        return query_name(node, ns, name, &item->registered);
+    case API_SUPERVISORS:
+        return query_supervisor(node, name, &item->supervisor);
+    case API_MEMBERS:
+        return query_member(node, name, &item->member);
+    case API_RESOURCE_COUNT:
+        break;
+    }
+    return false;
+}
+
+bool api_item_get(struct api_item *ret_item, const struct node *node, enum api_resource resource,
+                  const char *ns, const char *name)
+{
+    *ret_item = (struct api_item){.resource = resource};
+    if (!item_query(ret_item, node, ns, name))
+        return false;
+    item_complete(ret_item);
+    return true;
+}
+
+static bool item_query_next(struct api_item *item, const struct node *node, const char *ns,
+                            const struct api_key *key)
+{
+    struct child_id child = {.ordinal = key->ordinal};
+    TEXT_SET(child.ns, key->ns);
+    TEXT_SET(child.workload, key->name);
+    switch (item->resource) {
+    case API_WORKLOADS:
+        return query_workload_next(node, ns, key->ns, key->name, &item->workload);
+    case API_CHILDREN:
+        return query_child_next(node, ns, key->name[0] ? &child : NULL, &item->child);
+    case API_NAMES:
+        return query_name_next(node, ns, key->ns, key->name, &item->registered);
+    case API_SUPERVISORS:
+        return query_supervisor_next(node, key->name, &item->supervisor);
+    case API_MEMBERS:
+        return query_member_next(node, key->name, &item->member);
+    case API_RESOURCE_COUNT:
+        break;
+    }
+    return false;
+}
+
+bool api_item_next(struct api_item *ret_item, const struct node *node, enum api_resource resource,
+                   const char *ns, const struct api_key *key)
+{
+    struct api_key after = *key; /* it may be ret_item's own */
+    *ret_item = (struct api_item){.resource = resource};
+    if (!item_query_next(ret_item, node, ns[0] ? ns : NULL, &after))
+        return false;
+    item_complete(ret_item);
+    return true;
+}
+
+/* --- What selectors ask ----------------------------------------------------------------------- */
+
+static void labels_add_document(struct api_labels *labels, const char *document)
+{
+    struct span metadata, object, key, value;
+    if (!document || !api_scan_member(span_text(document), "metadata", &metadata) ||
+        !api_scan_member(metadata, "labels", &object))
+        return;
+    for (size_t at = 0; api_scan_next(object, &at, &key, &value);)
+        api_labels_add(labels, key, api_scan_string(value));
+}
+
+static const struct workload *item_workload(const struct api_item *item)
+{
+    if (item->resource == API_CHILDREN)
+        return item->child.workload;
+    return item->resource == API_NAMES ? item->registered.workload : NULL;
+}
+
+void api_item_labels(const struct api_item *item, struct api_labels *ret_labels)
+{
+    ret_labels->count = 0;
+    const struct workload *workload = item_workload(item);
+    const char *workload_name = workload ? workload->name : NULL;
+    if (item->resource == API_CHILDREN)
+        workload_name = item->child.id.workload; /* also when its workload is gone */
+    if (workload_name)
+        api_labels_add(ret_labels, span_text(API_WORKLOAD_LABEL), span_text(workload_name));
+    if (workload)
+        labels_add_document(ret_labels, workload->document);
+    if (item->resource == API_WORKLOADS)
+        labels_add_document(ret_labels, item->workload.workload->document);
+    if (item->resource == API_SUPERVISORS)
+        labels_add_document(ret_labels, item->supervisor.supervisor->document);
+    for (size_t i = 0; item->resource == API_MEMBERS && i < item->member.label_count; i++)
+        api_labels_add(ret_labels, span_text(item->member.labels[i].key),
+                       span_text(item->member.labels[i].value));
+}
+
+void api_item_fields(const struct api_item *item, struct api_fields *ret_fields)
+{
+    *ret_fields =
+        (struct api_fields){{[API_FIELD_NAME] = item->name, [API_FIELD_NAMESPACE] = item->key.ns}};
+    const char **values = ret_fields->values;
+    if (item->resource == API_WORKLOADS)
+        values[API_FIELD_SUPERVISOR] = item->workload.workload->supervisor;
+    if (item->resource == API_CHILDREN) {
+        values[API_FIELD_PHASE] = child_phase_name(item->child.phase);
+        values[API_FIELD_NODE] = item->child.node;
+        values[API_FIELD_WORKLOAD] = item->child.id.workload;
+        values[API_FIELD_SUPERVISOR] = item->child.supervisor;
+    }
+    if (item->resource == API_NAMES)
+        values[API_FIELD_NODE] = item->registered.node;
+    if (item->resource == API_MEMBERS)
+        values[API_FIELD_PHASE] = item->member.phase;
+}
+
+/* --- Identity --------------------------------------------------------------------------------- */
+
+static uint64_t fnv1a(const char *text, uint64_t hash)
+{
+    for (; *text; text++)
+        hash = (hash ^ (uint8_t)*text) * 0x100000001b3u;
+    return hash;
+}
+
+/* What is not a document has no stored uid; clients still want one that stays and that no other
+ * object has. */
+static void uid_derive(const char *text, char ret_uid[UID_BYTES + 1])
+{
+    uint64_t high = fnv1a(text, 0xcbf29ce484222325u), low = fnv1a(text, ~high);
+    snprintf(ret_uid, UID_BYTES + 1,
+             "%08" PRIx64 "-%04" PRIx64 "-8%03" PRIx64 "-%04" PRIx64 "-%012" PRIx64, high >> 32,
+             high >> 16 & 0xffff, high & 0xfff, (low >> 48 & 0x3fff) | 0x8000,
+             low & 0xffffffffffff);
+}
+
+void api_item_uid(const struct api_item *item, char ret_uid[UID_BYTES + 1])
+{
+    char text[CHILD_ID_TEXT_BYTES_MAX + UID_BYTES + 64];
+    const struct api_key *key = &item->key;
+    switch (item->resource) {
+    case API_WORKLOADS:
+        text_set(ret_uid, UID_BYTES + 1, item->workload.workload->uid);
+        return;
+    case API_SUPERVISORS:
+        text_set(ret_uid, UID_BYTES + 1, item->supervisor.supervisor->uid);
+        return;
+    case API_CHILDREN:
+        /* With the epoch: kubectl delete waits until the name has another uid, as with Pods. */
+        snprintf(text, sizeof text, "child/%s/%s/%s/%" PRIu32 "/%" PRIu64, item->child.uid, key->ns,
+                 key->name, key->ordinal, item->child.epoch);
+        break;
+    case API_NAMES:
+        snprintf(text, sizeof text, "name/%s/%s", key->ns, key->name);
+        break;
+    case API_MEMBERS:
+        snprintf(text, sizeof text, "member/%s/%" PRIu64, key->name, item->member.replica);
+        break;
+    case API_RESOURCE_COUNT:
+        return;
+    }
+    uid_derive(text, ret_uid);
+}
+
+void api_resource_version_print(uint64_t position, uint32_t run_tag,
+                                char ret_text[API_RESOURCE_VERSION_BYTES])
+{
+    uint64_t value = position << 24 | (run_tag & API_RUN_TAG_MASK);
+    snprintf(ret_text, API_RESOURCE_VERSION_BYTES, "%" PRIu64, value);
+}
+
+bool api_resource_version_parse(uint64_t *ret_position, uint32_t run_tag, const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+    if (digits == 0 || digits > 20 || text[digits] != '\0')
+        return false;
+    uint64_t value = strtoull(text, NULL, 10);
+    *ret_position = value >> 24;
+    return (value & API_RUN_TAG_MASK) == (run_tag & API_RUN_TAG_MASK);
+}

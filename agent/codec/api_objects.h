@@ -1,0 +1,69 @@
+/* The objects that clients read: workloads, children, names, supervisors, members, as design
+ * section 10 shapes them.
+ *
+ * An api_item is one object of any resource, borrowed from the node until its next step. */
+#ifndef AGENT_CODEC_API_OBJECTS_H
+#define AGENT_CODEC_API_OBJECTS_H
+
+#include "agent/codec/api_continue.h"
+#include "agent/codec/api_selector.h"
+#include "agent/codec/api_writer.h"
+#include "agent/core/query.h"
+
+/* On children and names, beside the workload's own labels. */
+#define API_WORKLOAD_LABEL "hordelet.dev/workload"
+#define API_RUN_TAG_MASK 0xffffffu
+
+/* What the API needs to know of the world for one request. */
+struct api_context {
+    const struct node *node;
+    const char *member; /* the name of this agent */
+    uint32_t run_tag;   /* 24 random bits, fresh in every run */
+    uint64_t wall_ms;
+    uint64_t request_id; /* fresh, not 0: the id of the write, if this becomes one */
+    uint8_t random[16];  /* fresh: the uid of what is created */
+};
+
+struct api_item {
+    enum api_resource resource;
+    struct api_key key;
+    char name[API_OBJECT_NAME_BYTES_MAX + 1]; /* metadata.name */
+    uint64_t version;
+    union {
+        struct workload_view workload;
+        struct child_view child;
+        struct name_view registered;
+        struct supervisor_view supervisor;
+        struct member_view member;
+    };
+};
+
+bool api_item_get(struct api_item *ret_item, const struct node *node, enum api_resource resource,
+                  const char *ns, const char *name);
+/* The first after *key in a namespace (empty: all); false at the end. */
+bool api_item_next(struct api_item *ret_item, const struct node *node, enum api_resource resource,
+                   const char *ns, const struct api_key *key);
+void api_item_labels(const struct api_item *item, struct api_labels *ret_labels);
+void api_item_fields(const struct api_item *item, struct api_fields *ret_fields);
+/* "" if it has none yet. */
+void api_item_uid(const struct api_item *item, char ret_uid[UID_BYTES + 1]);
+/* Appends the object. key NULL: at the top or in an array. */
+void api_item_write(const struct api_item *item, const struct api_context *context,
+                    struct api_writer *writer, const char *key);
+/* The same object with another document in place of the stored one: dryRun. version 0: no
+ * resourceVersion. */
+void api_document_write(const char *document, uint64_t version, uint32_t run_tag,
+                        struct api_writer *writer,
+                        const struct api_item *status_of /* NULL: no status */,
+                        const struct node *node);
+void api_scale_write(const struct api_item *item, uint32_t replicas,
+                     const struct api_context *context, struct api_writer *writer);
+
+/* resourceVersion: (feed position << 24) | tag of the run. */
+enum { API_RESOURCE_VERSION_BYTES = 24 };
+void api_resource_version_print(uint64_t position, uint32_t run_tag,
+                                char ret_text[API_RESOURCE_VERSION_BYTES]);
+/* False: not a number, or not of this run. */
+bool api_resource_version_parse(uint64_t *ret_position, uint32_t run_tag, const char *text);
+
+#endif

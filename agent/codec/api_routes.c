@@ -1,0 +1,306 @@
+/* The table of resources and the parser of paths (see api_routes.h).
+ *
+ * A path is cut at its slashes first and decoded after, so that an encoded slash never makes a
+ * segment. The shapes:
+ *
+ *   /livez /readyz /version /api /apis /apis/GROUP /apis/GROUP/v1
+ *   /apis/GROUP/v1/[namespaces/NS/]RESOURCE[/NAME[/SUBRESOURCE]] */
+#include "agent/codec/api_routes.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "agent/codec/api_query.h"
+
+#define READ (API_CAN(API_GET) | API_CAN(API_LIST))
+#define WRITE (API_CAN(API_CREATE) | API_CAN(API_UPDATE) | API_CAN(API_PATCH) | API_CAN(API_DELETE))
+#define CHANGE (API_CAN(API_GET) | API_CAN(API_UPDATE) | API_CAN(API_PATCH))
+
+const struct api_resource_info api_resources[API_RESOURCE_COUNT] = {
+    [API_WORKLOADS] = {"workloads",
+                       "workload",
+                       "wl",
+                       "Workload",
+                       "WorkloadList",
+                       true,
+                       READ | WRITE,
+                       {{API_SCALE, "scale", "Scale", "autoscaling", "v1", CHANGE},
+                        {API_STATUS, "status", "Workload", API_GROUP, API_VERSION,
+                         API_CAN(API_GET)}},
+                       2},
+    [API_CHILDREN] = {"children",
+                      "child",
+                      "ch",
+                      "Child",
+                      "ChildList",
+                      true,
+                      READ | API_CAN(API_DELETE),
+                      {{API_STATUS, "status", "Child", API_GROUP, API_VERSION, API_CAN(API_GET)}},
+                      1},
+    [API_NAMES] = {"names", "name", "", "Name", "NameList", true, READ, {{0}}, 0},
+    [API_SUPERVISORS] = {"supervisors",
+                         "supervisor",
+                         "sup",
+                         "Supervisor",
+                         "SupervisorList",
+                         false,
+                         READ | WRITE,
+                         {{API_STATUS, "status", "Supervisor", API_GROUP, API_VERSION,
+                           API_CAN(API_GET)}},
+                         1},
+    [API_MEMBERS] = {"members",
+                     "member",
+                     "",
+                     "Member",
+                     "MemberList",
+                     false,
+                     READ | API_CAN(API_PATCH),
+                     {{API_STATUS, "status", "Member", API_GROUP, API_VERSION, API_CAN(API_GET)},
+                      {API_JOIN, "join", NULL, NULL, NULL, API_CAN(API_CREATE)},
+                      {API_LEAVE, "leave", NULL, NULL, NULL, API_CAN(API_CREATE)},
+                      {API_FORGET, "forget", NULL, NULL, NULL, API_CAN(API_CREATE)}},
+                     4},
+};
+
+static const char *const verb_names[API_VERB_COUNT] = {
+    [API_GET] = "get",       [API_LIST] = "list",
+    [API_WATCH] = "watch",   [API_CREATE] = "create",
+    [API_UPDATE] = "update", [API_PATCH] = "patch",
+    [API_DELETE] = "delete", [API_DELETE_COLLECTION] = "deletecollection",
+};
+
+const char *api_verb_name(enum api_verb verb)
+{
+    return verb_names[verb];
+}
+
+/* --- Paths ------------------------------------------------------------------------------------ */
+
+enum { SEGMENTS_MAX = 8, SEGMENT_BYTES_MAX = 255 };
+
+struct segments {
+    char text[SEGMENTS_MAX][SEGMENT_BYTES_MAX + 1];
+    size_t count;
+};
+
+/* A slash at the end is not a segment, as for Kubernetes. */
+static enum api_route_result path_split(struct segments *ret_segments, const char *path)
+{
+    ret_segments->count = 0;
+    if (*path != '/')
+        return API_ROUTE_NO_PATH;
+    while (*path == '/' && path[1]) {
+        size_t bytes = strcspn(++path, "/");
+        if (ret_segments->count == SEGMENTS_MAX || bytes > SEGMENT_BYTES_MAX || bytes == 0)
+            return API_ROUTE_NO_PATH;
+        char *text = ret_segments->text[ret_segments->count++];
+        memcpy(text, path, bytes);
+        text[bytes] = '\0';
+        if (!api_percent_decode(text, false))
+            return API_ROUTE_MALFORMED;
+        path += bytes;
+    }
+    return API_ROUTE_FOUND;
+}
+
+static bool path_is(const struct segments *segments, size_t index, const char *text)
+{
+    return index < segments->count && strcmp(segments->text[index], text) == 0;
+}
+
+/* /livez and the paths of discovery. */
+static bool path_endpoint(struct api_route *route, const struct segments *segments)
+{
+    static const struct {
+        const char *path[3];
+        size_t count;
+        enum api_endpoint endpoint;
+    } endpoints[] = {
+        {{"livez"}, 1, API_ENDPOINT_LIVEZ},
+        {{"readyz"}, 1, API_ENDPOINT_READYZ},
+        {{"healthz"}, 1, API_ENDPOINT_LIVEZ},
+        {{"version"}, 1, API_ENDPOINT_VERSION},
+        {{"api"}, 1, API_ENDPOINT_CORE_VERSIONS},
+        {{"apis"}, 1, API_ENDPOINT_GROUPS},
+        {{"apis", API_GROUP}, 2, API_ENDPOINT_GROUP},
+        {{"apis", API_GROUP, API_VERSION}, 3, API_ENDPOINT_GROUP_VERSION},
+    };
+    for (size_t i = 0; i < sizeof endpoints / sizeof *endpoints; i++) {
+        bool equal = segments->count == endpoints[i].count;
+        for (size_t j = 0; equal && j < endpoints[i].count; j++)
+            equal = path_is(segments, j, endpoints[i].path[j]);
+        if (equal) {
+            route->endpoint = endpoints[i].endpoint;
+            route->verbs = API_CAN(API_GET);
+            return true;
+        }
+    }
+    return false;
+}
+
+static const struct api_resource_info *resource_by_plural(const char *plural)
+{
+    for (size_t i = 0; i < API_RESOURCE_COUNT; i++)
+        if (strcmp(api_resources[i].plural, plural) == 0)
+            return &api_resources[i];
+    return NULL;
+}
+
+static bool route_set_subresource(struct api_route *route, const char *name)
+{
+    const struct api_resource_info *info = &api_resources[route->resource];
+    for (size_t i = 0; i < info->subresource_count; i++) {
+        if (strcmp(info->subresources[i].name, name) == 0) {
+            route->subresource = info->subresources[i].subresource;
+            route->verbs = info->subresources[i].verbs;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Only keeps out what must not come near a key of the map. Whether the name is a good one is the
+ * codec's to say, with a 422 that explains; an object with a bad one is just not found. */
+static bool name_is_possible(const struct api_route *route, const char *name)
+{
+    struct child_id child;
+    if (route->resource == API_CHILDREN)
+        return api_child_name_parse(&child, route->ns, name);
+    size_t bytes =
+        strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
+    return name[bytes] == '\0' && bytes <= API_OBJECT_NAME_BYTES_MAX;
+}
+
+/* What follows /apis/GROUP/v1/. */
+static enum api_route_result path_object(struct api_route *route, const struct segments *segments)
+{
+    enum { COLLECTION_VERBS = API_CAN(API_LIST) | API_CAN(API_WATCH) | API_CAN(API_CREATE) };
+    size_t at = 3;
+    const char *ns = NULL;
+    if (path_is(segments, at, "namespaces") && segments->count > at + 2) {
+        ns = segments->text[at + 1];
+        at += 2;
+    }
+    const struct api_resource_info *info =
+        at < segments->count ? resource_by_plural(segments->text[at]) : NULL;
+    if (!info || segments->count > at + 3 || (ns && !info->namespaced))
+        return API_ROUTE_NO_PATH;
+    bool named = segments->count > at + 1;
+    if (named && info->namespaced && !ns)
+        return API_ROUTE_NO_PATH;
+    route->resource = (enum api_resource)(info - api_resources);
+    /* An object is created in its namespace only, so without one there is nothing to POST to. */
+    unsigned collection = info->namespaced && !ns ? API_CAN(API_LIST) : (unsigned)COLLECTION_VERBS;
+    route->verbs = info->verbs & (named ? ~(unsigned)COLLECTION_VERBS : collection);
+    if (segments->count > at + 2 && !route_set_subresource(route, segments->text[at + 2]))
+        return API_ROUTE_NO_PATH;
+    if (ns && !name_is_dns1123(ns))
+        return API_ROUTE_NO_NAME;
+    if (ns)
+        TEXT_SET(route->ns, ns);
+    if (named && !name_is_possible(route, segments->text[at + 1]))
+        return API_ROUTE_NO_NAME;
+    if (named)
+        TEXT_SET(route->name, segments->text[at + 1]);
+    return API_ROUTE_FOUND;
+}
+
+/* --- Methods ---------------------------------------------------------------------------------- */
+
+static bool method_verb(const char *method, bool named, bool subresource, bool watch,
+                        enum api_verb *ret_verb)
+{
+    if (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0)
+        *ret_verb = named ? API_GET : watch ? API_WATCH : API_LIST;
+    else if (strcmp(method, "POST") == 0 && (!named || subresource))
+        *ret_verb = API_CREATE;
+    else if (strcmp(method, "PUT") == 0 && named)
+        *ret_verb = API_UPDATE;
+    else if (strcmp(method, "PATCH") == 0 && named)
+        *ret_verb = API_PATCH;
+    else if (strcmp(method, "DELETE") == 0)
+        *ret_verb = named ? API_DELETE : API_DELETE_COLLECTION;
+    else
+        return false;
+    return true;
+}
+
+enum api_route_result api_route_parse(struct api_route *ret_route, const char *method,
+                                      const char *path, bool watch)
+{
+    struct segments segments;
+    *ret_route = (struct api_route){0};
+    enum api_route_result result = path_split(&segments, path);
+    if (result != API_ROUTE_FOUND)
+        return result;
+    bool endpoint = path_endpoint(ret_route, &segments);
+    if (!endpoint) {
+        if (!path_is(&segments, 0, "apis") || !path_is(&segments, 1, API_GROUP) ||
+            !path_is(&segments, 2, API_VERSION))
+            return API_ROUTE_NO_PATH;
+        result = path_object(ret_route, &segments);
+        if (result != API_ROUTE_FOUND)
+            return result;
+    }
+    if (strcmp(method, "OPTIONS") == 0)
+        return API_ROUTE_OPTIONS;
+    bool named = endpoint || ret_route->name[0];
+    bool subresource = ret_route->subresource != API_NO_SUBRESOURCE;
+    if (!method_verb(method, named, subresource, watch, &ret_route->verb))
+        return API_ROUTE_NO_METHOD;
+    /* Whoever may list may ask to watch; that it is not there yet is said by the handler, not as
+     * "no such method". */
+    unsigned possible = ret_route->verbs;
+    if (possible & API_CAN(API_LIST))
+        possible |= API_CAN(API_WATCH);
+    return possible & API_CAN(ret_route->verb) ? API_ROUTE_FOUND : API_ROUTE_NO_METHOD;
+}
+
+void api_route_methods(const struct api_route *route, char *ret_text, size_t bytes)
+{
+    static const struct {
+        unsigned verbs;
+        const char *methods;
+    } methods[] = {{API_CAN(API_GET) | API_CAN(API_LIST), "GET, HEAD"},
+                   {API_CAN(API_CREATE), "POST"},
+                   {API_CAN(API_UPDATE), "PUT"},
+                   {API_CAN(API_PATCH), "PATCH"},
+                   {API_CAN(API_DELETE), "DELETE"}};
+    size_t at = 0;
+    *ret_text = '\0';
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        if (!(route->verbs & methods[i].verbs) || at >= bytes)
+            continue;
+        at +=
+            (size_t)snprintf(ret_text + at, bytes - at, "%s%s", at ? ", " : "", methods[i].methods);
+    }
+}
+
+/* --- Names of children ------------------------------------------------------------------------ */
+
+bool api_child_name_parse(struct child_id *ret_id, const char *ns, const char *name)
+{
+    const char *dash = strrchr(name, '-');
+    if (!dash || dash == name || (size_t)(dash - name) > NAME_BYTES_MAX)
+        return false;
+    const char *digits = dash + 1;
+    size_t count = strspn(digits, "0123456789");
+    if (count == 0 || count > 10 || digits[count] || (count > 1 && digits[0] == '0'))
+        return false;
+    uint64_t ordinal = strtoull(digits, NULL, 10);
+    struct child_id id = {.ordinal = (uint32_t)ordinal};
+    TEXT_SET(id.ns, ns);
+    memcpy(id.workload, name, (size_t)(dash - name));
+    if (ordinal > UINT32_MAX || !name_is_dns1123(id.workload))
+        return false;
+    *ret_id = id;
+    return true;
+}
+
+void api_child_name_print(const struct child_id *id, char *ret_text, size_t bytes)
+{
+    snprintf(ret_text, bytes, "%s-%" PRIu32, id->workload, id->ordinal);
+}

@@ -1,0 +1,595 @@
+/* Whole requests against a fake node: verbs, answers, preconditions, waiting, failures. No socket.
+ */
+#include "unit.h"
+
+#include <cjson/cJSON.h>
+#include <string.h>
+
+#include "agent/codec/api_call.h"
+#include "api_fake_query.h"
+
+#define ROOT "/apis/hordelet.dev/v1"
+#define WORKLOADS ROOT "/namespaces/default/workloads"
+#define JSON "application/json"
+#define MERGE "application/merge-patch+json"
+
+enum { TAG = 0xabcdef };
+
+static struct node *node;
+static uint64_t last_request_id;
+static struct api_response answer; /* of the last request */
+static cJSON *json;                /* of the last answer, if it was JSON */
+
+static struct api_context context_of(void)
+{
+    struct api_context context = {.node = node,
+                                  .member = "a",
+                                  .run_tag = TAG,
+                                  .wall_ms = 1700000000000,
+                                  .request_id = ++last_request_id};
+    memset(context.random, (int)last_request_id, sizeof context.random);
+    return context;
+}
+
+static void forget(void)
+{
+    cJSON_Delete(json);
+    json = NULL;
+    buffer_release(&answer.body);
+    answer = (struct api_response){0};
+}
+
+/* Runs a call to its end, as api_server_exchange.c does. */
+static int ask(struct api_request request)
+{
+    struct api_call call;
+    struct api_context context = context_of();
+    forget();
+    enum api_progress progress = api_call_start(&call, &request, &context);
+    while (progress == API_SUBMIT) {
+        struct reply reply = fake_step(node, &call.submit);
+        context = context_of();
+        api_call_submitted(&call, &context);
+        context = context_of();
+        progress = api_call_reply(&call, &reply, &context);
+    }
+    answer = call.response;
+    call.response.body = (struct buffer){0};
+    json = cJSON_ParseWithLength((const char *)answer.body.data, answer.body.bytes);
+    api_call_release(&call);
+    return answer.status;
+}
+
+static int get(const char *target)
+{
+    return ask((struct api_request){.method = "GET", .target = target});
+}
+
+static int send(const char *method, const char *target, const char *content_type, const char *body)
+{
+    return ask((struct api_request){.method = method,
+                                    .target = target,
+                                    .content_type = content_type,
+                                    .user_agent = "test/1",
+                                    .body = span_text(body)});
+}
+
+/* "metadata.labels.app"; items of arrays by number. */
+static const cJSON *at(const char *path)
+{
+    const cJSON *value = json;
+    while (value && *path) {
+        char key[64] = "";
+        size_t bytes = strcspn(path, ".");
+        memcpy(key, path, bytes);
+        path += bytes + (path[bytes] == '.');
+        value = cJSON_IsArray(value) ? cJSON_GetArrayItem(value, atoi(key))
+                                     : cJSON_GetObjectItemCaseSensitive(value, key);
+    }
+    return value;
+}
+
+static const char *text(const char *path)
+{
+    const char *value = cJSON_GetStringValue(at(path));
+    return value ? value : "";
+}
+
+static double number(const char *path)
+{
+    const cJSON *value = at(path);
+    return cJSON_IsNumber(value) ? value->valuedouble : -1;
+}
+
+static const char *header(const char *name)
+{
+    for (size_t i = 0; i < answer.header_count; i++)
+        if (strcmp(answer.headers[i].name, name) == 0)
+            return answer.headers[i].value;
+    return "";
+}
+
+static void begin(void)
+{
+    node = fake_node_new();
+    fake_add_workload(node, "default", "api", 1, "{\"app\":\"api\",\"tier\":\"back\"}");
+    fake_add_workload(node, "default", "web", 3, "{\"app\":\"web\"}");
+    fake_add_workload(node, "other", "web", 1, "{\"app\":\"web\"}");
+    fake_add_children(node, "b");
+}
+
+static void end(void)
+{
+    forget();
+    fake_node_free(node);
+    node = NULL;
+}
+
+/* --- Reading ---------------------------------------------------------------------------------- */
+
+static void objects_have_their_shapes(void)
+{
+    begin();
+    CU_ASSERT_EQUAL(get(WORKLOADS "/web"), 200);
+    CU_ASSERT_STRING_EQUAL(text("kind"), "Workload");
+    CU_ASSERT_STRING_EQUAL(text("metadata.name"), "web");
+    CU_ASSERT_STRING_EQUAL(text("metadata.labels.app"), "web");
+    CU_ASSERT_EQUAL(number("status.replicas"), 3);
+    CU_ASSERT_EQUAL(number("status.observedGeneration"), 1);
+    CU_ASSERT_STRING_EQUAL(text("status.conditions.0.status"), "False");
+    uint64_t position;
+    CU_ASSERT_TRUE(api_resource_version_parse(&position, TAG, text("metadata.resourceVersion")));
+    CU_ASSERT_EQUAL(position, node->workloads[1].version);
+    CU_ASSERT_EQUAL(get(ROOT "/namespaces/default/children/web-2"), 200);
+    CU_ASSERT_STRING_EQUAL(text("metadata.name"), "web-2");
+    CU_ASSERT_STRING_EQUAL(text("metadata.labels.app"), "web");
+    CU_ASSERT_EQUAL(strlen(text("metadata.uid")), UID_BYTES);
+    CU_ASSERT_EQUAL(number("spec.ordinal"), 2);
+    CU_ASSERT_STRING_EQUAL(text("status.phase"), "Running");
+    CU_ASSERT_STRING_EQUAL(text("status.node"), "b");
+    CU_ASSERT_STRING_EQUAL(text("status.startedAt"), "2023-11-14T22:13:21Z");
+    CU_ASSERT_EQUAL(get(ROOT "/namespaces/default/names/api"), 200);
+    CU_ASSERT_STRING_EQUAL(text("status.owner"), "default/api/0");
+    CU_ASSERT_STRING_EQUAL(text("status.address"), "10.0.0.1");
+    CU_ASSERT_EQUAL(number("status.port"), 32768);
+    CU_ASSERT_EQUAL(get(ROOT "/members/b"), 200);
+    CU_ASSERT_STRING_EQUAL(text("spec.labels.disk"), "ssd");
+    CU_ASSERT_STRING_EQUAL(text("status.runtime.name"), "docker");
+    CU_ASSERT_TRUE(cJSON_IsFalse(at("spec.unschedulable")));
+    CU_ASSERT_EQUAL(get(ROOT "/members/SELF"), 200);
+    CU_ASSERT_STRING_EQUAL(text("metadata.name"), "a");
+    CU_ASSERT_EQUAL(get(ROOT "/supervisors/quorum"), 200);
+    CU_ASSERT_STRING_EQUAL(text("kind"), "Supervisor");
+    CU_ASSERT_STRING_EQUAL(text("status.members.b"), "alive");
+    CU_ASSERT_EQUAL(get(WORKLOADS "/web/status"), 200);
+    CU_ASSERT_EQUAL(get(WORKLOADS "/web/scale"), 200);
+    CU_ASSERT_STRING_EQUAL(text("kind"), "Scale");
+    CU_ASSERT_EQUAL(number("spec.replicas"), 3);
+    end();
+}
+
+static void what_is_not_there_is_404(void)
+{
+    begin();
+    static const char *const targets[] = {WORKLOADS "/none",
+                                          ROOT "/namespaces/default/children/web-3",
+                                          ROOT "/members/zz",
+                                          ROOT "/namespaces/none/workloads/web",
+                                          ROOT "/supervisors/zz",
+                                          WORKLOADS "/none/scale",
+                                          "/nothing",
+                                          ROOT "/pods",
+                                          ROOT "/namespaces/default/children/web"};
+    for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
+        CU_ASSERT_EQUAL(get(targets[i]), 404);
+        CU_ASSERT_STRING_EQUAL(text("reason"), "NotFound");
+        CU_ASSERT_STRING_EQUAL(text("kind"), "Status");
+    }
+    CU_ASSERT_EQUAL(get(WORKLOADS "/a%00b"), 400);
+    CU_ASSERT_EQUAL(get(WORKLOADS "?x=%00"), 400);
+    CU_ASSERT_EQUAL(send("DELETE", WORKLOADS, NULL, ""), 405);
+    CU_ASSERT_STRING_EQUAL(header("Allow"), "GET, HEAD, POST");
+    CU_ASSERT_STRING_EQUAL(text("reason"), "MethodNotAllowed");
+    CU_ASSERT_EQUAL(get(WORKLOADS "?watch=1"), 405);
+    CU_ASSERT_EQUAL(send("OPTIONS", WORKLOADS, NULL, ""), 204);
+    end();
+}
+
+static int list_size(const char *target)
+{
+    return get(target) == 200 ? cJSON_GetArraySize(at("items")) : -1;
+}
+
+static void lists_are_selected(void)
+{
+    begin();
+    CU_ASSERT_EQUAL(list_size(ROOT "/workloads"), 3);
+    CU_ASSERT_STRING_EQUAL(text("kind"), "WorkloadList");
+    CU_ASSERT_STRING_NOT_EQUAL(text("metadata.resourceVersion"), "");
+    CU_ASSERT_EQUAL(list_size(WORKLOADS), 2);
+    CU_ASSERT_EQUAL(list_size(ROOT "/namespaces/none/workloads"), 0);
+    CU_ASSERT_TRUE(cJSON_IsArray(at("items")));
+    CU_ASSERT_EQUAL(list_size(ROOT "/workloads?labelSelector=app%3Dweb"), 2);
+    CU_ASSERT_EQUAL(list_size(ROOT "/workloads?labelSelector=app+in+(api,db),tier"), 1);
+    CU_ASSERT_EQUAL(list_size(ROOT "/children"), 5);
+    CU_ASSERT_EQUAL(list_size(ROOT "/children?labelSelector=hordelet.dev/workload=web"), 4);
+    CU_ASSERT_EQUAL(
+        list_size(ROOT "/children?fieldSelector=spec.workload=web,metadata.namespace=default"), 3);
+    CU_ASSERT_EQUAL(list_size(ROOT "/children?fieldSelector=status.node!=b"), 0);
+    CU_ASSERT_EQUAL(list_size(ROOT "/names?labelSelector=app"), 5);
+    CU_ASSERT_EQUAL(
+        list_size(ROOT "/members?fieldSelector=status.phase=alive&labelSelector=disk=ssd"), 2);
+    CU_ASSERT_EQUAL(list_size(ROOT "/supervisors"), 2);
+    CU_ASSERT_EQUAL(get(ROOT "/workloads?labelSelector=,"), 400);
+    CU_ASSERT_EQUAL(get(ROOT "/workloads?fieldSelector=spec.x=1"), 400);
+    CU_ASSERT_EQUAL(get(ROOT "/workloads?limit=x"), 400);
+    CU_ASSERT_EQUAL(get(ROOT "/workloads?limit=-1"), 400);
+    CU_ASSERT_EQUAL(get(ROOT "/workloads?continue=abc"), 400);
+    end();
+}
+
+/* Whatever the limit, the pages together are the list, in order. */
+static void pages_make_the_list(void)
+{
+    begin();
+    for (int limit = 1; limit <= 6; limit++) {
+        char target[512], seen[256] = "", token[256] = "";
+        do {
+            snprintf(target, sizeof target, ROOT "/children?limit=%d&continue=%s", limit, token);
+            CU_ASSERT_EQUAL_FATAL(get(target), 200);
+            for (int i = 0; i < cJSON_GetArraySize(at("items")); i++) {
+                char path[64];
+                snprintf(path, sizeof path, "items.%d.metadata.name", i);
+                strcat(strcat(seen, text(path)), " ");
+            }
+            strcpy(token, text("metadata.continue"));
+            if (*token)
+                CU_ASSERT_TRUE(number("metadata.remainingItemCount") > 0);
+        } while (*token);
+        CU_ASSERT_STRING_EQUAL(seen, "api-0 web-0 web-1 web-2 web-0 ");
+    }
+    CU_ASSERT_EQUAL(list_size(ROOT "/children?limit=2&labelSelector=app=web"), 2);
+    CU_ASSERT_STRING_NOT_EQUAL(text("metadata.continue"), "");
+    CU_ASSERT_PTR_NULL(at("metadata.remainingItemCount"));
+    end();
+}
+
+static void the_client_chooses_the_format(void)
+{
+    begin();
+    static const struct {
+        const char *accept;
+        int status;
+        const char *type;
+    } table[] = {{NULL, 200, API_JSON},
+                 {"*/*", 200, API_JSON},
+                 {"application/json;as=Table;v=v1;g=meta.k8s.io,application/json", 200, API_JSON},
+                 {"application/yaml", 200, API_YAML},
+                 {"text/html, application/yaml;q=0.9", 200, API_YAML},
+                 {"application/vnd.kubernetes.protobuf, */*", 200, API_JSON},
+                 {"text/html", 406, API_JSON},
+                 {"application/json;as=Table;v=v1;g=meta.k8s.io", 406, API_JSON}};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        CU_ASSERT_EQUAL(
+            ask((struct api_request){
+                .method = "GET", .target = WORKLOADS "/web", .accept = table[i].accept}),
+            table[i].status);
+        CU_ASSERT_STRING_EQUAL(answer.content_type, table[i].type);
+    }
+    size_t bytes = (get(WORKLOADS "/web"), answer.body.bytes);
+    CU_ASSERT_EQUAL(get(WORKLOADS "/web?pretty=true"), 200);
+    CU_ASSERT_TRUE(answer.body.bytes > bytes && json);
+    end();
+}
+
+static void health_and_discovery_are_there(void)
+{
+    begin();
+    CU_ASSERT_EQUAL(get("/livez"), 200);
+    CU_ASSERT_EQUAL(get("/readyz"), 200);
+    node->ready = false;
+    node->stopping = true;
+    CU_ASSERT_EQUAL(get("/readyz"), 503);
+    CU_ASSERT_EQUAL(memcmp(answer.body.data, "not ready: draining", 19), 0);
+    CU_ASSERT_EQUAL(get("/version"), 200);
+    CU_ASSERT_EQUAL(text("gitVersion")[0], 'v');
+    CU_ASSERT_EQUAL(get("/api"), 200);
+    CU_ASSERT_EQUAL(get("/apis"), 200);
+    CU_ASSERT_STRING_EQUAL(text("groups.0.preferredVersion.groupVersion"), "hordelet.dev/v1");
+    CU_ASSERT_EQUAL(get("/apis/hordelet.dev"), 200);
+    CU_ASSERT_EQUAL(get(ROOT), 200);
+    CU_ASSERT_STRING_EQUAL(text("resources.0.name"), "workloads");
+    CU_ASSERT_STRING_EQUAL(text("resources.0.shortNames.0"), "wl");
+    CU_ASSERT_STRING_EQUAL(text("resources.1.name"), "workloads/scale");
+    end();
+}
+
+/* --- Writing ---------------------------------------------------------------------------------- */
+
+#define DOCUMENT(name, replicas)                                                               \
+    "{\"apiVersion\":\"hordelet.dev/v1\",\"kind\":\"Workload\",\"metadata\":{\"name\":\"" name \
+    "\"},\"spec\":"                                                                            \
+    "{\"replicas\":" #replicas ",\"container\":{\"image\":\"busybox\"}}}"
+
+static void a_workload_is_created_once(void)
+{
+    begin();
+    CU_ASSERT_EQUAL(send("POST", WORKLOADS, JSON, DOCUMENT("new", 2)), 201);
+    CU_ASSERT_STRING_EQUAL(text("metadata.name"), "new");
+    CU_ASSERT_STRING_EQUAL(text("metadata.namespace"), "default");
+    CU_ASSERT_STRING_NOT_EQUAL(text("metadata.resourceVersion"), "");
+    CU_ASSERT_EQUAL(number("status.replicas"), 2);
+    CU_ASSERT_TRUE(strncmp(header("Hordelet-Written"), "77.", 3) == 0);
+    CU_ASSERT_STRING_EQUAL(header("Warning"), "");
+    CU_ASSERT_EQUAL(node->last.kind, REQUEST_PUT_WORKLOAD);
+    CU_ASSERT_EQUAL(send("POST", WORKLOADS, JSON, DOCUMENT("new", 2)), 409);
+    CU_ASSERT_STRING_EQUAL(text("reason"), "AlreadyExists");
+    CU_ASSERT_EQUAL(send("POST", WORKLOADS, JSON, "{"), 400);
+    CU_ASSERT_EQUAL(send("POST", WORKLOADS, "application/vnd.kubernetes.protobuf", "x"), 415);
+    CU_ASSERT_EQUAL(send("POST", WORKLOADS, JSON, DOCUMENT("Bad_Name", 2)), 422);
+    CU_ASSERT_STRING_EQUAL(text("reason"), "Invalid");
+    CU_ASSERT_EQUAL(node->requests, 1);
+    node->alone = true;
+    CU_ASSERT_EQUAL(send("POST", WORKLOADS, JSON, DOCUMENT("lonely", 1)), 201);
+    CU_ASSERT_STRING_EQUAL(header("Warning"), "299 - \"not replicated: no other member alive\"");
+    end();
+}
+
+static void a_dry_run_writes_nothing(void)
+{
+    begin();
+    CU_ASSERT_EQUAL(send("POST", WORKLOADS "?dryRun=All", JSON, DOCUMENT("new", 2)), 201);
+    CU_ASSERT_STRING_EQUAL(text("metadata.name"), "new");
+    CU_ASSERT_EQUAL(send("POST", WORKLOADS "?dryRun=Some", JSON, DOCUMENT("new", 2)), 400);
+    CU_ASSERT_EQUAL(
+        send("PATCH", WORKLOADS "/web?dryRun=All", MERGE, "{\"spec\":{\"replicas\":9}}"), 200);
+    CU_ASSERT_EQUAL(number("spec.replicas"), 9);
+    CU_ASSERT_EQUAL(
+        send("PATCH", WORKLOADS "/web/scale?dryRun=All", MERGE, "{\"spec\":{\"replicas\":9}}"),
+        200);
+    CU_ASSERT_EQUAL(send("DELETE", WORKLOADS "/web?dryRun=All", NULL, ""), 200);
+    CU_ASSERT_EQUAL(send("DELETE", WORKLOADS "/web", JSON, "{\"dryRun\":[\"All\"]}"), 200);
+    CU_ASSERT_EQUAL(send("DELETE", ROOT "/namespaces/default/children/web-0?dryRun=All", NULL, ""),
+                    200);
+    CU_ASSERT_EQUAL(
+        send("PATCH", ROOT "/members/b?dryRun=All", MERGE, "{\"spec\":{\"unschedulable\":true}}"),
+        200);
+    CU_ASSERT_TRUE(cJSON_IsTrue(at("spec.unschedulable")));
+    CU_ASSERT_EQUAL(node->requests, 0);
+    end();
+}
+
+static void a_write_that_changes_nothing_is_not_written(void)
+{
+    begin();
+    CU_ASSERT_EQUAL(send("POST", WORKLOADS, JSON, DOCUMENT("new", 3)), 201);
+    CU_ASSERT_EQUAL(send("PATCH", WORKLOADS "/new", MERGE, "{\"spec\":{\"replicas\":3}}"), 200);
+    CU_ASSERT_EQUAL(number("spec.replicas"), 3);
+    CU_ASSERT_EQUAL(send("PUT", WORKLOADS "/new", JSON, DOCUMENT("new", 3)), 200);
+    CU_ASSERT_EQUAL(send("PATCH", WORKLOADS "/new/scale", MERGE, "{\"spec\":{\"replicas\":3}}"),
+                    200);
+    CU_ASSERT_EQUAL(send("PATCH", ROOT "/members/b", MERGE, "{\"spec\":{\"unschedulable\":false}}"),
+                    200);
+    CU_ASSERT_EQUAL(node->requests, 1);
+    CU_ASSERT_STRING_EQUAL(header("Hordelet-Written"), "");
+    end();
+}
+
+static void preconditions_hold(void)
+{
+    char body[512], stale[32];
+    begin();
+    CU_ASSERT_EQUAL(get(WORKLOADS "/web"), 200);
+    TEXT_SET(stale, text("metadata.resourceVersion"));
+    snprintf(body, sizeof body,
+             "{\"metadata\":{\"resourceVersion\":\"%s\"},\"spec\":{\"replicas\":4}}", stale);
+    node->workloads[1].status_version =
+        ++node->position; /* a change of status is not a change of the document */
+    CU_ASSERT_EQUAL(send("PATCH", WORKLOADS "/web", MERGE, body), 200);
+    snprintf(body, sizeof body,
+             "{\"metadata\":{\"resourceVersion\":\"%s\"},\"spec\":{\"replicas\":5}}", stale);
+    CU_ASSERT_EQUAL(send("PATCH", WORKLOADS "/web", MERGE, body), 409);
+    CU_ASSERT_STRING_EQUAL(text("reason"), "Conflict");
+    CU_ASSERT_EQUAL(send("PUT", WORKLOADS "/web", JSON, body), 409);
+    CU_ASSERT_EQUAL(send("PATCH", WORKLOADS "/web/scale", MERGE, body), 409);
+    /* of another run, of the future, nonsense */
+    static const char *const bad[] = {"16777217", "99999999999999999999", "x",
+                                      "18446744073709551615"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        snprintf(body, sizeof body,
+                 "{\"metadata\":{\"resourceVersion\":\"%s\"},\"spec\":{\"replicas\":6}}", bad[i]);
+        CU_ASSERT_EQUAL(send("PATCH", WORKLOADS "/web", MERGE, body), 409);
+    }
+    CU_ASSERT_EQUAL(
+        send("DELETE", WORKLOADS "/web", JSON, "{\"preconditions\":{\"uid\":\"other\"}}"), 409);
+    snprintf(body, sizeof body, "{\"preconditions\":{\"resourceVersion\":\"%s\"}}", stale);
+    CU_ASSERT_EQUAL(send("DELETE", WORKLOADS "/web", JSON, body), 409);
+    snprintf(body, sizeof body, "{\"preconditions\":{\"uid\":\"%s\"}}",
+             node->workloads[1].value.uid);
+    CU_ASSERT_EQUAL(send("DELETE", WORKLOADS "/web", JSON, body), 200);
+    CU_ASSERT_EQUAL(node->last.kind, REQUEST_DELETE_WORKLOAD);
+    end();
+}
+
+static void changes_need_something_to_change(void)
+{
+    begin();
+    CU_ASSERT_EQUAL(send("PUT", WORKLOADS "/new", JSON, DOCUMENT("new", 1)), 404);
+    CU_ASSERT_EQUAL(send("PATCH", WORKLOADS "/new", MERGE, "{}"), 404);
+    CU_ASSERT_EQUAL(send("PATCH", WORKLOADS "/web", "application/strategic-merge-patch+json", "{}"),
+                    415);
+    CU_ASSERT_EQUAL(send("DELETE", WORKLOADS "/new", NULL, ""), 404);
+    CU_ASSERT_EQUAL(
+        send("PATCH", WORKLOADS "/new", "application/apply-patch+yaml", DOCUMENT("new", 1)), 400);
+    CU_ASSERT_EQUAL(send("PATCH", WORKLOADS "/new?fieldManager=me", "application/apply-patch+yaml",
+                         DOCUMENT("new", 1)),
+                    201);
+    CU_ASSERT_EQUAL(send("PATCH", WORKLOADS "/new?fieldManager=me", "application/apply-patch+yaml",
+                         DOCUMENT("new", 2)),
+                    200);
+    CU_ASSERT_EQUAL(number("spec.replicas"), 2);
+    CU_ASSERT_EQUAL(send("PATCH", WORKLOADS "/new?fieldManager=you", "application/apply-patch+yaml",
+                         DOCUMENT("new", 3)),
+                    409);
+    CU_ASSERT_EQUAL(strncmp(text("message"), "Apply failed with 1 conflict", 28), 0);
+    CU_ASSERT_EQUAL(send("PATCH", WORKLOADS "/new?fieldManager=you&force=true",
+                         "application/apply-patch+yaml", DOCUMENT("new", 3)),
+                    200);
+    CU_ASSERT_EQUAL(send("PUT", WORKLOADS "/new", JSON, DOCUMENT("other", 3)), 400);
+    CU_ASSERT_EQUAL(send("POST", WORKLOADS, JSON, "{\"apiVersion\":\"v1\",\"kind\":\"Pod\"}"), 400);
+    CU_ASSERT_EQUAL(send("DELETE", ROOT "/supervisors/quorum", NULL, ""), 409);
+    end();
+}
+
+static void a_workload_is_scaled(void)
+{
+    begin();
+    CU_ASSERT_EQUAL(send("PATCH", WORKLOADS "/web/scale", MERGE, "{\"spec\":{\"replicas\":7}}"),
+                    200);
+    CU_ASSERT_STRING_EQUAL(text("kind"), "Scale");
+    CU_ASSERT_EQUAL(number("spec.replicas"), 7);
+    CU_ASSERT_EQUAL(node->workloads[1].value.replicas, 7);
+    CU_ASSERT_EQUAL(send("PATCH", WORKLOADS "/web/scale", "application/json-patch+json",
+                         "[{\"op\":\"replace\",\"path\":\"/spec/replicas\",\"value\":2}]"),
+                    200);
+    CU_ASSERT_EQUAL(node->workloads[1].value.replicas, 2);
+    CU_ASSERT_EQUAL(
+        send(
+            "PUT", WORKLOADS "/web/scale", JSON,
+            "{\"kind\":\"Scale\",\"apiVersion\":\"autoscaling/v1\",\"metadata\":{\"name\":\"web\"},"
+            "\"spec\":{\"replicas\":0}}"),
+        200);
+    CU_ASSERT_EQUAL(node->workloads[1].value.replicas, 0);
+    CU_ASSERT_EQUAL(send("PUT", WORKLOADS "/web/scale", JSON, DOCUMENT("web", 1)), 400);
+    static const char *const bad[] = {"-1", "1.5", "100001", "1e99", "\"3\"", "null", "true"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char body[64];
+        snprintf(body, sizeof body, "{\"spec\":{\"replicas\":%s}}", bad[i]);
+        CU_ASSERT_EQUAL(send("PATCH", WORKLOADS "/web/scale", MERGE, body), 422);
+    }
+    CU_ASSERT_EQUAL(send("PATCH", WORKLOADS "/web/scale", MERGE, "{\"spec\":{\"image\":1}}"), 422);
+    end();
+}
+
+static void children_and_members_are_acted_on(void)
+{
+    begin();
+    CU_ASSERT_EQUAL(
+        send("DELETE", ROOT "/namespaces/default/children/web-1?terminate=true", NULL, ""), 200);
+    CU_ASSERT_EQUAL(node->last.kind, REQUEST_DELETE_CHILD);
+    CU_ASSERT_EQUAL(node->last.child.ordinal, 1);
+    CU_ASSERT_TRUE(node->last.flag);
+    CU_ASSERT_STRING_EQUAL(text("status"), "Success");
+    CU_ASSERT_EQUAL(send("DELETE", ROOT "/namespaces/default/children/web-9", NULL, ""), 404);
+    CU_ASSERT_EQUAL(send("PATCH", ROOT "/members/b", MERGE, "{\"spec\":{\"unschedulable\":true}}"),
+                    200);
+    CU_ASSERT_TRUE(cJSON_IsTrue(at("spec.unschedulable")));
+    CU_ASSERT_EQUAL(send("PATCH", ROOT "/members/b", MERGE, "{\"spec\":{\"weight\":1}}"), 422);
+    CU_ASSERT_EQUAL(send("PATCH", ROOT "/members/b", MERGE, "{\"spec\":{\"unschedulable\":1}}"),
+                    422);
+    CU_ASSERT_EQUAL(
+        send("POST", ROOT "/members/SELF/join", JSON, "{\"addresses\":[\"h:7370\",\"i:7370\"]}"),
+        200);
+    CU_ASSERT_EQUAL(node->last.kind, REQUEST_JOIN);
+    CU_ASSERT_EQUAL(node->last.address_count, 2);
+    CU_ASSERT_EQUAL(send("POST", ROOT "/members/SELF/join", JSON, "{\"addresses\":[]}"), 400);
+    CU_ASSERT_EQUAL(send("POST", ROOT "/members/SELF/join", JSON, "{\"addresses\":[1]}"), 400);
+    CU_ASSERT_EQUAL(send("POST", ROOT "/members/b/join", JSON, "{\"addresses\":[\"h:1\"]}"), 400);
+    CU_ASSERT_EQUAL(send("POST", ROOT "/members/a/leave", NULL, ""), 200);
+    CU_ASSERT_EQUAL(node->last.kind, REQUEST_LEAVE);
+    CU_ASSERT_EQUAL(send("POST", ROOT "/members/b/forget", NULL, ""), 200);
+    CU_ASSERT_STRING_EQUAL(node->last.name, "b");
+    CU_ASSERT_EQUAL(send("POST", ROOT "/members/a/forget", NULL, ""), 409);
+    end();
+}
+
+static void a_refusal_of_the_core_is_told(void)
+{
+    begin();
+    node->fail_status = 504;
+    CU_ASSERT_EQUAL(send("PATCH", WORKLOADS "/web", MERGE, "{\"spec\":{\"replicas\":4}}"), 504);
+    CU_ASSERT_STRING_EQUAL(text("reason"), "Timeout");
+    CU_ASSERT_STRING_EQUAL(text("message"),
+                           "stored on a, not yet on a second member; repeat the request");
+    node->fail_status = 507;
+    CU_ASSERT_EQUAL(send("DELETE", WORKLOADS "/web", NULL, ""), 507);
+    end();
+}
+
+static void a_client_reads_its_writes(void)
+{
+    begin();
+    CU_ASSERT_EQUAL(get(WORKLOADS "/web?after=12.34"), 200);
+    CU_ASSERT_EQUAL(node->last.kind, REQUEST_WAIT);
+    CU_ASSERT_EQUAL(node->last.after.replica, 12);
+    CU_ASSERT_EQUAL(node->last.after.counter, 34);
+    CU_ASSERT_STRING_EQUAL(text("metadata.name"), "web");
+    CU_ASSERT_EQUAL(ask((struct api_request){.method = "POST",
+                                             .target = WORKLOADS,
+                                             .content_type = JSON,
+                                             .after = "18446744073709551615.1",
+                                             .body = span_text(DOCUMENT("new", 1))}),
+                    201);
+    CU_ASSERT_EQUAL(node->requests, 3);
+    node->fail_status = 504;
+    CU_ASSERT_EQUAL(get(WORKLOADS "/web?after=12.34"), 504);
+    static const char *const bad[] = {"1",   "1.",    ".1",   "0.1", "1.0",
+                                      "a.b", "1.2.3", "-1.2", "1.2x"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        CU_ASSERT_EQUAL(
+            ask((struct api_request){.method = "GET", .target = WORKLOADS, .after = bad[i]}), 400);
+    end();
+}
+
+/* A reply may come long after the step; the answer is the object as the step made it. */
+static void the_answer_is_what_was_written(void)
+{
+    begin();
+    struct api_request request = {.method = "PATCH",
+                                  .target = WORKLOADS "/web",
+                                  .content_type = MERGE,
+                                  .body = span_text("{\"spec\":{\"replicas\":4}}")};
+    struct api_call call;
+    struct api_context context = context_of();
+    CU_ASSERT_EQUAL_FATAL(api_call_start(&call, &request, &context), API_SUBMIT);
+    struct reply reply = fake_step(node, &call.submit);
+    uint64_t position = node->position;
+    api_call_submitted(&call, &context);
+    CU_ASSERT_EQUAL(send("PATCH", WORKLOADS "/web", MERGE, "{\"spec\":{\"replicas\":5}}"), 200);
+    CU_ASSERT_EQUAL(api_call_reply(&call, &reply, &context), API_DONE);
+    forget();
+    json = cJSON_ParseWithLength((const char *)call.response.body.data, call.response.body.bytes);
+    uint64_t told;
+    CU_ASSERT_EQUAL(number("spec.replicas"), 4);
+    CU_ASSERT_TRUE(api_resource_version_parse(&told, TAG, text("metadata.resourceVersion")));
+    CU_ASSERT_EQUAL(told, position);
+    api_call_release(&call);
+    end();
+}
+
+static void a_refusal_needs_no_request(void)
+{
+    struct api_call call = {0};
+    api_call_refuse(&call, 429, "too many");
+    CU_ASSERT_EQUAL(call.response.status, 429);
+    CU_ASSERT_STRING_EQUAL(call.response.headers[0].name, "Retry-After");
+    api_call_release(&call);
+}
+
+UNIT_MAIN("api calls", {"objects have their shapes", objects_have_their_shapes},
+          {"what is not there is 404", what_is_not_there_is_404},
+          {"lists are selected", lists_are_selected}, {"pages make the list", pages_make_the_list},
+          {"the client chooses the format", the_client_chooses_the_format},
+          {"health and discovery are there", health_and_discovery_are_there},
+          {"a workload is created once", a_workload_is_created_once},
+          {"a dry run writes nothing", a_dry_run_writes_nothing},
+          {"a write that changes nothing is not written",
+           a_write_that_changes_nothing_is_not_written},
+          {"preconditions hold", preconditions_hold},
+          {"changes need something to change", changes_need_something_to_change},
+          {"a workload is scaled", a_workload_is_scaled},
+          {"children and members are acted on", children_and_members_are_acted_on},
+          {"a refusal of the core is told", a_refusal_of_the_core_is_told},
+          {"a client reads its writes", a_client_reads_its_writes},
+          {"the answer is what was written", the_answer_is_what_was_written},
+          {"a refusal needs no request", a_refusal_needs_no_request})
