@@ -1,0 +1,45 @@
+/* Talks to one agent: a request out, its answer or what went wrong back.
+ *
+ * Proxies of the environment are not used: the agent is on this machine or a neighbour. Warnings of
+ * the agent are printed on stderr as they come. One connection is kept from request to request. */
+#ifndef AGENT_CLI_API_CLIENT_H
+#define AGENT_CLI_API_CLIENT_H
+
+#include <stdbool.h>
+
+#include "agent/cli/api_address.h"
+#include "agent/codec/json.h"
+
+#define API_CONNECT_TIMEOUT_MS 3000
+#define API_TIMEOUT_MS 30000
+
+struct api_client;
+
+struct api_send {
+    const char *method, *path;
+    const char *content_type; /* NULL: no body */
+    struct span body;
+};
+
+struct api_client *api_client_new(const struct api_address *address, uint64_t timeout_ms);
+void api_client_free(struct api_client *client);
+const char *api_client_address(const struct api_client *client);
+void api_client_set_timeout(struct api_client *client,
+                            uint64_t timeout_ms); /* of each request to come */
+
+/* 0: the answer is 2xx; *ret_json is its body (NULL if empty; the caller deletes). Else err is set:
+ * *ret_status is that of HTTP, or 0 if there was no answer at all (then err has a hint). Both may
+ * be NULL. */
+int api_client_send(struct api_client *client, const struct api_send *send, int *ret_status,
+                    cJSON **ret_json, struct error *err);
+/* Whether the last request had an answer of whatever kind: if not, the next one is hardly worth its
+ * time. */
+bool api_client_reached(const struct api_client *client);
+/* GET of one path. */
+int api_client_get(struct api_client *client, const char *path, cJSON **ret_json,
+                   struct error *err);
+/* GET of a collection, page by page: an array of all items. path may have a query. */
+int api_client_list(struct api_client *client, const char *path, cJSON **ret_items,
+                    struct error *err);
+
+#endif

@@ -1,0 +1,95 @@
+/* See output.h. */
+#include "agent/cli/output.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/cli/cleanup.h"
+#include "agent/cli/terminal.h"
+#include "agent/codec/yaml.h"
+
+int output_format_parse(enum output_format *ret_format, const char *text, struct error *err)
+{
+    static const char *const names[] = {[OUTPUT_WIDE] = "wide",
+                                        [OUTPUT_YAML] = "yaml",
+                                        [OUTPUT_JSON] = "json",
+                                        [OUTPUT_NAME] = "name"};
+    *ret_format = OUTPUT_TABLE;
+    if (!text)
+        return 0;
+    for (size_t i = OUTPUT_WIDE; i <= OUTPUT_NAME; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *ret_format = (enum output_format)i;
+            return 0;
+        }
+    }
+    return error_set(err, ERROR_INVALID, "--output is wide, yaml, json or name, not \"%s\"", text);
+}
+
+/* Recursion is bounded by JSON_DEPTH_MAX: everything printed here was parsed by json_parse. */
+static void print_indented(struct buffer *buffer, const cJSON *value, int indent)
+{
+    bool object = cJSON_IsObject(value);
+    if ((!object && !cJSON_IsArray(value)) || !value->child) {
+        json_print_to(buffer, value);
+        return;
+    }
+    terminal_printf(buffer, "%c", object ? '{' : '[');
+    for (const cJSON *member = value->child; member; member = member->next) {
+        terminal_printf(buffer, "%s\n%*s", member == value->child ? "" : ",", indent + 2, "");
+        if (object) {
+            cJSON key = {.type = cJSON_String, .valuestring = member->string};
+            json_print_to(buffer, &key);
+            terminal_printf(buffer, ": ");
+        }
+        print_indented(buffer, member, indent + 2);
+    }
+    terminal_printf(buffer, "\n%*s%c", indent, "", object ? '}' : ']');
+}
+
+void output_json(struct buffer *buffer, const cJSON *value)
+{
+    print_indented(buffer, value, 0);
+    terminal_printf(buffer, "\n");
+}
+
+void output_object(struct buffer *buffer, enum output_format format, const cJSON *object)
+{
+    if (format == OUTPUT_JSON) {
+        output_json(buffer, object);
+        return;
+    }
+    cleanup_free char *text = yaml_print(object);
+    terminal_printf(buffer, "%s", text);
+}
+
+void output_name(struct buffer *buffer, enum api_resource resource, const cJSON *object)
+{
+    terminal_printf(buffer, "%s/", api_resources[resource].singular);
+    terminal_escape(buffer, json_get_text(json_get_object(object, "metadata"), "name"));
+    terminal_printf(buffer, "\n");
+}
+
+cJSON *output_list(cJSON *items)
+{
+    cJSON *list = json_new_object();
+    json_add_text(list, "apiVersion", "v1");
+    json_add_text(list, "kind", "List");
+    json_add(list, "items", items);
+    return list;
+}
+
+void output_trim(cJSON *object)
+{
+    cJSON *metadata = cJSON_GetObjectItemCaseSensitive(object, "metadata");
+    cJSON_DeleteItemFromObjectCaseSensitive(metadata, "managedFields");
+}
+
+void output_flush(struct buffer *buffer)
+{
+    if (buffer->bytes > 0)
+        fwrite(buffer->data, 1, buffer->bytes, stdout);
+    fflush(stdout);
+    buffer_clear(buffer);
+}

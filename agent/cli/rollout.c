@@ -1,0 +1,217 @@
+/* See rollout.h. A look is a GET; between looks the program sleeps. An agent that does not answer
+ * for a while (a restart, say) is asked again until the time is over: only what it says is final.
+ */
+#include "agent/cli/rollout.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "agent/cli/api_path.h"
+#include "agent/cli/cleanup.h"
+#include "agent/cli/output.h"
+#include "agent/cli/terminal.h"
+#include "agent/codec/api_objects.h"
+#include "agent/codec/duration.h"
+
+enum { PAUSE_MS_MIN = 200, PAUSE_MS_MAX = 1000, LOOK_TIMEOUT_MS = 10000, MISSING_MAX = 20 };
+
+static uint64_t monotonic_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+void rollout_clock_start(struct rollout_clock *clock, uint64_t timeout_ms)
+{
+    *clock = (struct rollout_clock){monotonic_ms() + timeout_ms, PAUSE_MS_MIN};
+}
+
+void rollout_clock_reset(struct rollout_clock *clock)
+{
+    clock->pause_ms = PAUSE_MS_MIN;
+}
+
+bool rollout_clock_wait(struct rollout_clock *clock, struct api_client *client)
+{
+    uint64_t now_ms = monotonic_ms();
+    if (now_ms >= clock->deadline_ms)
+        return false;
+    uint64_t pause_ms = least(clock->pause_ms, clock->deadline_ms - now_ms);
+    struct timespec pause = {(time_t)(pause_ms / 1000), (long)(pause_ms % 1000) * 1000000};
+    nanosleep(&pause, NULL);
+    clock->pause_ms = least(clock->pause_ms * 3 / 2, PAUSE_MS_MAX);
+    /* The last look may come a little late, but it must have the time to be answered. */
+    uint64_t left_ms =
+        clock->deadline_ms > monotonic_ms() ? clock->deadline_ms - monotonic_ms() : 0;
+    api_client_set_timeout(client,
+                           left_ms < PAUSE_MS_MAX ? PAUSE_MS_MAX : least(left_ms, LOOK_TIMEOUT_MS));
+    return true;
+}
+
+/* --- Judging ---------------------------------------------------------------------------------- */
+
+bool rollout_is_ready(const cJSON *workload, struct buffer *progress)
+{
+    const cJSON *status = json_get_object(workload, "status");
+    int64_t wanted = json_get_integer(json_get_object(workload, "spec"), "replicas", 1);
+    int64_t generation = json_get_integer(json_get_object(workload, "metadata"), "generation", 0);
+    int64_t ready = json_get_integer(status, "readyReplicas", 0);
+    int64_t updated = json_get_integer(status, "updatedReplicas", ready);
+    bool observed = json_get_integer(status, "observedGeneration", 0) >= generation &&
+                    json_get_integer(status, "replicas", 0) == wanted;
+    if (!observed)
+        terminal_printf(progress, "the agents have not seen this change yet");
+    else if (ready > wanted)
+        terminal_printf(progress, "%" PRId64 " too many are still there", ready - wanted);
+    else
+        terminal_printf(progress, "%" PRId64 " of %" PRId64 " ready", updated, wanted);
+    return observed && ready <= wanted && updated == wanted;
+}
+
+/* Foreign text: a message of an engine may have lines of its own. */
+static void describe_text(struct buffer *text, const char *before, const char *foreign)
+{
+    if (!foreign)
+        return;
+    terminal_printf(text, "%s", before);
+    terminal_escape(text, foreign);
+}
+
+static void describe_child(const cJSON *child, struct buffer *text)
+{
+    const cJSON *status = json_get_object(child, "status");
+    const char *phase = json_get_text(status, "phase");
+    const char *reason = json_get_text(status, "reason");
+    describe_text(text, "\n  ", json_get_text(json_get_object(child, "metadata"), "name"));
+    describe_text(text, ": ", phase ? phase : "Pending");
+    describe_text(text, " on ", json_get_text(status, "node"));
+    describe_text(text, ", ", reason);
+    describe_text(text, ": ", json_get_text(status, "message"));
+}
+
+void rollout_describe_missing(const cJSON *children, struct buffer *text)
+{
+    const cJSON *child;
+    size_t count = 0;
+    cJSON_ArrayForEach(child, children)
+    {
+        if (json_get_bool(json_get_object(child, "status"), "ready", false))
+            continue;
+        if (count++ < MISSING_MAX)
+            describe_child(child, text);
+    }
+    if (count > MISSING_MAX)
+        terminal_printf(text, "\n  and %zu more", count - MISSING_MAX);
+}
+
+/* --- Waiting ---------------------------------------------------------------------------------- */
+
+static int children_list(struct api_client *client, const char *ns, const char *workload,
+                         cJSON **ret_children, struct error *err)
+{
+    cleanup_buffer struct buffer path = {0}, selector = {0};
+    api_path_object(&path, API_CHILDREN, ns, NULL, NULL);
+    terminal_printf(&selector, "%s=%s", API_WORKLOAD_LABEL, workload);
+    api_path_query(&path, "labelSelector", terminal_text(&selector));
+    return api_client_list(client, terminal_text(&path), ret_children, err);
+}
+
+/* A failure that will not go away by waiting: the agent has answered, and it is neither busy nor
+ * going down. */
+static bool is_final(const struct error *err)
+{
+    return err->code != ERROR_IO;
+}
+
+/* One line at each change, shared by both kinds of waiting. */
+static void show_progress(const char *name, struct buffer *progress, struct buffer *shown)
+{
+    if (span_equal(buffer_view(progress), buffer_view(shown)))
+        return;
+    cleanup_buffer struct buffer line = {0};
+    terminal_escape(&line, name);
+    terminal_printf(&line, ": %s\n", terminal_text(progress));
+    output_flush(&line);
+    buffer_clear(shown);
+    buffer_append(shown, progress->data, progress->bytes);
+}
+
+static int fail_timeout(struct api_client *client, const char *ns, const char *name,
+                        const char *progress, struct error *err)
+{
+    cleanup_buffer struct buffer text = {0};
+    cleanup_json cJSON *children = NULL;
+    struct error last = *err, unused = {0};
+    terminal_printf(&text, "workload/%s: timed out: %s", name, *progress ? progress : last.text);
+    if (children_list(client, ns, name, &children, &unused) == 0)
+        rollout_describe_missing(children, &text);
+    return error_set(err, ERROR_IO, "%s", terminal_text(&text));
+}
+
+/* What one look finds: 1 done, 0 not yet, -1 failed. Appends to progress. */
+typedef int rollout_look(struct api_client *client, const char *ns, const char *name,
+                         struct buffer *progress, struct error *err);
+
+static int look_ready(struct api_client *client, const char *ns, const char *name,
+                      struct buffer *progress, struct error *err)
+{
+    cleanup_buffer struct buffer path = {0};
+    cleanup_json cJSON *workload = NULL;
+    api_path_object(&path, API_WORKLOADS, ns, name, NULL);
+    if (api_client_get(client, terminal_text(&path), &workload, err) < 0)
+        return -1;
+    return rollout_is_ready(workload, progress);
+}
+
+static int look_gone(struct api_client *client, const char *ns, const char *name,
+                     struct buffer *progress, struct error *err)
+{
+    cleanup_json cJSON *children = NULL;
+    if (children_list(client, ns, name, &children, err) < 0)
+        return -1;
+    int count = cJSON_GetArraySize(children);
+    terminal_printf(progress, count == 0 ? "all children have ended" : "%d still there", count);
+    return count == 0;
+}
+
+static int wait_until(struct api_client *client, const char *ns, const char *name,
+                      struct rollout_clock *clock, rollout_look *look, struct error *err)
+{
+    cleanup_buffer struct buffer progress = {0}, shown = {0};
+    struct error last = {0};
+    rollout_clock_reset(clock);
+    do {
+        buffer_clear(&progress);
+        int result = look(client, ns, name, &progress, &last);
+        if (result < 0 && is_final(&last)) {
+            *err = last;
+            return error_wrap(err, "workload/%s", name);
+        }
+        if (result >= 0)
+            show_progress(name, &progress, &shown);
+        if (result > 0)
+            return 0;
+    } while (rollout_clock_wait(clock, client));
+    *err = last;
+    return fail_timeout(client, ns, name, terminal_text(&shown), err);
+}
+
+int rollout_wait_ready(struct api_client *client, const char *ns, const char *name,
+                       struct rollout_clock *clock, struct error *err)
+{
+    return wait_until(client, ns, name, clock, look_ready, err);
+}
+
+int rollout_wait_gone(struct api_client *client, const char *ns, const char *name,
+                      struct rollout_clock *clock, struct error *err)
+{
+    return wait_until(client, ns, name, clock, look_gone, err);
+}

@@ -1,0 +1,36 @@
+/* --wait: until a workload is as it should be. */
+#ifndef AGENT_CLI_ROLLOUT_H
+#define AGENT_CLI_ROLLOUT_H
+
+#include "agent/cli/api_client.h"
+
+#define ROLLOUT_TIMEOUT_MS (5 * 60 * 1000)
+
+/* When to give up: monotonic milliseconds. Started once, shared by all that is waited for. */
+struct rollout_clock {
+    uint64_t deadline_ms;
+    uint64_t pause_ms; /* before the next look; grows from 200 ms to 1 s */
+};
+
+void rollout_clock_start(struct rollout_clock *clock, uint64_t timeout_ms);
+/* Sleeps a little and bounds the client's next request. False: the time is over. */
+bool rollout_clock_wait(struct rollout_clock *clock, struct api_client *client);
+void rollout_clock_reset(struct rollout_clock *clock); /* something has changed: look again soon */
+
+/* Until updatedReplicas == replicas == spec.replicas, and observedGeneration is the generation.
+ * Prints a line at each change. -1: out of time (the text says what is missing, child by child),
+ * gone, or the agent says no. */
+int rollout_wait_ready(struct api_client *client, const char *ns, const char *name,
+                       struct rollout_clock *clock, struct error *err);
+/* Until a workload that was deleted has no children left. */
+int rollout_wait_gone(struct api_client *client, const char *ns, const char *name,
+                      struct rollout_clock *clock, struct error *err);
+
+/* --- Pure, for tests --- */
+
+/* True: nothing is missing. Appends "2 of 3 replicas are ready". */
+bool rollout_is_ready(const cJSON *workload, struct buffer *progress);
+/* Appends a line for each child that is not ready. */
+void rollout_describe_missing(const cJSON *children, struct buffer *text);
+
+#endif

@@ -1,0 +1,291 @@
+/* The HTTP API on libmicrohttpd and libuv (see api_server.h).
+ *
+ * Each listener is one daemon in external epoll mode: its epoll descriptor is polled by the loop,
+ * MHD_run does whatever is ready, MHD_get_timeout says when it wants to run again. MHD must be run
+ * after a connection has been resumed: a 0 ms timer does that.
+ *
+ * MHD's own timeout counts silence, so a client that sends a byte now and then could hold a
+ * connection for ever. Here every connection has a deadline for what it must do next (enum
+ * deadline); when it passes, the socket is shut down and MHD closes it as if the client had gone.
+ * MHD's timeout is only the backstop. */
+#include "agent/io/api_server.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "agent/io/api_server_private.h"
+
+enum { BACKSTOP_TIMEOUT_SECONDS = 90 };
+
+static const uint64_t deadline_timeout_ms[DEADLINE_COUNT] = {
+    [DEADLINE_HEADER] = API_HEADER_TIMEOUT_MS,
+    [DEADLINE_BODY] = API_BODY_TIMEOUT_MS,
+    [DEADLINE_ANSWER] = API_ANSWER_TIMEOUT_MS,
+    [DEADLINE_IDLE] = API_IDLE_TIMEOUT_MS,
+};
+
+/* --- Running MHD ------------------------------------------------------------------------------ */
+
+static void listener_timer_fired(uv_timer_t *timer);
+
+static void listener_run(struct listener *listener)
+{
+    MHD_UNSIGNED_LONG_LONG timeout_ms;
+    if (!listener->daemon)
+        return;
+    MHD_run(listener->daemon);
+    if (MHD_get_timeout(listener->daemon, &timeout_ms) == MHD_YES)
+        uv_timer_start(&listener->timer, listener_timer_fired, timeout_ms, 0);
+    else
+        uv_timer_stop(&listener->timer);
+}
+
+static void listener_timer_fired(uv_timer_t *timer)
+{
+    listener_run(timer->data);
+}
+
+static void listener_readable(uv_poll_t *poll, int status, int events)
+{
+    (void)status, (void)events;
+    listener_run(poll->data);
+}
+
+void listener_run_soon(struct listener *listener)
+{
+    if (listener->daemon)
+        uv_timer_start(&listener->timer, listener_timer_fired, 0, 0);
+}
+
+/* --- Deadlines -------------------------------------------------------------------------------- */
+
+static void deadline_timer_fired(uv_timer_t *timer);
+
+static void deadlines_arm(struct api_server *server)
+{
+    uint64_t first_ms = UINT64_MAX, now_ms = loop_now(server->loop).mono_ms;
+    for (size_t i = 0; i < DEADLINE_COUNT; i++) {
+        const struct connection *connection = server->deadlines[i].first;
+        if (connection && connection->deadline_ms < first_ms)
+            first_ms = connection->deadline_ms;
+    }
+    if (first_ms == UINT64_MAX || server->stopping)
+        uv_timer_stop(&server->deadline_timer);
+    else
+        uv_timer_start(&server->deadline_timer, deadline_timer_fired,
+                       first_ms > now_ms ? first_ms - now_ms : 0, 0);
+}
+
+static void connection_dequeue(struct connection *connection)
+{
+    if (connection->deadline == DEADLINE_NONE)
+        return;
+    struct deadline_queue *queue = &connection->server->deadlines[connection->deadline];
+    *(connection->previous ? &connection->previous->next : &queue->first) = connection->next;
+    *(connection->next ? &connection->next->previous : &queue->last) = connection->previous;
+    connection->previous = connection->next = NULL;
+    connection->deadline = DEADLINE_NONE;
+}
+
+/* The timer is armed only when a queue was empty: otherwise it fires in time for an older one, and
+ * looks again. */
+void connection_expect(struct connection *connection, enum deadline deadline)
+{
+    struct api_server *server = connection->server;
+    connection_dequeue(connection);
+    if (deadline == DEADLINE_NONE)
+        return;
+    struct deadline_queue *queue = &server->deadlines[deadline];
+    bool alone = queue->first == NULL;
+    connection->deadline = deadline;
+    connection->deadline_ms = loop_now(server->loop).mono_ms + deadline_timeout_ms[deadline];
+    connection->previous = queue->last;
+    *(queue->last ? &queue->last->next : &queue->first) = connection;
+    queue->last = connection;
+    if (alone)
+        deadlines_arm(server);
+}
+
+static void deadline_timer_fired(uv_timer_t *timer)
+{
+    struct api_server *server = timer->data;
+    uint64_t now_ms = loop_now(server->loop).mono_ms;
+    for (size_t i = 0; i < DEADLINE_COUNT; i++) {
+        struct connection *connection;
+        while ((connection = server->deadlines[i].first) && connection->deadline_ms <= now_ms) {
+            connection_dequeue(connection);
+            shutdown(connection->fd, SHUT_RDWR); /* MHD finds it closed, and closes it */
+        }
+    }
+    deadlines_arm(server);
+}
+
+static void connection_notify(void *cls, struct MHD_Connection *mhd, void **state,
+                              enum MHD_ConnectionNotificationCode code)
+{
+    struct api_server *server = ((struct listener *)cls)->server;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+        struct connection *connection = xcalloc(1, sizeof *connection);
+        *connection = (struct connection){
+            .server = server, .fd = info ? info->connect_fd : -1, .deadline = DEADLINE_NONE};
+        connection_expect(connection, DEADLINE_HEADER);
+        server->connection_count++;
+        *state = connection;
+        return;
+    }
+    struct connection *connection = *state;
+    *state = NULL;
+    if (!connection)
+        return;
+    connection_dequeue(connection);
+    server->connection_count--;
+    free(connection);
+}
+
+/* --- Life cycle ------------------------------------------------------------------------------- */
+
+/* Takes the descriptor. */
+static int listener_open(struct api_server *server, int fd, struct error *err)
+{
+    struct listener *listener = &server->listeners[server->listener_count];
+    *listener = (struct listener){.server = server, .fd = fd};
+    listener->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, exchange_handle, listener,
+        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)API_CONNECTIONS_MAX,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)BACKSTOP_TIMEOUT_SECONDS,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)API_CONNECTION_MEMORY_BYTES,
+        MHD_OPTION_URI_LOG_CALLBACK, exchange_new, listener, MHD_OPTION_NOTIFY_COMPLETED,
+        exchange_completed, listener, MHD_OPTION_NOTIFY_CONNECTION, connection_notify, listener,
+        MHD_OPTION_END);
+    if (!listener->daemon) {
+        close(fd);
+        return error_set(err, ERROR_IO,
+                         "cannot start the HTTP server: out of descriptors or memory");
+    }
+    const union MHD_DaemonInfo *info =
+        MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    uv_timer_init(loop_uv(server->loop), &listener->timer);
+    uv_poll_init(loop_uv(server->loop), &listener->poll, info->epoll_fd);
+    listener->timer.data = listener->poll.data = listener;
+    listener->open = true;
+    server->handles_open += 2;
+    uv_poll_start(&listener->poll, UV_READABLE, listener_readable);
+    server->listener_count++;
+    return 0;
+}
+
+static int server_open(struct api_server *server, const struct api_server_options *options,
+                       struct error *err)
+{
+    if (options->tcp_host) {
+        int fd = listen_tcp(options->tcp_host, options->tcp_port, &server->port, err);
+        if (fd < 0 || listener_open(server, fd, err) < 0)
+            return -1;
+    }
+    if (options->unix_path) {
+        int fd = listen_unix(options->unix_path, err);
+        if (fd < 0)
+            return -1;
+        server->unix_path = xstrdup(options->unix_path);
+        if (listener_open(server, fd, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+struct api_server *api_server_new(struct loop *loop, const struct api_server_options *options,
+                                  struct error *err)
+{
+    struct api_server *server = xcalloc(1, sizeof *server);
+    server->loop = loop;
+    TEXT_SET(server->member, options->member);
+    ssize_t got = getrandom(&server->run_tag, sizeof server->run_tag, 0);
+    assert(got == sizeof server->run_tag);
+    (void)got;
+    server->run_tag &= API_RUN_TAG_MASK;
+    uv_timer_init(loop_uv(loop), &server->deadline_timer);
+    server->deadline_timer.data = server;
+    server->handles_open = 1;
+    if (server_open(server, options, err) == 0)
+        return server;
+    api_server_stop(server);
+    api_server_free(server);
+    return NULL;
+}
+
+uint16_t api_server_port(const struct api_server *server)
+{
+    return server->port;
+}
+
+size_t api_server_connections(const struct api_server *server)
+{
+    return server->connection_count;
+}
+
+/* The memory goes with the last handle, at the earliest in api_server_free. */
+static void server_release(struct api_server *server)
+{
+    if (!server->freed || server->handles_open > 0)
+        return;
+    assert(server->connection_count == 0 && server->pending_count == 0);
+    free(server->unix_path);
+    free(server);
+}
+
+static void server_handle_closed(struct api_server *server)
+{
+    server->handles_open--;
+    server_release(server);
+}
+
+static void listener_handle_closed(uv_handle_t *handle)
+{
+    server_handle_closed(((struct listener *)handle->data)->server);
+}
+
+static void deadline_timer_closed(uv_handle_t *handle)
+{
+    server_handle_closed(handle->data);
+}
+
+static void listener_close(struct listener *listener)
+{
+    if (!listener->open)
+        return;
+    uv_poll_stop(&listener->poll);
+    MHD_stop_daemon(
+        listener->daemon); /* closes connections, NOTIFY_COMPLETED frees what they had */
+    listener->daemon = NULL;
+    uv_close((uv_handle_t *)&listener->poll, listener_handle_closed);
+    uv_close((uv_handle_t *)&listener->timer, listener_handle_closed);
+}
+
+void api_server_stop(struct api_server *server)
+{
+    server->stopping = true;
+    exchange_abort_all(server);
+    for (size_t i = 0; i < server->listener_count; i++)
+        for (int turn = 0; turn < 3; turn++) /* resumed, answered, written */
+            MHD_run(server->listeners[i].daemon);
+    for (size_t i = 0; i < server->listener_count; i++)
+        listener_close(&server->listeners[i]);
+    if (server->unix_path)
+        unlink(server->unix_path);
+    uv_close((uv_handle_t *)&server->deadline_timer, deadline_timer_closed);
+}
+
+void api_server_free(struct api_server *server)
+{
+    if (!server)
+        return;
+    assert(server->stopping);
+    server->freed = true;
+    server_release(server);
+}

@@ -1,0 +1,310 @@
+/* One request on its way through MHD: header, body, the call, perhaps the node, the answer.
+ *
+ * MHD calls the handler with the header, then with each piece of the body, then once more; the call
+ * begins at that last one. A call that must wait for the node has its connection suspended; its
+ * reply resumes it, MHD calls the handler again, and the response is queued. While suspended, MHD
+ * does not look at the connection: a client that went away is found out when the answer is written.
+ *
+ * A reply may come while the node is still being stepped (inside loop_submit): then the connection
+ * is not suspended yet, and exchange_advance goes on by itself. Replies are found by id: the
+ * exchange may be gone, the reply then is dropped. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/random.h>
+
+#include "agent/io/api_server_private.h"
+
+/* A body that is too large is read to its end up to this, so that the client has finished when the
+ * answer comes and reads it; beyond, the connection is closed with the answer on its way. */
+enum { BODY_DISCARD_BYTES_MAX = 16 * BODY_BYTES_MAX };
+
+/* --- The table of those who wait for the node ------------------------------------------------- */
+
+static void pending_add(struct exchange *exchange, uint64_t id)
+{
+    struct exchange **bucket = &exchange->server->pending[id % PENDING_BUCKETS];
+    exchange->pending_id = id;
+    exchange->pending_next = *bucket;
+    *bucket = exchange;
+    exchange->server->pending_count++;
+}
+
+/* Takes it out. NULL: nobody waits for this id. */
+static struct exchange *pending_take(struct api_server *server, uint64_t id)
+{
+    for (struct exchange **at = &server->pending[id % PENDING_BUCKETS]; *at;
+         at = &(*at)->pending_next) {
+        struct exchange *exchange = *at;
+        if (exchange->pending_id != id)
+            continue;
+        *at = exchange->pending_next;
+        exchange->pending_next = NULL;
+        exchange->pending_id = 0;
+        server->pending_count--;
+        return exchange;
+    }
+    return NULL;
+}
+
+/* --- The call --------------------------------------------------------------------------------- */
+
+static struct api_context exchange_context(const struct exchange *exchange)
+{
+    struct api_server *server = exchange->server;
+    struct api_context context = {
+        .node = loop_node(server->loop),
+        .member = server->member,
+        .run_tag = server->run_tag,
+        .wall_ms = loop_now(server->loop).wall_ms,
+        .request_id = ++server->last_id,
+    };
+    const char *method = exchange->request.method;
+    if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) {
+        ssize_t got = getrandom(context.random, sizeof context.random, 0);
+        assert(got == sizeof context.random);
+        (void)got;
+    }
+    return context;
+}
+
+static void exchange_advance(struct exchange *exchange, enum api_progress progress)
+{
+    struct api_server *server = exchange->server;
+    while (progress == API_SUBMIT) {
+        if (server->pending_count >= PENDING_REQUESTS_MAX) {
+            api_call_refuse(&exchange->call, 429,
+                            "too many writes are waiting; try again in a second");
+            break;
+        }
+        pending_add(exchange, exchange->call.submit.id);
+        exchange->replied = false;
+        exchange->submitting = true;
+        loop_submit(server->loop,
+                    &(struct event){.type = EVENT_REQUEST, .request = &exchange->call.submit});
+        exchange->submitting = false;
+        struct api_context context = exchange_context(exchange);
+        api_call_submitted(&exchange->call, &context);
+        if (!exchange->replied)
+            return;
+        progress = api_call_reply(&exchange->call, &exchange->reply, &context);
+    }
+    exchange->ready = true;
+}
+
+static void exchange_resume(struct exchange *exchange)
+{
+    assert(exchange->suspended);
+    exchange->suspended = false;
+    connection_expect(exchange->connection, DEADLINE_ANSWER);
+    MHD_resume_connection(exchange->mhd);
+    listener_run_soon(exchange->listener);
+}
+
+void api_server_reply(struct api_server *server, const struct reply *reply)
+{
+    struct exchange *exchange = pending_take(server, reply->id);
+    if (!exchange)
+        return;
+    if (exchange->submitting) {
+        exchange->reply = *reply;
+        exchange->replied = true;
+        return;
+    }
+    struct api_context context = exchange_context(exchange);
+    exchange_advance(exchange, api_call_reply(&exchange->call, reply, &context));
+    if (exchange->ready)
+        exchange_resume(exchange);
+}
+
+void api_server_reply_sink(void *server, const struct effect *effect)
+{
+    api_server_reply(server, effect->reply);
+}
+
+/* The agent goes: those who still wait are told so. */
+void exchange_abort_all(struct api_server *server)
+{
+    for (size_t i = 0; i < PENDING_BUCKETS; i++) {
+        while (server->pending[i]) {
+            struct exchange *exchange = pending_take(server, server->pending[i]->pending_id);
+            api_call_refuse(&exchange->call, 503,
+                            "the agent is stopping; whether the write was stored is not known: "
+                            "ask another agent");
+            exchange->ready = true;
+            if (exchange->suspended)
+                exchange_resume(exchange);
+        }
+    }
+}
+
+/* --- The answer ------------------------------------------------------------------------------- */
+
+static enum MHD_Result exchange_queue(struct exchange *exchange)
+{
+    struct api_response *response = &exchange->call.response;
+    struct buffer body = response->body;
+    response->body = (struct buffer){0}; /* MHD frees it */
+    struct MHD_Response *mhd =
+        MHD_create_response_from_buffer(body.bytes, body.data ? body.data : (void *)"",
+                                        body.data ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+    if (!mhd) {
+        buffer_release(&body);
+        return MHD_NO;
+    }
+    if (response->content_type)
+        MHD_add_response_header(mhd, "Content-Type", response->content_type);
+    MHD_add_response_header(mhd, "Cache-Control", "no-cache, private");
+    for (size_t i = 0; i < response->header_count; i++)
+        MHD_add_response_header(mhd, response->headers[i].name, response->headers[i].value);
+    if (exchange->refuse_close || exchange->server->stopping)
+        MHD_add_response_header(mhd, "Connection", "close");
+    connection_expect(exchange->connection, DEADLINE_ANSWER);
+    exchange->queued = true;
+    enum MHD_Result result = MHD_queue_response(exchange->mhd, (unsigned)response->status, mhd);
+    MHD_destroy_response(mhd);
+    return result;
+}
+
+static enum MHD_Result exchange_refuse(struct exchange *exchange, int status, const char *message)
+{
+    api_call_refuse(&exchange->call, status, message);
+    exchange->ready = true;
+    return exchange_queue(exchange);
+}
+
+/* --- The request ------------------------------------------------------------------------------ */
+
+/* The request line has been read; url is raw, with its query. */
+void *exchange_new(void *cls, const char *target, struct MHD_Connection *mhd)
+{
+    struct listener *listener = cls;
+    struct exchange *exchange = xcalloc(1, sizeof *exchange);
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    exchange->server = listener->server;
+    exchange->listener = listener;
+    exchange->mhd = mhd;
+    exchange->connection = info->socket_context;
+    exchange->target = xstrdup(target);
+    if (exchange->connection->deadline != DEADLINE_HEADER)
+        connection_expect(exchange->connection,
+                          DEADLINE_HEADER); /* the next one of a connection that was kept */
+    return exchange;
+}
+
+struct framing {
+    unsigned lengths, encodings;
+    bool chunked;
+    uint64_t length;
+};
+
+static enum MHD_Result framing_look(void *cls, enum MHD_ValueKind kind, const char *key,
+                                    const char *value)
+{
+    struct framing *framing = cls;
+    (void)kind;
+    if (strcasecmp(key, "Content-Length") == 0) {
+        framing->lengths++;
+        framing->length = strtoull(value ? value : "", NULL, 10);
+    } else if (strcasecmp(key, "Transfer-Encoding") == 0) {
+        framing->encodings++;
+        framing->chunked = value && strcasecmp(value, "chunked") == 0;
+    }
+    return MHD_YES;
+}
+
+/* Bodies whose end two programs could see in different places are refused: that is how requests are
+ * smuggled past a proxy. */
+static enum MHD_Result exchange_begin(struct exchange *exchange, const char *method)
+{
+    struct framing framing = {0};
+    struct MHD_Connection *mhd = exchange->mhd;
+    exchange->begun = true;
+    exchange->request = (struct api_request){
+        .method = method,
+        .target = exchange->target,
+        .accept = MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, "Accept"),
+        .content_type = MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, "Content-Type"),
+        .user_agent = MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, "User-Agent"),
+        .after = MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, "Hordelet-After"),
+    };
+    MHD_get_connection_values(mhd, MHD_HEADER_KIND, framing_look, &framing);
+    connection_expect(exchange->connection, DEADLINE_BODY);
+    exchange->refuse_close = true;
+    if (framing.lengths + framing.encodings > 1)
+        return exchange_refuse(exchange, 400, "more than one Content-Length or Transfer-Encoding");
+    if (framing.encodings && !framing.chunked)
+        return exchange_refuse(exchange, 400, "Transfer-Encoding: only chunked is supported");
+    if (framing.length > BODY_DISCARD_BYTES_MAX)
+        return exchange_refuse(exchange, 413, "the body is larger than 1 MiB");
+    exchange->refuse_close = false;
+    return MHD_YES;
+}
+
+static enum MHD_Result exchange_take_body(struct exchange *exchange, const char *data,
+                                          size_t *bytes)
+{
+    exchange->body_bytes += *bytes;
+    if (exchange->body_bytes > BODY_DISCARD_BYTES_MAX)
+        return MHD_NO; /* a chunked body without end: the connection is closed */
+    if (exchange->body_bytes <= BODY_BYTES_MAX)
+        buffer_append(&exchange->body, data, *bytes);
+    else
+        buffer_release(&exchange->body);
+    *bytes = 0;
+    return MHD_YES;
+}
+
+static enum MHD_Result exchange_run(struct exchange *exchange)
+{
+    if (exchange->body_bytes > BODY_BYTES_MAX)
+        return exchange_refuse(exchange, 413, "the body is larger than 1 MiB");
+    if (exchange->server->stopping)
+        return exchange_refuse(exchange, 503, "the agent is stopping");
+    exchange->request.body = buffer_view(&exchange->body);
+    struct api_context context = exchange_context(exchange);
+    exchange_advance(exchange, api_call_start(&exchange->call, &exchange->request, &context));
+    if (exchange->ready)
+        return exchange_queue(exchange);
+    connection_expect(exchange->connection, DEADLINE_NONE);
+    exchange->suspended = true;
+    MHD_suspend_connection(exchange->mhd);
+    return MHD_YES;
+}
+
+enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *mhd, const char *url,
+                                const char *method, const char *version, const char *upload,
+                                size_t *upload_bytes, void **state)
+{
+    struct exchange *exchange = *state;
+    (void)cls, (void)mhd, (void)url, (void)version;
+    if (!exchange->begun)
+        return exchange_begin(exchange, method);
+    if (*upload_bytes > 0)
+        return exchange_take_body(exchange, upload, upload_bytes);
+    if (exchange->queued || exchange->suspended)
+        return MHD_YES;
+    return exchange->ready ? exchange_queue(exchange) : exchange_run(exchange);
+}
+
+void exchange_completed(void *cls, struct MHD_Connection *mhd, void **state,
+                        enum MHD_RequestTerminationCode code)
+{
+    struct exchange *exchange = *state;
+    (void)cls, (void)mhd;
+    *state = NULL;
+    if (!exchange)
+        return;
+    /* MHD does not end a suspended request by itself; should it ever, the reply must find nobody.
+     */
+    if (exchange->pending_id)
+        pending_take(exchange->server, exchange->pending_id);
+    if (code == MHD_REQUEST_TERMINATED_COMPLETED_OK)
+        connection_expect(exchange->connection, DEADLINE_IDLE);
+    api_call_release(&exchange->call);
+    buffer_release(&exchange->body);
+    free(exchange->target);
+    free(exchange);
+}

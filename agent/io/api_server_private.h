@@ -1,0 +1,104 @@
+/* Between the files of the API server. */
+#ifndef AGENT_IO_API_SERVER_PRIVATE_H
+#define AGENT_IO_API_SERVER_PRIVATE_H
+
+#include <microhttpd.h>
+
+#include "agent/codec/api_call.h"
+#include "agent/io/api_server.h"
+
+enum { PENDING_BUCKETS = 1024, LISTENERS_MAX = 2 };
+
+/* What a connection has to do before its deadline. All of a class get the same time, so that each
+ * class is a queue whose first is the next to expire. */
+enum deadline {
+    DEADLINE_HEADER,
+    DEADLINE_BODY,
+    DEADLINE_ANSWER,
+    DEADLINE_IDLE,
+    DEADLINE_COUNT,
+    DEADLINE_NONE = DEADLINE_COUNT, /* the node is working for it */
+};
+
+/* A client. Lives from MHD's STARTED to its CLOSED. */
+struct connection {
+    struct api_server *server;
+    int fd;
+    enum deadline deadline;
+    uint64_t deadline_ms;
+    struct connection *previous, *next; /* in the queue of its class */
+};
+
+struct deadline_queue {
+    struct connection *first, *last;
+};
+
+struct listener {
+    struct api_server *server;
+    struct MHD_Daemon *daemon;
+    int fd;
+    bool open; /* its uv handles are initialised */
+    uv_poll_t poll;
+    uv_timer_t timer;
+};
+
+/* One request and its answer. Lives from its request line to NOTIFY_COMPLETED. */
+struct exchange {
+    struct api_server *server;
+    struct listener *listener;
+    struct MHD_Connection *mhd;
+    struct connection *connection;
+    char *target;
+    uint64_t body_bytes; /* seen, also of a body that is too large to be kept */
+    struct buffer body;
+    struct api_request request;
+    struct api_call call;
+    bool begun;        /* the handler has seen its header */
+    bool refuse_close; /* framing that proxies disagree about: answer and close */
+    bool ready;        /* call.response is complete */
+    bool queued;       /* ... and MHD has it */
+    bool suspended;
+    bool submitting; /* exchange_advance is on the stack */
+    bool replied;    /* ... and `reply` came meanwhile */
+    struct reply reply;
+    uint64_t pending_id; /* 0: not in the table */
+    struct exchange *pending_next;
+};
+
+struct api_server {
+    struct loop *loop;
+    struct listener listeners[LISTENERS_MAX];
+    size_t listener_count;
+    char *unix_path;
+    char member[NAME_BYTES_MAX + 1];
+    uint16_t port;
+    uint32_t run_tag;
+    uint64_t last_id;
+    struct exchange *pending[PENDING_BUCKETS]; /* by id */
+    size_t pending_count;
+    size_t connection_count;
+    struct deadline_queue deadlines[DEADLINE_COUNT];
+    uv_timer_t deadline_timer;
+    size_t handles_open; /* of libuv */
+    bool stopping;
+    bool freed; /* api_server_free was called: the last handle takes the memory with it */
+};
+
+/* api_server_listen.c: sockets that are bound, ready to be given to a daemon. -1 with err. */
+int listen_tcp(const char *host, uint16_t port, uint16_t *ret_port, struct error *err);
+int listen_unix(const char *path, struct error *err);
+
+/* api_server.c */
+void connection_expect(struct connection *connection, enum deadline deadline);
+void listener_run_soon(struct listener *listener);
+
+/* api_server_exchange.c: MHD's callbacks. */
+void *exchange_new(void *listener, const char *target, struct MHD_Connection *mhd);
+enum MHD_Result exchange_handle(void *listener, struct MHD_Connection *mhd, const char *url,
+                                const char *method, const char *version, const char *upload,
+                                size_t *upload_bytes, void **state);
+void exchange_completed(void *listener, struct MHD_Connection *mhd, void **state,
+                        enum MHD_RequestTerminationCode code);
+void exchange_abort_all(struct api_server *server);
+
+#endif

@@ -1,0 +1,52 @@
+/* HTTP to an engine: libcurl's multi_socket interface on a libuv loop.
+ *
+ * All callbacks run on the loop's thread and never inside curl or inside a function of this header,
+ * so they may send, cancel and close. Answers are bounded; time is bounded where the caller says
+ * so. */
+#ifndef AGENT_IO_DOCKER_HTTP_H
+#define AGENT_IO_DOCKER_HTTP_H
+
+#include <uv.h>
+
+#include "agent/core/error.h"
+#include "crdt/bytes.h"
+
+struct docker_http;
+struct docker_call;
+
+/* endpoint: unix:///path, tcp://host:port or http://host:port. NULL: err says what is wrong with
+ * it. */
+struct docker_http *docker_http_new(uv_loop_t *loop, const char *endpoint, struct error *err);
+/* Drops all calls without telling anybody; frees itself when its handles are closed. NULL is fine.
+ */
+void docker_http_close(struct docker_http *http);
+
+/* How a call ended. status 0: no whole answer came, `problem` says why. Borrowed for the callback.
+ */
+struct docker_answer {
+    int status; /* of HTTP */
+    bool timed_out;
+    const char *problem;
+    struct span body; /* of a stream: what followed the last line */
+};
+
+typedef void (*docker_done_function)(void *context, const struct docker_answer *answer);
+typedef void (*docker_line_function)(void *context, struct span line);
+
+struct docker_request {
+    const char *method;
+    const char *path;    /* with the query */
+    const char *body;    /* JSON; NULL: none */
+    uint64_t timeout_ms; /* 0: none */
+    size_t answer_bytes_max;
+    docker_done_function done;
+    docker_line_function line; /* NULL: the whole body comes with done */
+    void *context;
+};
+
+/* Copies the request. The call is valid until its `done` is called, or docker_call_cancel. */
+struct docker_call *docker_http_send(struct docker_http *http,
+                                     const struct docker_request *request);
+void docker_call_cancel(struct docker_call *call); /* `done` will not be called; NULL is fine */
+
+#endif

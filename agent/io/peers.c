@@ -1,0 +1,321 @@
+/* The transport between agents.
+ *
+ *     gossip port --PULL--> inbox --+                               +--> link (PUSH) per address,
+ * gossip bulk port   --PULL--> inbox --+--> EVENT_MESSAGE  EFFECT_SEND-+--> link (PUSH) per
+ * address, bulk, closed when idle
+ *
+ * nng's threads fill the inboxes and leave notes at the links; uv_async wakes the loop, whose
+ * thread takes both. PUSH and PULL, because among nng's patterns only they are directed, ordered
+ * and never drop silently. Bulk has sockets of its own, and gossip is taken first: a probe never
+ * waits behind a chunk, neither on the wire nor here.
+ *
+ * A link is opened by the first send to an address and redials by itself; its pipe's end is
+ * EVENT_PEER_BROKEN. Closing may block in nng, so the closer's thread does it, and the link is
+ * forgotten here at once: the next send opens another.
+ *
+ * Invariants: one link per address and channel. A link is in the list, or with the closer, or
+ * freed. Everything here belongs to the loop's thread. */
+#include "agent/io/peers.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/io/peers_closer.h"
+#include "agent/io/peers_inbox.h"
+#include "agent/io/peers_link.h"
+
+enum {
+    BULK_IDLE_MS = 10000,
+    GOSSIP_MESSAGES_PER_WAKE = 2 * INBOX_MESSAGES_MAX,
+    BULK_MESSAGES_PER_WAKE = 64,
+    URL_BYTES_MAX = ADDRESS_BYTES_MAX + 16,
+};
+
+struct peers {
+    struct loop *loop;
+    char advertised[ADDRESS_BYTES_MAX + 1], listen[ADDRESS_BYTES_MAX + 1];
+    uv_async_t wake;
+    uv_timer_t idle; /* runs only while there are bulk links */
+    struct inbox gossip, bulk;
+    struct link_notes notes;
+    struct link *links; /* O(count) to find one: a few dozen, at most hundreds */
+    struct closer closer;
+    struct link_statistics sent;
+    struct peers_statistics statistics;
+    bool stopped;
+};
+
+/* ---- addresses ---- */
+
+/* "tcp://host:port" of a gossip address for this channel. False: it is not host:port. */
+static bool peers_url(const char *address, enum channel channel, char *ret_url, size_t bytes)
+{
+    const char *colon = strrchr(address, ':');
+    char *end = NULL;
+    unsigned long port = colon ? strtoul(colon + 1, &end, 10) : 0;
+    if (channel == CHANNEL_BULK)
+        port += PEERS_BULK_PORT_OFFSET;
+    if (!colon || colon == address || *end != '\0' || port == 0 || port > UINT16_MAX)
+        return false;
+    int length = snprintf(ret_url, bytes, "tcp://%.*s:%lu", (int)(colon - address), address, port);
+    return length > 0 && (size_t)length < bytes;
+}
+
+/* "ip:port" of the sender's end of a connection, for traces. NULL if it is gone. */
+static const char *peers_sender(nng_msg *message, char *text, size_t bytes)
+{
+    nng_sockaddr address;
+    if (nng_pipe_get_addr(nng_msg_get_pipe(message), NNG_OPT_REMADDR, &address))
+        return NULL;
+    struct sockaddr_in v4 = {.sin_family = AF_INET};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+    char host[64] = "?";
+    uint16_t port = 0;
+    if (address.s_family == NNG_AF_INET) {
+        v4.sin_addr.s_addr = address.s_in.sa_addr;
+        port = address.s_in.sa_port;
+        uv_ip4_name(&v4, host, sizeof host);
+    } else if (address.s_family == NNG_AF_INET6) {
+        memcpy(&v6.sin6_addr, address.s_in6.sa_addr, sizeof v6.sin6_addr);
+        port = address.s_in6.sa_port;
+        uv_ip6_name(&v6, host, sizeof host);
+    }
+    snprintf(text, bytes, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, ntohs(port));
+    return text;
+}
+
+/* ---- links ---- */
+
+static struct link *peers_find(const struct peers *peers, const char *address, enum channel channel)
+{
+    for (struct link *link = peers->links; link; link = link->next)
+        if (link->channel == channel && strcmp(link->address, address) == 0)
+            return link;
+    return NULL;
+}
+
+static void peers_close_idle(uv_timer_t *timer);
+
+static struct link *peers_open_link(struct peers *peers, const char *address, enum channel channel)
+{
+    char url[URL_BYTES_MAX];
+    if (!peers_url(address, channel, url, sizeof url))
+        return NULL;
+    struct link *link = link_new(&peers->notes, address, channel, url);
+    if (!link)
+        return NULL;
+    link->next = peers->links;
+    peers->links = link;
+    if (channel == CHANNEL_BULK && !uv_is_active((uv_handle_t *)&peers->idle))
+        uv_timer_start(&peers->idle, peers_close_idle, BULK_IDLE_MS, 0);
+    return link;
+}
+
+static void peers_close_link(struct peers *peers, struct link *link)
+{
+    struct link **at = &peers->links;
+    while (*at != link)
+        at = &(*at)->next;
+    *at = link->next;
+    link_abandon(link);
+    closer_take(&peers->closer, link);
+}
+
+/* If closes hang the link stays as it is: it still redials by itself. */
+static bool peers_close(struct peers *peers, const char *address, enum channel channel)
+{
+    struct link *link = peers_find(peers, address, channel);
+    if (!link || closer_is_full(&peers->closer))
+        return false;
+    peers_close_link(peers, link);
+    return true;
+}
+
+static void peers_close_idle(uv_timer_t *timer)
+{
+    struct peers *peers = timer->data;
+    uint64_t now_ms = loop_now(peers->loop).mono_ms;
+    bool more = false;
+    struct link *next;
+    for (struct link *link = peers->links; link; link = next) {
+        next = link->next;
+        if (link->channel != CHANNEL_BULK)
+            continue;
+        if (link->used_ms + BULK_IDLE_MS <= now_ms && !closer_is_full(&peers->closer))
+            peers_close_link(peers, link);
+        else
+            more = true;
+    }
+    if (more)
+        uv_timer_start(timer, peers_close_idle, BULK_IDLE_MS, 0);
+}
+
+/* ---- effects ---- */
+
+static void peers_send(void *context, const struct effect *effect)
+{
+    struct peers *peers = context;
+    const char *address = effect->send.address;
+    struct span bytes = effect->send.bytes;
+    if (peers->stopped || strcmp(address, peers->advertised) == 0)
+        return;
+    assert(bytes.bytes <= GOSSIP_BYTES_MAX); /* the receiver would end the connection */
+    struct link *link = peers_find(peers, address, effect->send.channel);
+    if (!link)
+        link = peers_open_link(peers, address, effect->send.channel);
+    if (link)
+        link_send(link, bytes, loop_now(peers->loop).mono_ms, &peers->sent);
+    else
+        peers->sent.dropped_unsent++;
+}
+
+static void peers_reconnect(void *context, const struct effect *effect)
+{
+    struct peers *peers = context;
+    peers->statistics.reconnects += peers_close(peers, effect->peer.address, CHANNEL_GOSSIP);
+    peers_close(peers, effect->peer.address, CHANNEL_BULK);
+}
+
+/* ---- what nng's threads have left for us ---- */
+
+static void peers_tell_broken(struct peers *peers, const struct link *link)
+{
+    char address[ADDRESS_BYTES_MAX + 1];
+    TEXT_SET(address, link->address); /* the node may ask to close this very link */
+    peers->statistics.broken++;
+    struct event event = {.type = EVENT_PEER_BROKEN};
+    event.peer.address = address;
+    loop_submit(peers->loop, &event);
+}
+
+static void peers_take_notes(struct peers *peers)
+{
+    struct link_note note;
+    for (struct link *link; (link = link_notes_take(&peers->notes, &note));) {
+        link->connected = note.connected;
+        if (note.sent)
+            link_sent(link, note.result, loop_now(peers->loop).mono_ms, &peers->sent);
+        if (note.broken)
+            peers_tell_broken(peers, link);
+    }
+}
+
+static bool peers_take_message(struct peers *peers, struct inbox *inbox)
+{
+    nng_msg *message = inbox_take(inbox);
+    if (!message)
+        return false;
+    char from[ADDRESS_BYTES_MAX + 1];
+    struct event event = {.type = EVENT_MESSAGE};
+    event.message.bytes = span_of(nng_msg_body(message), nng_msg_len(message));
+    event.message.from = peers_sender(message, from, sizeof from);
+    peers->statistics.received++;
+    peers->statistics.received_bytes += event.message.bytes.bytes;
+    loop_submit(peers->loop, &event);
+    nng_msg_free(message);
+    return true;
+}
+
+/* uv_async_send coalesces, so all that is there is taken. But the loop must turn, too: where nng's
+ * threads fill an inbox as fast as it is emptied, the rest is for the next wake. */
+static void peers_woken(uv_async_t *wake)
+{
+    struct peers *peers = wake->data;
+    if (peers->stopped)
+        return;
+    peers_take_notes(peers);
+    int gossip = 0, bulk = 0;
+    while (gossip < GOSSIP_MESSAGES_PER_WAKE && peers_take_message(peers, &peers->gossip))
+        gossip++;
+    while (bulk < BULK_MESSAGES_PER_WAKE && peers_take_message(peers, &peers->bulk))
+        bulk++;
+    if (gossip == GOSSIP_MESSAGES_PER_WAKE || bulk == BULK_MESSAGES_PER_WAKE)
+        uv_async_send(wake);
+}
+
+/* ---- life ---- */
+
+static int peers_listen(struct peers *peers, struct error *err)
+{
+    char gossip[URL_BYTES_MAX], bulk[URL_BYTES_MAX];
+    if (!peers_url(peers->listen, CHANNEL_GOSSIP, gossip, sizeof gossip) ||
+        !peers_url(peers->listen, CHANNEL_BULK, bulk, sizeof bulk))
+        return error_set(err, ERROR_INVALID, "--gossip %s: not HOST:PORT", peers->listen);
+    if (inbox_open(&peers->gossip, gossip, &peers->wake, err) ||
+        inbox_open(&peers->bulk, bulk, &peers->wake, err))
+        return error_wrap(err, "--gossip %s (two ports are used: this one and this one + %d)",
+                          peers->listen, PEERS_BULK_PORT_OFFSET);
+    return 0;
+}
+
+int peers_open(struct peers **ret_peers, struct loop *loop, const struct peers_options *options,
+               struct error *err)
+{
+    struct peers *peers = xcalloc(1, sizeof *peers);
+    peers->loop = loop;
+    TEXT_SET(peers->advertised, options->advertised);
+    TEXT_SET(peers->listen, options->listen);
+    uv_async_init(loop_uv(loop), &peers->wake, peers_woken);
+    uv_timer_init(loop_uv(loop), &peers->idle);
+    peers->wake.data = peers->idle.data = peers;
+    link_notes_init(&peers->notes, &peers->wake);
+    closer_start(&peers->closer);
+    *ret_peers = peers;
+    if (peers_listen(peers, err))
+        return -1;
+    loop_set_sink(loop, EFFECT_SEND, peers_send, peers);
+    loop_set_sink(loop, EFFECT_RECONNECT, peers_reconnect, peers);
+    loop_set_sink(loop, EFFECT_DISCONNECT, peers_reconnect, peers);
+    return 0;
+}
+
+bool peers_is_idle(const struct peers *peers)
+{
+    for (const struct link *link = peers->links; link; link = link->next)
+        if (link->connected && (link->sending || link->queue_count > 0))
+            return false;
+    return true;
+}
+
+void peers_stop(struct peers *peers)
+{
+    if (!peers || peers->stopped)
+        return;
+    peers->stopped = true;
+    while (peers->links)
+        peers_close_link(peers, peers->links);
+    inbox_close(&peers->gossip);
+    inbox_close(&peers->bulk);
+    closer_end(&peers->closer);
+    /* Only now is there no thread left that could wake us. */
+    uv_close((uv_handle_t *)&peers->wake, NULL);
+    uv_close((uv_handle_t *)&peers->idle, NULL);
+}
+
+void peers_free(struct peers *peers)
+{
+    if (!peers)
+        return;
+    inbox_release(&peers->gossip);
+    inbox_release(&peers->bulk);
+    link_notes_release(&peers->notes);
+    free(peers);
+}
+
+struct peers_statistics peers_statistics(const struct peers *peers)
+{
+    struct peers_statistics statistics = peers->statistics;
+    statistics.sent = peers->sent.sent;
+    statistics.sent_bytes = peers->sent.sent_bytes;
+    statistics.dropped_full = peers->sent.dropped_full;
+    statistics.dropped_stale = peers->sent.dropped_stale;
+    statistics.dropped_unsent = peers->sent.dropped_unsent;
+    for (const struct link *link = peers->links; link; link = link->next) {
+        statistics.links++;
+        statistics.connected += link->connected;
+    }
+    return statistics;
+}

@@ -1,0 +1,42 @@
+/* The transport between agents: bytes in, bytes out, over nng.
+ *
+ * Two ports: gossip at --gossip, and bulk at that port + PEERS_BULK_PORT_OFFSET. An agent knows its
+ * peers by their gossip address; the other is computed. Best effort in both directions: a message
+ * that was sent may never arrive. */
+#ifndef AGENT_IO_PEERS_H
+#define AGENT_IO_PEERS_H
+
+#include "agent/core/error.h"
+#include "agent/io/loop.h"
+
+struct peers;
+
+/* 7371 is the API's. */
+enum { PEERS_BULK_PORT_OFFSET = 2 };
+
+struct peers_options {
+    const char *listen;     /* host:port */
+    const char *advertised; /* host:port, our own: nothing is ever sent there */
+};
+
+/* Listens, and becomes the sink of EFFECT_SEND, EFFECT_RECONNECT and EFFECT_DISCONNECT. Events:
+ * EVENT_MESSAGE, EVENT_PEER_BROKEN. Borrows the loop. */
+int peers_open(struct peers **ret_peers, struct loop *loop, const struct peers_options *options,
+               struct error *err);
+/* Nothing waits to be sent to a peer that is connected. */
+bool peers_is_idle(const struct peers *peers);
+/* Closes all sockets and handles. May block, as nng_close may: the agent has a watchdog. */
+void peers_stop(struct peers *peers);
+void peers_free(struct peers *peers); /* after loop_settle */
+
+/* For /metrics. */
+struct peers_statistics {
+    uint64_t sent, sent_bytes, received, received_bytes;
+    uint64_t dropped_full, dropped_stale,
+        dropped_unsent; /* queue full, too old, no connection in time */
+    uint64_t reconnects, broken;
+    size_t links, connected;
+};
+struct peers_statistics peers_statistics(const struct peers *peers);
+
+#endif

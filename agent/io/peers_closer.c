@@ -1,0 +1,66 @@
+/* A thread that closes links. Not one of libuv's: those write the log, and a close that hangs must
+ * not stop that. */
+#include "agent/io/peers_closer.h"
+
+#include <assert.h>
+
+static void closer_run(void *argument)
+{
+    struct closer *closer = argument;
+    uv_mutex_lock(&closer->mutex);
+    for (;;) {
+        while (!closer->first && !closer->ending)
+            uv_cond_wait(&closer->changed, &closer->mutex);
+        struct link *link = closer->first;
+        if (!link)
+            break;
+        closer->first = link->next;
+        uv_mutex_unlock(&closer->mutex);
+        link_free(link);
+        uv_mutex_lock(&closer->mutex);
+        closer->count--;
+    }
+    uv_mutex_unlock(&closer->mutex);
+}
+
+void closer_start(struct closer *closer)
+{
+    uv_mutex_init(&closer->mutex);
+    uv_cond_init(&closer->changed);
+    int failed = uv_thread_create(&closer->thread, closer_run, closer);
+    assert(!failed);
+    (void)failed;
+    closer->started = true;
+}
+
+bool closer_is_full(struct closer *closer)
+{
+    uv_mutex_lock(&closer->mutex);
+    bool full = closer->count >= CLOSER_LINKS_MAX;
+    uv_mutex_unlock(&closer->mutex);
+    return full;
+}
+
+void closer_take(struct closer *closer, struct link *link)
+{
+    uv_mutex_lock(&closer->mutex);
+    link->next = closer->first;
+    closer->first = link;
+    closer->count++;
+    uv_cond_signal(&closer->changed);
+    uv_mutex_unlock(&closer->mutex);
+}
+
+void closer_end(struct closer *closer)
+{
+    if (!closer->started)
+        return;
+    uv_mutex_lock(&closer->mutex);
+    closer->ending = true;
+    uv_cond_signal(&closer->changed);
+    uv_mutex_unlock(&closer->mutex);
+    uv_thread_join(&closer->thread);
+    uv_mutex_destroy(&closer->mutex);
+    uv_cond_destroy(&closer->changed);
+    closer->started = false;
+}
