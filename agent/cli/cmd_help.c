@@ -19,7 +19,8 @@ static void print_overview(struct buffer *buffer)
     terminal_printf(
         buffer,
         "\nFirst steps, on a machine with Docker or Podman:\n"
-        "  sudo hordelet agent                    start the agent of this machine\n"
+        "  sudo hordelet agent --gossip 127.0.0.1:7370\n"
+        "                                         start an agent, for this machine alone\n"
         "  hordelet apply -f web.yaml --wait      run what web.yaml describes\n"
         "  hordelet get workloads                 what is wanted, and how much of it is ready\n"
         "  hordelet get children -o wide          which container runs where\n"

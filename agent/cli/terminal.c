@@ -33,8 +33,7 @@ const char *terminal_text(struct buffer *buffer)
     return (const char *)buffer->data;
 }
 
-/* --- UTF-8 --------------------------------------------------------------------------------------
- */
+/* --- UTF-8 ----------------------------------------------------------------------------------- */
 
 /* Bytes of the character at the start of text, 0 if there is no valid one. */
 static size_t utf8_decode(struct span text, uint32_t *ret_character)

@@ -67,8 +67,14 @@ int api_failure_not_found(struct api_failure *failure, enum api_resource resourc
 {
     const char *plural = api_resources[resource].plural;
     failure_set(failure, 404, plural, name);
-    snprintf(failure->message, sizeof failure->message, "%s." API_GROUP " \"%s\" not found", plural,
-             name);
+    if (name[0])
+        snprintf(failure->message, sizeof failure->message, "%s." API_GROUP " \"%s\" not found",
+                 plural, name);
+    else
+        snprintf(failure->message, sizeof failure->message,
+                 "%s." API_GROUP
+                 ": the path holds no name that could exist (at most %d of a-z, 0-9, -)",
+                 plural, NAME_BYTES_MAX);
     return -1;
 }
 

@@ -3,7 +3,7 @@
  *
  *               claim is ours                          claim is another's, or nobody's
  *   wanted      run it (child_run.c)                   free: claim it when our rank's turn has come
- *   not wanted  end its containers, then remove keys   holder lost: rank 0 removes the keys
+ *   not wanted  end its containers, then remove keys   nobody holds it: one of us removes the keys
  *
  * In the right column whatever runs here under another claim is ended. Repeating a decision changes
  * nothing. */
@@ -12,35 +12,20 @@
 
 #include "agent/core/node_private.h"
 
+enum { NO_ROOM_LOOK_MS = 2000 };
+
 void child_wake(struct child *child, uint64_t at_ms)
 {
     if (at_ms < child->wake_ms)
         child->wake_ms = at_ms;
 }
 
-void claim_write(struct node *node, struct child *child, enum claim_state state, uint64_t epoch)
+static bool claim_is_of_present_uid(const struct child *child)
 {
-    const struct workload *workload = &child->group->workload;
-    struct claim claim = {.epoch = epoch, .replica = node->durable.replica, .state = state};
-    claim.spec_hash = workload->spec_hash;
-    TEXT_SET(claim.node, node->name);
-    TEXT_SET(claim.uid, workload->uid);
-    struct buffer value = {0};
-    claim_encode(&claim, &value);
-    struct key key = key_claim(&child->id);
-    node_put(node, &key, &value);
-    buffer_release(&value);
-    /* Known at once, so that the rest of this decision sees it; the feed will say the same. */
-    child->claim = claim;
-    child->has_claim = true;
-    child->claim_siblings = 1;
-    if (epoch > child->epoch_max)
-        child->epoch_max = epoch;
-    local_make(child)->claim_sequence = SEQUENCE_NEXT;
+    return strcmp(child->claim.uid, child->group->workload.uid) == 0;
 }
 
-/* --- Free children
- * ----------------------------------------------------------------------------------------- */
+/* --- Free children --------------------------------------------------------------------------- */
 
 /* May anybody claim it? Also tells whether its last holder was lost with it. */
 static bool child_is_free(const struct node *node, const struct child *child, bool *ret_lost)
@@ -50,13 +35,14 @@ static bool child_is_free(const struct node *node, const struct child *child, bo
     *ret_lost = false;
     if (!child->has_claim || claim->state == CLAIM_RELEASED)
         return true;
-    bool same = strcmp(claim->uid, workload->uid) == 0;
+    bool same = claim_is_of_present_uid(child);
     if (claim->state == CLAIM_FINISHED)
         return !same || claim->spec_hash != workload->spec_hash;
     if (claim_is_ours(node, claim))
         return !same; /* and nothing runs here any more: the caller saw to it */
-    *ret_lost = same && claim_holder_is_lost(node, claim);
-    return claim_holder_is_lost(node, claim);
+    bool adoptable = claim_is_adoptable(node, claim);
+    *ret_lost = same && adoptable && claim->spec_hash == workload->spec_hash;
+    return adoptable;
 }
 
 static bool image_is_here(const struct node *node, const struct workload *workload)
@@ -68,7 +54,8 @@ static bool image_is_here(const struct node *node, const struct workload *worklo
 /* `temporary` means never, also across nodes: lost with its node, it has failed. */
 static void child_give_up_lost(struct node *node, struct child *child)
 {
-    claim_write(node, child, CLAIM_FINISHED, child->epoch_max + 1);
+    claim_write(node, child, CLAIM_FINISHED, child->epoch_max + 1,
+                child->group->workload.spec_hash);
     struct local *local = local_make(child);
     TEXT_SET(local->reason, "NodeLost");
     TEXT_SET(local->message, "its node died, and restart: temporary means never again");
@@ -79,7 +66,7 @@ static void child_give_up_lost(struct node *node, struct child *child)
 static void child_claim(struct node *node, struct child *child, bool lost)
 {
     const struct workload *workload = &child->group->workload;
-    if (lost && workload->restart == RESTART_TEMPORARY) {
+    if (lost && child->claim.state == CLAIM_CLAIMED && workload->restart == RESTART_TEMPORARY) {
         child_give_up_lost(node, child);
         return;
     }
@@ -87,7 +74,7 @@ static void child_claim(struct node *node, struct child *child, bool lost)
                   child->id.workload, child->id.ordinal, (unsigned long long)(child->epoch_max + 1),
                   lost ? ": its holder is lost" : "");
     claim_write(node, child, image_is_here(node, workload) ? CLAIM_CLAIMED : CLAIM_PULLING,
-                child->epoch_max + 1);
+                child->epoch_max + 1, workload->spec_hash);
     child_run(node, child);
 }
 
@@ -108,6 +95,8 @@ static void child_candidate(struct node *node, struct child *child, bool lost)
     const struct supervision *supervision = &node->supervision;
     bool able = supervision->engine_healthy && supervision->engine_listed &&
                 !supervision->draining && durable_has_room(node);
+    if (rank == RANK_NONE && strcmp(reason, "NoRoom") == 0)
+        child_wake(child, node->now.mono_ms + NO_ROOM_LOOK_MS);
     if (rank == RANK_NONE || !able)
         return;
     uint64_t turn_ms = child->free_since_ms + (uint64_t)rank * PLACEMENT_RANK_DELAY_MS;
@@ -115,17 +104,12 @@ static void child_candidate(struct node *node, struct child *child, bool lost)
         child_wake(child, turn_ms);
         return;
     }
+    if (rank > 0)
+        ranking_note_claim(node, child);
     child_claim(node, child, lost);
 }
 
-/* --- Unwanted children
- * ------------------------------------------------------------------------------------- */
-
-static bool child_is_rank_zero_here(struct node *node, const struct child *child)
-{
-    const char *reason, *message;
-    return ranking_of_self(node, child, &reason, &message) == 0;
-}
+/* --- Unwanted children ----------------------------------------------------------------------- */
 
 static void child_remove_keys(struct node *node, struct child *child)
 {
@@ -137,87 +121,149 @@ static void child_remove_keys(struct node *node, struct child *child)
         node_remove(node, &status);
 }
 
-/* Keys go by the holder's hand; by that of rank 0 once there is no holder any more. */
+/* Keys go by the holder's hand; by another's once there is no holder any more. */
 static void child_unwanted(struct node *node, struct child *child)
 {
     if (!child->has_claim && !child->has_status && child->name_count == 0)
         return;
     bool ours = child->has_claim && claim_is_ours(node, &child->claim);
     bool orphaned = !child->has_claim || claim_holder_is_lost(node, &child->claim);
-    if (ours || (orphaned && child_is_rank_zero_here(node, child)))
+    if (ours || (orphaned && ranking_cleans_up(node, child)))
         child_remove_keys(node, child);
 }
 
-/* --- Not ours
- * ---------------------------------------------------------------------------------------------- */
+/* --- Nothing runs here, or all of it must end ------------------------------------------------ */
 
-/* While another member pulls the image under a newer claim, the holder of the epoch before runs on.
- */
-static bool child_is_only_reserved(const struct node *node, const struct child *child,
-                                   struct local_container **ret_keep)
+/* True once nothing of the child is left here. What is still being pulled may go on without it. */
+static bool child_forget(struct node *node, struct child *child)
 {
-    *ret_keep = NULL;
-    if (!child->has_claim || child->claim.state != CLAIM_PULLING ||
-        claim_is_ours(node, &child->claim))
-        return false;
-    struct local *local = child->local;
-    for (size_t i = 0; local && i < local->container_count; i++) {
-        struct local_container *at = &local->containers[i];
-        if (at->container.state == CONTAINER_RUNNING &&
-            at->container.replica == node->durable.replica &&
-            strcmp(at->container.uid, child->claim.uid) == 0 && !at->stopping)
-            *ret_keep = at;
+    if (!child->local)
+        return true;
+    if (child->local->pull_operation) {
+        engine_abandon(node, child->local->pull_operation);
+        child->local->pull_operation = 0;
     }
-    return *ret_keep != NULL;
-}
-
-static void child_not_ours(struct node *node, struct child *child)
-{
-    struct local_container *keep = NULL;
-    bool reserved = child_is_only_reserved(node, child, &keep);
-    if (!child_clear(node, child, keep) || reserved)
-        return;
-    if (child->local && !local_is_quiet(child->local))
-        return;
+    if (!local_is_quiet(child->local))
+        return false;
     local_free(child->local);
     child->local = NULL;
-    if (!child_is_wanted(child)) {
-        child_unwanted(node, child);
-        return;
-    }
+    return true;
+}
+
+static void child_offer(struct node *node, struct child *child)
+{
     bool lost;
-    if (child_is_free(node, child, &lost))
+    if (!child_is_wanted(child))
+        child_unwanted(node, child);
+    else if (child_is_free(node, child, &lost))
         child_candidate(node, child, lost);
     else
         child->free_known = false;
 }
 
-/* --- Ours
- * --------------------------------------------------------------------------------------------------
- */
+/* --- Not ours -------------------------------------------------------------------------------- */
 
-static void child_ours(struct node *node, struct child *child)
+/* What runs here under a claim that somebody has since passed over with a mere reservation. */
+struct local_container *child_reserved_elsewhere(const struct node *node, const struct child *child)
 {
-    const struct claim *claim = &child->claim;
-    local_make(child);
-    if (child->claim_siblings > 1)
-        claim_write(node, child, claim->state, claim->epoch); /* so that one sibling remains */
-    bool current = child_is_wanted(child) && strcmp(claim->uid, child->group->workload.uid) == 0;
-    if (current && claim->state != CLAIM_RELEASED) {
+    const struct local *local = child->local;
+    struct local_container *found = NULL;
+    if (!local || !child_is_wanted(child) || !child->has_claim ||
+        child->claim.state != CLAIM_PULLING || !claim_is_of_present_uid(child))
+        return NULL;
+    for (size_t i = 0; i < local->container_count; i++) {
+        struct local_container *at = &local->containers[i];
+        if (at->container.state == CONTAINER_RUNNING && !at->stopping &&
+            at->container.epoch < child->claim.epoch &&
+            at->container.replica == node->durable.replica &&
+            strcmp(at->container.uid, child->claim.uid) == 0 &&
+            (!found || at->container.epoch > found->container.epoch))
+            found = at;
+    }
+    return found;
+}
+
+/* `pulling` reserves a child but does not end a living holder of an epoch before. That holder, back
+ * alive and seeing the reservation, writes its own claim again as it was; the puller then sees that
+ * the child is held, and forgets it. If the puller has meanwhile written `claimed`, the two are
+ * siblings, the greater epoch wins, and the old container ends as usual. No container has ever had
+ * the epoch that is passed over. */
+static bool child_take_back(struct node *node, struct child *child)
+{
+    struct local_container *container = child_reserved_elsewhere(node, child);
+    const struct supervision *supervision = &node->supervision;
+    if (!container || supervision->draining || !supervision->engine_healthy ||
+        !supervision->engine_listed || ranking_excludes_self(node, child))
+        return false;
+    effects_trace(node->effects, "%s/%s/%u still runs here: takes it back from %s, who pulls",
+                  child->id.ns, child->id.workload, child->id.ordinal, child->claim.node);
+    claim_write(node, child, CLAIM_CLAIMED, container->container.epoch,
+                container->container.spec_hash);
+    return true;
+}
+
+/* While we may not take it back yet (no list from the engine), what runs is left alone. */
+static bool child_waits_to_take_back(const struct node *node, const struct child *child)
+{
+    return !node->supervision.draining && !node->supervision.engine_listed &&
+           child_reserved_elsewhere(node, child);
+}
+
+static void child_not_ours(struct node *node, struct child *child)
+{
+    if (child_take_back(node, child)) {
         child_run(node, child);
         return;
     }
-    if (!child_clear(node, child, NULL) || !local_is_quiet(child->local))
+    if (child_waits_to_take_back(node, child) || !child_clear(node, child, NULL))
         return;
-    local_free(child->local);
-    child->local = NULL;
-    if (!child_is_wanted(child)) {
-        child_unwanted(node, child);
+    if (child_forget(node, child))
+        child_offer(node, child);
+}
+
+/* --- Ours ------------------------------------------------------------------------------------ */
+
+static void child_ours(struct node *node, struct child *child)
+{
+    local_make(child);
+    if (child->claim_siblings > 1)
+        claim_repeat(node, child);
+    bool wanted = child_is_wanted(child), same = claim_is_of_present_uid(child);
+    enum claim_state state = child->claim.state;
+    bool rerun =
+        state == CLAIM_FINISHED && child->claim.spec_hash != child->group->workload.spec_hash;
+    if (wanted && same && state != CLAIM_RELEASED && !rerun) {
+        child_run(node, child);
         return;
     }
-    bool lost;
-    if (child_is_free(node, child, &lost))
-        child_candidate(node, child, lost);
+    /* What may run here of it is known only after the engine's list. */
+    if (!node->supervision.engine_listed || !child_clear(node, child, NULL) ||
+        !child_forget(node, child))
+        return;
+    if (wanted && state <= CLAIM_CLAIMED) {
+        /* Of a workload before this one: whoever is next in turn may take it. */
+        claim_write(node, child, CLAIM_RELEASED, child->claim.epoch,
+                    child->group->workload.spec_hash);
+        child_forget(node, child);
+    }
+    child_offer(node, child);
+}
+
+void child_remember(struct node *node, struct child *child)
+{
+    child->held_at_start = true;
+    child->remember_ms = node->now.mono_ms + RUNTIME_START_TIMEOUT_MS;
+}
+
+/* A start of which nobody knows the end may come true after the child and its keys are gone. */
+static void child_stop_remembering(struct node *node, struct child *child)
+{
+    if (!child->held_at_start || !node->supervision.engine_listed || child->local)
+        return;
+    if (node->now.mono_ms >= child->remember_ms)
+        child->held_at_start = false;
+    else
+        child_wake(child, child->remember_ms);
 }
 
 void child_decide(struct node *node, struct child *child)
@@ -227,12 +273,14 @@ void child_decide(struct node *node, struct child *child)
         store_mark(&node->store, child);
         return;
     }
+    if (child->group->unreadable)
+        return;
+    child_note_ready(node, child);
     if (child->has_claim && claim_is_ours(node, &child->claim))
         child_ours(node, child);
     else
         child_not_ours(node, child);
     registry_update(node, child);
     child_status_update(node, child);
-    if (node->supervision.engine_listed && !child->local)
-        child->held_at_start = false; /* nothing of it runs here: it may be forgotten */
+    child_stop_remembering(node, child);
 }

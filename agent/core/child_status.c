@@ -17,7 +17,9 @@ static void status_waiting(const struct node *node, const struct child *child,
                            struct status *status)
 {
     const struct local *local = child->local;
-    if (local->start_operation) {
+    if (local->name_stopped) {
+        status->phase = CHILD_FAILED;
+    } else if (local->start_operation) {
         status->phase = CHILD_STARTING;
     } else if (local->pull_operation || local->pull_failing_ms) {
         status->phase = CHILD_PULLING;
@@ -92,13 +94,13 @@ struct status child_status_now(const struct node *node, const struct child *chil
 
 static bool status_equal(const struct status *a, const struct status *b)
 {
-    struct buffer one = {0}, two = {0};
-    status_encode(a, &one);
-    status_encode(b, &two);
-    bool equal = span_equal(buffer_view(&one), buffer_view(&two));
-    buffer_release(&one);
-    buffer_release(&two);
-    return equal;
+    return a->epoch == b->epoch && a->phase == b->phase && a->ready == b->ready &&
+           a->restarts == b->restarts && a->backoff_level == b->backoff_level &&
+           a->spec_hash == b->spec_hash && a->started_ms == b->started_ms &&
+           a->ready_ms == b->ready_ms && a->finished_ms == b->finished_ms &&
+           a->has_exit_code == b->has_exit_code && a->exit_code == b->exit_code &&
+           strcmp(a->uid, b->uid) == 0 && strcmp(a->container_id, b->container_id) == 0 &&
+           strcmp(a->reason, b->reason) == 0 && strcmp(a->message, b->message) == 0;
 }
 
 static void status_write(struct node *node, struct child *child, const struct status *status)

@@ -24,8 +24,7 @@ enum {
     FLAG_UDP = 1,                /* of a port */
 };
 
-/* --- Pieces ------------------------------------------------------------------------------------
- */
+/* --- Pieces ---------------------------------------------------------------------------------- */
 
 /* Small negative numbers in few bytes: 0, -1, 1, -2 become 0, 1, 2, 3. */
 static void encode_signed(int64_t value, struct buffer *buffer)
@@ -116,8 +115,7 @@ static char *decode_document(struct reader *reader, size_t *ret_bytes)
     return document;
 }
 
-/* --- Workload ----------------------------------------------------------------------------------
- */
+/* --- Workload -------------------------------------------------------------------------------- */
 
 void workload_release(struct workload *workload)
 {
@@ -211,6 +209,8 @@ static void workload_decode_policies(struct workload *workload, struct reader *r
     workload->host_network = decode_choice(reader, FLAG_HOST_NETWORK);
     workload->pull = decode_choice(reader, PULL_NEVER);
     workload->image = decode_owned(reader, IMAGE_BYTES_MAX);
+    if (!workload->image)
+        reader->failed = true; /* nothing could ever be started */
     workload->spec_hash = reader_u64(reader);
 }
 
@@ -283,8 +283,7 @@ bool workload_decode(struct workload *ret_workload, struct span value)
     return false;
 }
 
-/* --- Supervisor --------------------------------------------------------------------------------
- */
+/* --- Supervisor ------------------------------------------------------------------------------ */
 
 void supervisor_release(struct supervisor *supervisor)
 {

@@ -21,9 +21,7 @@ enum {
                            not a comparison */
 };
 
-/* --- Writing
- * -----------------------------------------------------------------------------------------------
- */
+/* --- Writing --------------------------------------------------------------------------------- */
 
 static void batch_item(struct buffer *batch, char type, const struct buffer *item)
 {
@@ -111,8 +109,7 @@ struct dot node_remove(struct node *node, const struct key *key)
     return awmap_remove(node->map, key_span(key));
 }
 
-/* --- Settling
- * ---------------------------------------------------------------------------------------------- */
+/* --- Settling -------------------------------------------------------------------------------- */
 
 static void durable_observe(struct node *node, const struct awmap_entry *entry)
 {
@@ -213,8 +210,7 @@ void durable_settle(struct node *node)
         node->dirty = true;
 }
 
-/* --- Identity
- * ---------------------------------------------------------------------------------------------- */
+/* --- Identity -------------------------------------------------------------------------------- */
 
 static uint64_t durable_fresh_id(struct node *node)
 {
@@ -268,8 +264,7 @@ void durable_end(struct node *node)
     durable_write_meta(node);
 }
 
-/* --- Restoring
- * --------------------------------------------------------------------------------------------- */
+/* --- Restoring ------------------------------------------------------------------------------- */
 
 static bool durable_restore_meta(struct node *node, struct span item)
 {

@@ -118,6 +118,13 @@ void engine_remove(struct node *node, struct child *child, struct local_containe
     container->operation = operation->id;
 }
 
+void engine_abandon(struct node *node, uint64_t id)
+{
+    struct operation *operation = engine_find(node, id);
+    if (operation)
+        operation->child = (struct child_id){.ordinal = 0};
+}
+
 void engine_list(struct node *node)
 {
     for (size_t i = 0; i < node->supervision.operation_count; i++)

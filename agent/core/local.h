@@ -52,6 +52,7 @@ struct local {
     char reason[REASON_BYTES_MAX + 1];
     char message[MESSAGE_BYTES_MAX + 1];
     bool name_conflict;
+    bool name_stopped; /* onNameConflict: stop, and the name is another's */
     /* status */
     uint64_t status_written_ms; /* monotonic */
     uint64_t status_changed_ms; /* first time that the present status differed from the written one,

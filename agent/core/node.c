@@ -18,9 +18,7 @@ enum {
     DRAIN_MARGIN_MS = 5000, /* beyond the drain timeout, for an engine that does not answer */
 };
 
-/* --- Life
- * --------------------------------------------------------------------------------------------------
- */
+/* --- Life ------------------------------------------------------------------------------------ */
 
 static void node_copy_labels(struct node *node, const struct node_config *config)
 {
@@ -35,6 +33,7 @@ static void node_copy_labels(struct node *node, const struct node_config *config
 struct node *node_new(const struct node_config *config)
 {
     struct node *node = xcalloc(1, sizeof *node);
+    node->turn = 1;
     TEXT_SET(node->cluster, config->cluster);
     TEXT_SET(node->name, config->node_name);
     TEXT_SET(node->version, config->version);
@@ -55,7 +54,6 @@ struct node *node_new(const struct node_config *config)
     node_copy_labels(node, config);
     node->map = awmap_new();
     node->store.listener = membership_listener(node);
-    node->supervision.wake_ms = UINT64_MAX;
     for (size_t i = 0; i < config->seed_count; i++)
         membership_add_contact(node, config->seeds[i]);
     return node;
@@ -81,9 +79,7 @@ void node_free(struct node *node)
     free(node);
 }
 
-/* --- Start
- * -------------------------------------------------------------------------------------------------
- */
+/* --- Start ----------------------------------------------------------------------------------- */
 
 static void node_send_swim(void *context, const char *address, struct span body,
                            struct effects *effects)
@@ -137,8 +133,7 @@ static void node_start(struct node *node)
                   (unsigned long long)node->durable.boot, awmap_count(node->map));
 }
 
-/* --- Messages
- * ---------------------------------------------------------------------------------------------- */
+/* --- Messages -------------------------------------------------------------------------------- */
 
 static void node_on_swim(struct node *node, const struct envelope *envelope)
 {
@@ -180,8 +175,7 @@ static void node_on_message(struct node *node, const struct event *event)
     }
 }
 
-/* --- Stopping
- * ---------------------------------------------------------------------------------------------- */
+/* --- Stopping -------------------------------------------------------------------------------- */
 
 static void node_on_stop(struct node *node)
 {
@@ -236,12 +230,12 @@ static void node_tick_stopping(struct node *node)
     node->stopped = true;
 }
 
-/* --- Stepping
- * ---------------------------------------------------------------------------------------------- */
+/* --- Stepping -------------------------------------------------------------------------------- */
 
 static void node_tick(struct node *node)
 {
     node->dirty = false;
+    node->turn++;
     swim_tick(node->swim, node->now.mono_ms, node->effects);
     sync_tick(node->sync, node->now.mono_ms, node->effects);
     membership_tick(node);

@@ -18,8 +18,7 @@
 #include "crdt/hlc.h"
 #include "placement/strategy.h"
 
-/* --- durable.c: identity, counters, the log
- * ----------------------------------------------------------------- */
+/* --- durable.c: identity, counters, the log -------------------------------------------------- */
 
 struct durable {
     uint64_t replica, writer, boot;
@@ -52,8 +51,7 @@ void durable_end(struct node *node);            /* a clean stop: the counter nee
 struct dot node_put(struct node *node, const struct key *key, const struct buffer *value);
 struct dot node_remove(struct node *node, const struct key *key);
 
-/* --- membership.c
- * ------------------------------------------------------------------------------------------- */
+/* --- membership.c ---------------------------------------------------------------------------- */
 
 struct contact { /* an address where we try to join */
     char address[ADDRESS_BYTES_MAX + 1];
@@ -61,6 +59,8 @@ struct contact { /* an address where we try to join */
     uint32_t tries;
     bool welcomed;
 };
+
+enum { GREET_EVERY_MS = 30000 };
 
 struct member { /* somebody we talk to, recorded in the map or only just met */
     char name[NAME_BYTES_MAX + 1];
@@ -83,6 +83,7 @@ struct membership {
     bool unschedulable;
     uint64_t refused_ms; /* since when our name is refused, 0: not */
     char refusal[MESSAGE_BYTES_MAX + 1];
+    uint64_t greet_ms;   /* when a member is greeted again, in case we were forgotten */
     uint64_t compare_ms; /* when to try the next comparison while none has worked */
     uint64_t started_ms;
     bool settled;        /* see membership_is_settled */
@@ -104,6 +105,15 @@ void membership_record_changed(struct node *node);
 bool membership_declined(const struct node *node, const struct member_record *record,
                          const struct child_id *child);
 void membership_decline(struct node *node, const struct child_id *child, uint64_t epoch);
+void membership_write_record(struct node *node); /* membership_record.c */
+void membership_bump(struct node *node);         /* placement must be thought over */
+struct member *member_find(const struct node *node, const char *name);
+struct member *member_make(struct node *node, const char *name);
+void member_address(struct node *node, struct member *member, const char *address);
+bool member_phase_is_reachable(enum placement_phase phase);
+/* membership_greet.c */
+void membership_try_contacts(struct node *node);
+void membership_greet_again(struct node *node, const struct member *member);
 /* Compared with a peer, or nobody answered for SYNC_BEFORE_WRITE_MS, or nobody is known. */
 bool membership_is_settled(const struct node *node);
 enum placement_phase member_phase(const struct node *node, const char *name);
@@ -111,8 +121,7 @@ const char *member_phase_text(const struct node *node, const char *name);
 void node_send(struct node *node, const char *address, enum message_type type,
                const struct buffer *body);
 
-/* --- ranking.c
- * ---------------------------------------------------------------------------------------------- */
+/* --- ranking.c ------------------------------------------------------------------------------- */
 
 struct supervisor_plan { /* the members of one supervisor, prepared; rebuilt when membership's
                             generation changes */
@@ -124,9 +133,9 @@ struct supervisor_plan { /* the members of one supervisor, prepared; rebuilt whe
     char (*names)[NAME_BYTES_MAX + 1];
     uint32_t self;       /* our index, RANK_NONE: not a member */
     bool selective;      /* some member declined something: eligibility differs per child */
-    uint64_t count_tick; /* the tick in which own_claims was counted */
+    uint64_t count_turn; /* the tick in which own_claims was counted */
     uint32_t own_claims;
-    size_t count;
+    size_t count, eligible; /* members; those that may take anything */
     struct ring ring;
 };
 
@@ -150,9 +159,15 @@ uint32_t ranking_of_self(struct node *node, const struct child *child, const cha
                          const char **ret_message);
 bool ranking_has_other(struct node *node,
                        const struct child *child); /* somebody else could take it */
+/* The supervisor's members are a list, and we do not stand in it. */
+bool ranking_excludes_self(struct node *node, const struct child *child);
+/* We are the one who removes what nobody holds: the first alive member in ring order, whatever the
+ * supervisor, which may be gone. */
+bool ranking_cleans_up(struct node *node, const struct child *child);
+/* We claim it though our rank is not 0; at rank 0 to ask is to claim. */
+void ranking_note_claim(struct node *node, const struct child *child);
 
-/* --- supervise.c
- * -------------------------------------------------------------------------------------------- */
+/* --- supervise.c ----------------------------------------------------------------------------- */
 
 struct operation {
     uint64_t id;
@@ -167,6 +182,8 @@ enum {
         RUNTIME_STARTS_IN_FLIGHT_MAX + RUNTIME_STOPS_IN_FLIGHT_MAX + RUNTIME_PULLS_IN_FLIGHT_MAX + 4
 };
 
+enum { STRANGERS_MAX = 4096 };
+
 struct supervision {
     struct operation operations[OPERATIONS_MAX];
     size_t operation_count;
@@ -179,14 +196,22 @@ struct supervision {
     size_t stop_queue_count, stop_queue_capacity;
     struct index images; /* image reference -> (void *)1: known to be here in this run */
     bool engine_healthy, engine_listed; /* the driver reaches it; at least one list has come */
+    bool engine_told;                   /* the driver has said anything of it in this run */
     bool engine_declared;               /* what our member record says */
     uint64_t engine_lost_ms;
     char engine_name[NAME_BYTES_MAX + 1], engine_version[NAME_BYTES_MAX + 1];
     char engine_message[MESSAGE_BYTES_MAX + 1];
-    bool relist;            /* something is missing: ask for a list */
+    bool relist;                /* something is missing: ask for a list */
+    uint64_t relist_ms;         /* ... but not before */
+    uint64_t listed_ms;         /* the last list, come or asked for */
+    struct child_id *strangers; /* whose containers were seen here while nobody knew them */
+    size_t stranger_count;
+    uint64_t children_made; /* by the store, when they were last looked for */
+    bool compared;          /* with a peer, as of the last tick */
     bool settled;           /* decisions are allowed: see supervise_is_open */
     uint64_t sweep_ms;      /* when all children are looked at again */
-    uint64_t wake_ms;       /* earliest wake of any child */
+    struct child **wakes;   /* a heap by wake_ms: wake.c */
+    size_t wake_count, wake_capacity;
     size_t containers;      /* known here */
     bool draining, killing; /* EVENT_STOP or leave; the drain timeout has passed */
     uint64_t drain_ms;      /* when it began */
@@ -201,13 +226,32 @@ void supervise_drain(struct node *node);
 bool supervise_is_drained(const struct node *node);
 bool supervise_is_open(const struct node *node);
 void supervise_start_held(struct node *node); /* marks what our own map claimed at start */
+void supervise_done(struct node *node, const struct event *event); /* supervise_done.c */
+/* supervise_queue.c: who waits for room in the engine */
+void supervise_queue_start(struct node *node, struct child *child);
+void supervise_queue_stop(struct node *node, struct child *child);
+void supervise_run_starts(struct node *node);
+void supervise_run_stops(struct node *node);
+
+/* claim.c */
 bool claim_is_ours(const struct node *node, const struct claim *claim);
 bool claim_holder_is_lost(const struct node *node, const struct claim *claim);
+bool claim_is_adoptable(const struct node *node, const struct claim *claim);
+void claim_write(struct node *node, struct child *child, enum claim_state state, uint64_t epoch,
+                 uint64_t spec_hash);
+void claim_repeat(struct node *node, struct child *child);
+
+/* wake.c: when a child is to be looked at again */
+void wake_update(struct supervision *supervision, struct child *child); /* after wake_ms changed */
+struct child *wake_first(const struct supervision *supervision);        /* NULL: none */
 
 /* child_decide.c: what to do about one child now */
 void child_decide(struct node *node, struct child *child);
+void child_remember(struct node *node, struct child *child); /* see remember_ms */
 void child_wake(struct child *child, uint64_t at_ms);
-void claim_write(struct node *node, struct child *child, enum claim_state state, uint64_t epoch);
+/* Our container of a child that somebody has merely reserved since; NULL: none. */
+struct local_container *child_reserved_elsewhere(const struct node *node,
+                                                 const struct child *child);
 /* child_run.c: containers of a child that we hold */
 void child_run(struct node *node, struct child *child);
 /* Ends and removes containers except the one kept (NULL: all). True when none is left besides it.
@@ -217,7 +261,18 @@ void child_request_stop(struct node *node, struct child *child, struct local_con
 bool child_start_now(struct node *node,
                      struct child *child); /* from the queue: false: not any more */
 struct local_container *child_container(const struct node *node, const struct child *child);
+/* child_restart.c: back-off, and the judgement over what has ended */
 uint64_t backoff_ms(uint32_t level);
+void child_back_off(struct node *node, struct child *child);
+void child_finish(struct node *node, struct child *child, uint64_t spec_hash, const char *reason,
+                  const char *message);
+void child_judge_end(struct node *node, struct child *child, const struct container *container);
+void child_judge_lost(struct node *node, struct child *child);
+void child_load_state(struct child *child);
+/* child_update.c: when a container of an old spec may go, and one of the new may come */
+bool child_may_replace(struct node *node, struct child *child);
+bool child_must_wait_for_recreate(struct node *node, struct child *child);
+void child_note_ready(struct node *node, struct child *child);
 /* child_status.c */
 void child_status_update(struct node *node, struct child *child);
 struct status child_status_now(const struct node *node, const struct child *child);
@@ -233,17 +288,18 @@ void engine_stop(struct node *node, struct child *child, struct local_container 
                  uint64_t stop_ms);
 void engine_remove(struct node *node, struct child *child, struct local_container *container);
 void engine_list(struct node *node);
+void engine_abandon(struct node *node, uint64_t id); /* its end will concern no child any more */
 
-/* --- registry.c
- * --------------------------------------------------------------------------------------------- */
+/* --- registry.c ------------------------------------------------------------------------------ */
 
 void registry_update(struct node *node, struct child *child);
 bool registry_is_live(const struct node *node, const struct name_entry *name);
+/* Somebody else's live child holds one of its names. */
+bool registry_conflicts(const struct node *node, const struct child *child);
 void registry_remove_all(struct node *node,
                          struct child *child); /* rank 0 cleans up after the dead */
 
-/* --- requests.c
- * --------------------------------------------------------------------------------------------- */
+/* --- requests.c ------------------------------------------------------------------------------ */
 
 struct pending {
     uint64_t id;
@@ -270,9 +326,7 @@ void requests_end(struct node *node); /* all that still wait are told that the a
 uint64_t requests_deadline(const struct node *node);
 void requests_release(struct node *node);
 
-/* --- node.c
- * --------------------------------------------------------------------------------------------------
- */
+/* --- node.c ---------------------------------------------------------------------------------- */
 
 struct node {
     char cluster[NAME_BYTES_MAX + 1], name[NAME_BYTES_MAX + 1], version[NAME_BYTES_MAX + 1];
@@ -290,6 +344,7 @@ struct node {
     struct effects *effects; /* of the step */
     uint64_t deadline_ms;    /* as last promised */
     bool stepping, started, stopped;
+    uint64_t turn;                /* ticks so far */
     bool dirty;                   /* children wait for a decision: tick at once */
     bool own_writes, user_writes; /* since the last settle */
     bool must_sync;               /* after a thaw: nothing starts before one comparison */

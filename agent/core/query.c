@@ -16,8 +16,7 @@ const char *child_phase_name(enum child_phase phase)
     return names[phase];
 }
 
-/* --- Children
- * ---------------------------------------------------------------------------------------------- */
+/* --- Children -------------------------------------------------------------------------------- */
 
 static void view_status(struct child_view *view, const struct status *status)
 {
@@ -126,8 +125,7 @@ bool query_child_next(const struct node *node, const char *ns, const struct chil
     return false;
 }
 
-/* --- Workloads
- * --------------------------------------------------------------------------------------------- */
+/* --- Workloads ------------------------------------------------------------------------------- */
 
 static void query_fill_workload(const struct node *node, const struct group *group,
                                 struct workload_view *view)
@@ -170,9 +168,7 @@ bool query_workload_next(const struct node *node, const char *ns, const char *af
     return false;
 }
 
-/* --- Names
- * -------------------------------------------------------------------------------------------------
- */
+/* --- Names ----------------------------------------------------------------------------------- */
 
 static void query_fill_name(const struct node *node, const struct name_entry *entry,
                             struct name_view *view)
@@ -213,9 +209,7 @@ bool query_name_next(const struct node *node, const char *ns, const char *after_
     return false;
 }
 
-/* --- Members
- * -----------------------------------------------------------------------------------------------
- */
+/* --- Members --------------------------------------------------------------------------------- */
 
 static uint32_t query_claims_of(const struct node *node, const char *name)
 {
@@ -273,8 +267,7 @@ bool query_member_next(const struct node *node, const char *after, struct member
     return entry != NULL;
 }
 
-/* --- Supervisors
- * ------------------------------------------------------------------------------------------- */
+/* --- Supervisors ----------------------------------------------------------------------------- */
 
 static const struct supervisor *query_builtin(const char *name)
 {
@@ -355,12 +348,25 @@ bool query_supervisor_member_next(const struct node *node, const char *name, con
     return true;
 }
 
-/* --- The node
- * ---------------------------------------------------------------------------------------------- */
+/* --- The node -------------------------------------------------------------------------------- */
 
 uint64_t query_position(const struct node *node)
 {
     return node->store.position;
+}
+
+uint64_t query_digest(const struct node *node)
+{
+    struct awmap_digest digest = awmap_digest(node->map);
+    uint64_t sum = 0;
+    for (size_t i = 0; i < AWMAP_BUCKETS; i++)
+        sum += digest.buckets[i] * (2 * i + 1);
+    return sum;
+}
+
+bool query_covers(const struct node *node, struct dot dot)
+{
+    return vector_covers(awmap_seen(node->map), dot);
 }
 
 bool query_stopping(const struct node *node)

@@ -110,7 +110,9 @@ bool query_supervisor_member_next(const struct node *node, const char *superviso
                                   const char *after, const char **ret_name, const char **ret_phase);
 
 uint64_t query_position(
-    const struct node *node);              /* of the feed: greater than or equal to every version */
+    const struct node *node); /* of the feed: greater than or equal to every version */
+uint64_t query_digest(const struct node *node);             /* equal maps have equal digests */
+bool query_covers(const struct node *node, struct dot dot); /* that write has arrived here */
 bool query_ready(const struct node *node); /* the map is loaded and the agent is not draining */
 bool query_stopping(const struct node *node);
 struct query_counts {

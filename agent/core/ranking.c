@@ -9,6 +9,9 @@
 
 #include "agent/core/node_private.h"
 
+/* A plan of all members, whatever the supervisors: its name is none that a supervisor can have. */
+#define PLAN_OF_ALL ""
+
 static void plan_release(struct supervisor_plan *plan)
 {
     free(plan->members);
@@ -42,7 +45,8 @@ bool ranking_supervisor(const struct node *node, const char *name, struct superv
         *ret_borrowed = entry->supervisor;
         return true;
     }
-    if (strcmp(name, SUPERVISOR_DEFAULT) != 0 && strcmp(name, SUPERVISOR_QUORUM) != 0)
+    if (strcmp(name, SUPERVISOR_DEFAULT) != 0 && strcmp(name, SUPERVISOR_QUORUM) != 0 &&
+        strcmp(name, PLAN_OF_ALL) != 0)
         return false;
     memset(ret_borrowed, 0, sizeof *ret_borrowed);
     supervisor_set_defaults(ret_borrowed,
@@ -68,6 +72,8 @@ static void plan_add(struct node *node, struct supervisor_plan *plan, const char
     };
     if (strcmp(name, node->name) == 0)
         plan->self = (uint32_t)at;
+    if (plan->members[at].eligible && placement_phase_may_run(plan->members[at].phase))
+        plan->eligible++;
     if (record && record->declined_count > 0)
         plan->selective = true;
 }
@@ -86,8 +92,8 @@ static void plan_build(struct node *node, struct supervisor_plan *plan,
     plan->records = xcalloc(most + 1, sizeof *plan->records);
     plan->names = xcalloc(most + 1, sizeof *plan->names);
     plan->ring = (struct ring){0};
-    plan->count = 0;
-    plan->count_tick = 0;
+    plan->count = plan->eligible = 0;
+    plan->count_turn = 0;
     plan->selective = false;
     plan->self = RANK_NONE;
     plan->strategy = placement_strategy_by_name(supervisor->strategy);
@@ -154,18 +160,19 @@ static size_t ranking_choose(struct node *node, const struct supervisor_plan *pl
                                  !membership_declined(node, plan->records[i], &child->id);
         view.members = judged;
     }
-    size_t count = plan->strategy->choose(&view, &placed, ranks, RANKS_MAX);
+    /* No more than there are: the walk ends with the last of them, not with the ring. */
+    size_t most = plan->eligible < RANKS_MAX ? plan->eligible : RANKS_MAX;
+    size_t count = plan->strategy->choose(&view, &placed, ranks, most);
     free(judged);
     return count;
 }
 
-/* Claims of ours under this supervisor; counted once per tick, kept up by claim_write's caller
- * through the next tick. */
+/* Claims of ours under this supervisor: counted once per tick, and kept up during it. */
 static uint32_t plan_own_claims(struct node *node, struct supervisor_plan *plan)
 {
-    if (plan->count_tick == node->now.mono_ms)
-        return plan->own_claims++;
-    plan->count_tick = node->now.mono_ms;
+    if (plan->count_turn == node->turn)
+        return plan->own_claims;
+    plan->count_turn = node->turn;
     plan->own_claims = 0;
     for (struct group *g = store_group_after(&node->store, "", ""); g;
          g = store_group_after(&node->store, g->ns, g->name))
@@ -174,7 +181,15 @@ static uint32_t plan_own_claims(struct node *node, struct supervisor_plan *plan)
             plan->own_claims += g->children[i]->has_claim &&
                                 claim_is_ours(node, &g->children[i]->claim) &&
                                 g->children[i]->claim.state <= CLAIM_CLAIMED;
-    return plan->own_claims++;
+    return plan->own_claims;
+}
+
+void ranking_note_claim(struct node *node, const struct child *child)
+{
+    struct supervisor_plan *plan =
+        index_find(&node->ranking.plans, span_text(child->group->workload.supervisor));
+    if (plan && plan->count_turn == node->turn)
+        plan->own_claims++;
 }
 
 uint32_t ranking_of_self(struct node *node, const struct child *child, const char **ret_reason,
@@ -206,8 +221,12 @@ uint32_t ranking_of_self(struct node *node, const struct child *child, const cha
     for (size_t i = 0; i < count; i++) {
         if (ranks[i] != plan->self)
             continue;
-        if (supervisor.max_children == 0 || plan_own_claims(node, plan) < supervisor.max_children)
+        if (supervisor.max_children == 0)
             return (uint32_t)i;
+        if (plan_own_claims(node, plan) < supervisor.max_children) {
+            plan->own_claims += i == 0; /* whose turn it is claims at once */
+            return (uint32_t)i;
+        }
         *ret_reason = "NoRoom";
         *ret_message = "the supervisor's maxChildren is reached";
     }
@@ -225,4 +244,16 @@ bool ranking_has_other(struct node *node, const struct child *child)
         if (ranks[i] != plan->self)
             return true;
     return false;
+}
+
+bool ranking_excludes_self(struct node *node, const struct child *child)
+{
+    struct supervisor_plan *plan = ranking_plan(node, child->group->workload.supervisor);
+    return plan && plan->self == RANK_NONE && store_member(&node->store, node->name);
+}
+
+bool ranking_cleans_up(struct node *node, const struct child *child)
+{
+    struct supervisor_plan *plan = ranking_plan(node, PLAN_OF_ALL);
+    return plan->self != RANK_NONE && ring_owner(&plan->ring, child->hash) == plan->self;
 }

@@ -44,6 +44,14 @@ static uint8_t read_enum(struct reader *reader, uint8_t count)
     return value;
 }
 
+static uint64_t read_epoch(struct reader *reader)
+{
+    uint64_t epoch = reader_varint(reader);
+    if (epoch > RECORD_EPOCH_MAX)
+        reader->failed = true;
+    return epoch;
+}
+
 static void read_version(struct reader *reader)
 {
     if (reader_u8(reader) != RECORD_VERSION)
@@ -62,11 +70,11 @@ static void read_child(struct reader *reader, struct child_id *id)
     READ_TEXT(reader, id->ns);
     READ_TEXT(reader, id->workload);
     id->ordinal = (uint32_t)reader_count(reader, REPLICAS_MAX);
+    if (!name_is_dns1123(id->ns) || !name_is_dns1123(id->workload))
+        reader->failed = true;
 }
 
-/* --- Claims
- * ------------------------------------------------------------------------------------------------
- */
+/* --- Claims ---------------------------------------------------------------------------------- */
 
 void claim_encode(const struct claim *claim, struct buffer *buffer)
 {
@@ -84,7 +92,7 @@ bool claim_decode(struct claim *ret_claim, struct span value)
     struct reader reader = reader_of(value);
     memset(ret_claim, 0, sizeof *ret_claim);
     read_version(&reader);
-    ret_claim->epoch = reader_varint(&reader);
+    ret_claim->epoch = read_epoch(&reader);
     READ_TEXT(&reader, ret_claim->node);
     ret_claim->replica = reader_u64(&reader);
     READ_TEXT(&reader, ret_claim->uid);
@@ -113,8 +121,7 @@ int claim_compare(const struct claim *a, const struct claim *b, uint64_t child_h
     return compare_u64((uint64_t)a->state, (uint64_t)b->state);
 }
 
-/* --- Statuses
- * ---------------------------------------------------------------------------------------------- */
+/* --- Statuses -------------------------------------------------------------------------------- */
 
 void status_encode(const struct status *status, struct buffer *buffer)
 {
@@ -141,7 +148,7 @@ bool status_decode(struct status *ret_status, struct span value)
     memset(ret_status, 0, sizeof *ret_status);
     read_version(&reader);
     READ_TEXT(&reader, ret_status->uid);
-    ret_status->epoch = reader_varint(&reader);
+    ret_status->epoch = read_epoch(&reader);
     ret_status->phase = read_enum(&reader, CHILD_CRASH_LOOP_BACK_OFF + 1);
     uint8_t flags = read_enum(&reader, 4);
     ret_status->ready = flags & 1;
@@ -162,9 +169,7 @@ bool status_decode(struct status *ret_status, struct span value)
     return false;
 }
 
-/* --- Names
- * -------------------------------------------------------------------------------------------------
- */
+/* --- Names ----------------------------------------------------------------------------------- */
 
 void name_record_release(struct name_record *record)
 {
@@ -197,8 +202,8 @@ bool name_record_decode(struct name_record *ret_record, struct span value)
     READ_TEXT(&reader, ret_record->uid);
     READ_TEXT(&reader, ret_record->node);
     ret_record->replica = reader_u64(&reader);
-    ret_record->claim_epoch = reader_varint(&reader);
-    ret_record->epoch = reader_varint(&reader);
+    ret_record->claim_epoch = read_epoch(&reader);
+    ret_record->epoch = read_epoch(&reader);
     READ_TEXT(&reader, ret_record->address);
     ret_record->port = reader_u16(&reader);
     if (read_enum(&reader, 2))
@@ -209,32 +214,31 @@ bool name_record_decode(struct name_record *ret_record, struct span value)
     return false;
 }
 
-static uint64_t name_tie_hash(const struct name_record *record, const char *name)
+/* Every criterion is a key of its own record, so the order is total. */
+static uint64_t name_owner_hash(const struct name_record *record, const char *name)
 {
-    uint64_t hash = placement_hash(name, strlen(name));
-    hash = placement_hash_pair(hash, child_id_hash(&record->owner));
-    return placement_hash_pair(hash, placement_hash(record->node, strlen(record->node)));
+    return placement_hash_pair(placement_hash(name, strlen(name)), child_id_hash(&record->owner));
+}
+
+static struct claim name_claim(const struct name_record *record)
+{
+    struct claim claim = {.epoch = record->claim_epoch, .replica = record->replica};
+    TEXT_SET(claim.node, record->node);
+    return claim;
 }
 
 int name_record_compare(const struct name_record *a, const struct name_record *b, const char *name)
 {
     if (a->epoch != b->epoch)
         return compare_u64(a->epoch, b->epoch);
-    if (child_id_compare(&a->owner, &b->owner) == 0) {
-        struct claim claim_a = {.epoch = a->claim_epoch, .replica = a->replica};
-        struct claim claim_b = {.epoch = b->claim_epoch, .replica = b->replica};
-        TEXT_SET(claim_a.node, a->node);
-        TEXT_SET(claim_b.node, b->node);
-        int order = claim_compare(&claim_a, &claim_b, child_id_hash(&a->owner));
-        if (order != 0)
-            return order;
-    }
-    return -compare_u64(name_tie_hash(a, name), name_tie_hash(b, name));
+    uint64_t hash_a = name_owner_hash(a, name), hash_b = name_owner_hash(b, name);
+    if (hash_a != hash_b)
+        return -compare_u64(hash_a, hash_b);
+    struct claim claim_a = name_claim(a), claim_b = name_claim(b);
+    return claim_compare(&claim_a, &claim_b, child_id_hash(&a->owner));
 }
 
-/* --- Members
- * -----------------------------------------------------------------------------------------------
- */
+/* --- Members --------------------------------------------------------------------------------- */
 
 void member_record_release(struct member_record *record)
 {
@@ -291,7 +295,7 @@ static void member_record_read_lists(struct member_record *record, struct reader
     record->declined_count = count;
     for (size_t i = 0; i < count && !reader->failed; i++) {
         read_child(reader, &record->declined[i].child);
-        record->declined[i].epoch = reader_varint(reader);
+        record->declined[i].epoch = read_epoch(reader);
         record->declined[i].until_ms = reader_varint(reader);
     }
 }

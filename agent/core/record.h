@@ -7,6 +7,10 @@
 #include "agent/core/document.h"
 #include "agent/core/query.h"
 
+/* Far beyond what counting one by one can reach, and far from where adding one wraps. A greater one
+ * is refused. */
+#define RECORD_EPOCH_MAX (UINT64_C(1) << 62)
+
 /* Who runs a child. Ordered among concurrent siblings by claim_compare. */
 enum claim_state {
     CLAIM_PULLING, /* reserved: the image is not here yet; does not end a living holder of the epoch
@@ -65,8 +69,8 @@ struct name_record {
 void name_record_release(struct name_record *record);
 void name_record_encode(const struct name_record *record, struct buffer *buffer);
 bool name_record_decode(struct name_record *ret_record, struct span value);
-/* Positive: a wins. Greater name epoch; for copies of one child the order of their claims; then
- * smaller hash(name, owner, node). */
+/* Positive: a wins. Greater name epoch; then smaller hash(name, owner); copies of one child by the
+ * order of their claims. */
 int name_record_compare(const struct name_record *a, const struct name_record *b, const char *name);
 
 enum member_wish { WISH_IN, WISH_DRAINING, WISH_LEFT };

@@ -27,8 +27,7 @@ bool registry_is_live(const struct node *node, const struct name_entry *name)
     return (same || before) && !claim_holder_is_lost(node, &holder);
 }
 
-/* --- What a child's names are
- * ------------------------------------------------------------------------------ */
+/* --- What a child's names are ---------------------------------------------------------------- */
 
 static size_t registry_name_count(const struct workload *workload)
 {
@@ -78,8 +77,7 @@ static uint16_t registry_published(const struct workload *workload,
     return port->host_port;
 }
 
-/* --- Registering
- * ------------------------------------------------------------------------------------------- */
+/* --- Registering ----------------------------------------------------------------------------- */
 
 static bool registry_equal(const struct name_record *a, const struct name_record *b)
 {
@@ -106,6 +104,23 @@ static void registry_put(struct node *node, const struct child *child, const cha
     buffer_release(&value);
 }
 
+static bool registry_is_anothers(const struct node *node, const struct child *child,
+                                 const char *name)
+{
+    const struct name_entry *entry = store_name(&node->store, child->id.ns, name);
+    return entry && child_id_compare(&entry->record.owner, &child->id) != 0 &&
+           registry_is_live(node, entry);
+}
+
+bool registry_conflicts(const struct node *node, const struct child *child)
+{
+    char name[NAME_BYTES_MAX + 1];
+    for (size_t i = 0; i < registry_name_count(&child->group->workload); i++)
+        if (registry_name(child, i, name) && registry_is_anothers(node, child, name))
+            return true;
+    return false;
+}
+
 static void registry_register(struct node *node, struct child *child,
                               const struct local_container *container, size_t index)
 {
@@ -114,9 +129,7 @@ static void registry_register(struct node *node, struct child *child,
     char name[NAME_BYTES_MAX + 1];
     if (!registry_name(child, index, name))
         return;
-    const struct name_entry *entry = store_name(&node->store, child->id.ns, name);
-    if (entry && child_id_compare(&entry->record.owner, &child->id) != 0 &&
-        registry_is_live(node, entry)) {
+    if (registry_is_anothers(node, child, name)) {
         child->local->name_conflict = true;
         child_wake(child, node->now.mono_ms + CONFLICT_LOOK_MS);
         return;
@@ -133,8 +146,7 @@ static void registry_register(struct node *node, struct child *child,
     registry_put(node, child, name, &record);
 }
 
-/* --- Removing
- * ---------------------------------------------------------------------------------------------- */
+/* --- Removing -------------------------------------------------------------------------------- */
 
 static bool registry_wants(const struct child *child, const char *name)
 {
@@ -158,6 +170,18 @@ void registry_remove_all(struct node *node, struct child *child)
         registry_remove(node, child, child->names[i]->name);
 }
 
+/* Ours to remove: what this node wrote, and, once we hold the child, what a holder before us has
+ * left. */
+static bool registry_may_remove(const struct node *node, const struct child *child,
+                                const struct name_record *record)
+{
+    bool ours = strcmp(record->node, node->name) == 0 && record->replica == node->durable.replica;
+    bool after = child->has_claim && claim_is_ours(node, &child->claim) &&
+                 (child->claim.state == CLAIM_CLAIMED || child->claim.state == CLAIM_FINISHED) &&
+                 record->claim_epoch <= child->claim.epoch;
+    return ours || after;
+}
+
 void registry_update(struct node *node, struct child *child)
 {
     const struct local_container *container = child_container(node, child);
@@ -165,13 +189,11 @@ void registry_update(struct node *node, struct child *child)
                    child->claim.state == CLAIM_CLAIMED && child_is_wanted(child) && container &&
                    container->container.state == CONTAINER_RUNNING && !container->stopping &&
                    !node->supervision.draining;
-    for (size_t i = 0; i < child->name_count; i++) {
-        const struct name_record *record = &child->names[i]->record;
-        bool ours =
-            strcmp(record->node, node->name) == 0 && record->replica == node->durable.replica;
-        if (ours && !(running && registry_wants(child, child->names[i]->name)))
+    bool waits = child_reserved_elsewhere(node, child) && !node->supervision.draining;
+    for (size_t i = 0; i < child->name_count && !waits; i++)
+        if (registry_may_remove(node, child, &child->names[i]->record) &&
+            !(running && registry_wants(child, child->names[i]->name)))
             registry_remove(node, child, child->names[i]->name);
-    }
     if (child->local)
         child->local->name_conflict = false;
     for (size_t i = 0; running && i < registry_name_count(&child->group->workload); i++)

@@ -37,8 +37,7 @@ static void requests_drop(struct node *node, struct pending *pending)
     *pending = node->requests.items[--node->requests.count];
 }
 
-/* --- Writes of documents
- * ----------------------------------------------------------------------------------- */
+/* --- Writes of documents --------------------------------------------------------------------- */
 
 static void requests_written(struct node *node, const struct request *request, struct dot dot)
 {
@@ -106,9 +105,7 @@ static void request_delete_supervisor(struct node *node, const struct request *r
     requests_written(node, request, node_remove(node, &key));
 }
 
-/* --- Members
- * -----------------------------------------------------------------------------------------------
- */
+/* --- Members --------------------------------------------------------------------------------- */
 
 static void request_unschedulable(struct node *node, const struct request *request)
 {
@@ -168,8 +165,7 @@ static void request_forget(struct node *node, const struct request *request)
     requests_written(node, request, node_remove(node, &key));
 }
 
-/* --- Deleting a child
- * -------------------------------------------------------------------------------------- */
+/* --- Deleting a child ------------------------------------------------------------------------ */
 
 static void child_stop_encode(struct buffer *body, uint64_t id, const struct child_id *child,
                               bool terminate)
@@ -234,7 +230,8 @@ static void requests_on_child_stop(struct node *node, const struct envelope *env
     text_set_span(child_id.ns, sizeof child_id.ns, ns);
     text_set_span(child_id.workload, sizeof child_id.workload, workload);
     struct child *child = store_child(&node->store, &child_id);
-    if (child && child->has_claim && claim_is_ours(node, &child->claim))
+    if (child && child->has_claim && claim_is_ours(node, &child->claim) &&
+        child->claim.state <= CLAIM_CLAIMED)
         child_stop_here(node, child, terminate);
     struct buffer body = {0};
     buffer_varint(&body, id);
@@ -260,8 +257,7 @@ void requests_message(struct node *node, const struct envelope *envelope)
     }
 }
 
-/* --- All kinds
- * --------------------------------------------------------------------------------------------- */
+/* --- All kinds ------------------------------------------------------------------------------- */
 
 static bool request_is_write(enum request_kind kind)
 {

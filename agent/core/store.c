@@ -7,9 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- Finding
- * -----------------------------------------------------------------------------------------------
- */
+/* --- Finding --------------------------------------------------------------------------------- */
 
 struct pair_key {
     char text[2 * NAME_BYTES_MAX + 2];
@@ -109,8 +107,7 @@ bool child_is_wanted(const struct child *child)
     return child->group->has_workload && child->id.ordinal < child->group->workload.replicas;
 }
 
-/* --- Dirty children
- * ---------------------------------------------------------------------------------------- */
+/* --- Dirty children -------------------------------------------------------------------------- */
 
 void store_mark(struct store *store, struct child *child)
 {
@@ -154,8 +151,7 @@ void store_touch(struct store *store, struct child *child)
     child->group->status_version = child->version;
 }
 
-/* --- Groups and children come and go
- * ----------------------------------------------------------------------- */
+/* --- Groups and children come and go --------------------------------------------------------- */
 
 static struct group *store_group_make(struct store *store, const char *ns, const char *name)
 {
@@ -180,7 +176,7 @@ static void group_free(void *value)
 
 static void store_group_tidy(struct store *store, struct group *group)
 {
-    if (group->has_workload || group->child_count > 0)
+    if (group->has_workload || group->unreadable || group->child_count > 0)
         return;
     struct pair_key key = pair_key(group->ns, group->name);
     index_remove(&store->groups, pair_span(&key));
@@ -207,19 +203,22 @@ struct child *store_child_make(struct store *store, const struct child_id *id)
     group->children[at] = child;
     group->child_count++;
     store->child_count++;
+    store->children_made++;
     return child;
 }
 
 static void child_free(struct child *child)
 {
     free(child->names);
+    free(child->statuses);
     free(child);
 }
 
 void store_child_tidy(struct store *store, struct child *child)
 {
-    if (child->dirty || child->local || child->held_at_start || child->has_claim ||
-        child->has_status || child->name_count > 0 || child_is_wanted(child))
+    if (child->dirty || child->wake_slot > 0 || child->local || child->held_at_start ||
+        child->has_claim || child->has_status || child->name_count > 0 ||
+        child->group->unreadable || child_is_wanted(child))
         return;
     struct group *group = child->group;
     size_t at = group_position(group, child->id.ordinal);
@@ -233,8 +232,7 @@ void store_child_tidy(struct store *store, struct child *child)
     store_group_tidy(store, group);
 }
 
-/* --- The feed
- * ---------------------------------------------------------------------------------------------- */
+/* --- The feed -------------------------------------------------------------------------------- */
 
 static void store_apply_workload(struct store *store, const struct key_parts *key,
                                  const struct awmap_entry *entry)
@@ -252,6 +250,7 @@ static void store_apply_workload(struct store *store, const struct key_parts *ke
         group->workload = workload;
         group->has_workload = true;
     }
+    group->unreadable = !group->has_workload && awmap_entry_count(entry) > 0;
     struct child_id id = {.ordinal = 0};
     TEXT_SET(id.ns, key->ns);
     TEXT_SET(id.workload, key->name);
@@ -259,6 +258,24 @@ static void store_apply_workload(struct store *store, const struct key_parts *ke
         store_child_make(store, &id);
     group_mark(store, group);
     store_group_tidy(store, group);
+}
+
+/* The status that counts is the one of the claim's epoch, also when one of a later epoch has stayed
+ * behind; among several, the last written. */
+static void child_pick_status(struct child *child)
+{
+    const struct status *best = NULL;
+    for (size_t i = 0; i < child->status_siblings; i++) {
+        const struct status *status = &child->statuses[i];
+        if (child->has_claim && status->epoch == child->claim.epoch) {
+            best = status;
+            break;
+        }
+        if (!best || status->epoch > best->epoch)
+            best = status;
+    }
+    if (best)
+        child->status = *best;
 }
 
 static void store_apply_claim(struct store *store, const struct key_parts *key,
@@ -279,29 +296,35 @@ static void store_apply_claim(struct store *store, const struct key_parts *key,
         if (claim.epoch > child->epoch_max)
             child->epoch_max = claim.epoch;
     }
+    child_pick_status(child);
     child->free_known = false;
     store_touch(store, child);
     store_mark(store, child);
 }
 
-/* The status that counts is the one of the claim's epoch; among several, the last written. */
 static void store_apply_status(struct store *store, const struct key_parts *key,
                                const struct awmap_entry *entry)
 {
     struct child *child = store_child_make(store, &key->child);
+    size_t count = awmap_entry_count(entry);
+    free(child->statuses);
+    child->statuses = count > 1 ? xcalloc(count, sizeof *child->statuses) : NULL;
+    child->status_siblings = 0;
     child->has_status = false;
-    for (size_t i = 0; i < awmap_entry_count(entry); i++) {
+    for (size_t i = 0; i < count; i++) {
         struct status status;
         if (!status_decode(&status, awmap_entry_sibling(entry, i).value)) {
             store->undecodable++;
             continue;
         }
-        if (!child->has_status || status.epoch > child->status.epoch)
-            child->status = status;
+        child->status = status;
         child->has_status = true;
+        if (child->statuses)
+            child->statuses[child->status_siblings++] = status;
         if (status.epoch > child->epoch_max)
             child->epoch_max = status.epoch;
     }
+    child_pick_status(child);
     store_touch(store, child);
     store_mark(store, child);
     if (child->group->update_waiting) {

@@ -26,11 +26,16 @@ struct child {
     struct claim claim;    /* the winning sibling */
     size_t claim_siblings; /* more than 1: the winner writes once more */
     bool has_status;
-    struct status status;
+    struct status status;    /* the sibling of the claim's epoch, or else of the greatest */
+    struct status *statuses; /* all siblings, if there are several; owned */
+    size_t status_siblings;
     struct name_entry **names; /* in the map, owned by this child; the array is owned here */
     size_t name_count;
-    uint64_t epoch_max; /* greatest epoch ever seen for this id in this run */
-    bool held_at_start; /* this agent's own map held its claim at start */
+    uint64_t epoch_max;   /* greatest epoch ever seen for this id in this run */
+    bool held_at_start;   /* what the engine shows of it is ours to end, also when the workload is
+                             gone: our own map held its claim at start, or the end of a start is
+                             unknown */
+    uint64_t remember_ms; /* ... until then */
     uint64_t version;
     struct local *local; /* NULL: nothing here */
     /* bookkeeping of supervise.c */
@@ -39,13 +44,17 @@ struct child {
         *pending_message; /* why nobody here may claim it; static texts or NULL */
     bool free_known;      /* free_since_ms counts */
     uint64_t free_since_ms;
-    uint64_t wake_ms; /* decide again then; UINT64_MAX: not */
+    uint64_t wake_ms;        /* decide again then; UINT64_MAX: not */
+    size_t wake_slot;        /* in the heap of wakes, from 1; 0: not there */
+    uint64_t ready_since_ms; /* monotonic: since when we see it ready with the spec below, 0: not */
+    uint64_t ready_hash;
 };
 
 struct group {
     char ns[NAME_BYTES_MAX + 1];
     char name[NAME_BYTES_MAX + 1];
     bool has_workload;
+    bool unreadable;          /* there is a document, of a later version than ours: hands off */
     struct workload workload; /* the last one known, also after its deletion */
     uint64_t version;         /* of the document */
     uint64_t status_version;
@@ -88,8 +97,9 @@ struct store {
     struct index supervisors; /* name -> struct supervisor_entry */
     struct index members;     /* name -> struct member_entry */
     size_t child_count;
-    uint64_t position;    /* of the feed: grows with each change */
-    struct child **dirty; /* each once */
+    uint64_t children_made; /* ever, in this run */
+    uint64_t position;      /* of the feed: grows with each change */
+    struct child **dirty;   /* each once */
     size_t dirty_count, dirty_capacity;
     size_t undecodable; /* siblings that could not be read; reported, kept, passed over */
     struct store_listener listener;

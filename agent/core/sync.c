@@ -14,8 +14,7 @@
 
 #include "agent/core/sync_private.h"
 
-/* --- Life ----------------------------------------------------------------------------------------
- */
+/* --- Life ------------------------------------------------------------------------------------ */
 
 struct sync *sync_new(struct awmap *map, uint64_t seed)
 {
@@ -68,8 +67,7 @@ uint64_t sync_serial_next(struct sync *sync)
     return ++sync->serial;
 }
 
-/* --- Peers ---------------------------------------------------------------------------------------
- */
+/* --- Peers ----------------------------------------------------------------------------------- */
 
 size_t sync_peer_place(const struct sync *sync, const char *name)
 {
@@ -156,8 +154,7 @@ bool sync_has_alive_peer(const struct sync *sync)
     return sync->alive_count > 0;
 }
 
-/* --- What peers claim ----------------------------------------------------------------------------
- */
+/* --- What peers claim ------------------------------------------------------------------------ */
 
 /* Claims come from anybody: the vector stays within what a decoder would take. */
 void sync_note_claim(struct sync *sync, struct dot dot)
@@ -212,8 +209,7 @@ void sync_note_integrated(struct sync_turn *turn)
         sync_ack_if_owed(turn, sync->peers[i]);
 }
 
-/* --- Messages ------------------------------------------------------------------------------------
- */
+/* --- Messages -------------------------------------------------------------------------------- */
 
 struct buffer *sync_message_begin(struct sync *sync, enum sync_message type)
 {
@@ -284,8 +280,7 @@ bool sync_receive(struct sync *sync, uint64_t now_ms, const char *from, struct s
     return good;
 }
 
-/* --- Time ----------------------------------------------------------------------------------------
- */
+/* --- Time ------------------------------------------------------------------------------------ */
 
 void sync_tick(struct sync *sync, uint64_t now_ms, struct effects *effects)
 {

@@ -17,8 +17,7 @@
 
 #include "agent/core/sync_private.h"
 
-/* --- Needs -------------------------------------------------------------------------------------
- */
+/* --- Needs ----------------------------------------------------------------------------------- */
 
 /* A need that is there already keeps its time: asking more often is what backing off prevents. */
 void sync_need(struct sync *sync, struct sync_peer *peer, unsigned need, uint64_t try_ms)
@@ -176,8 +175,7 @@ void sync_session_ended(struct sync_turn *turn, struct sync_peer *peer, uint64_t
     needs_wake(turn);
 }
 
-/* --- Digests -----------------------------------------------------------------------------------
- */
+/* --- Digests --------------------------------------------------------------------------------- */
 
 struct digest {
     bool question;
@@ -280,8 +278,7 @@ void sync_compare(struct sync *sync, uint64_t now_ms, const char *name, struct e
     sync_pursue(&turn);
 }
 
-/* --- Summaries ---------------------------------------------------------------------------------
- */
+/* --- Summaries ------------------------------------------------------------------------------- */
 
 /* True: it is time to compare. The watch begins anew then. */
 static bool watch_differs(struct sync_watch *watch, uint64_t now_ms, uint64_t ours, uint64_t theirs,

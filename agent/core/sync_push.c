@@ -94,8 +94,7 @@ static struct push_targets targets_of_push(struct sync *sync)
     return targets;
 }
 
-/* --- Out ---------------------------------------------------------------------------------------
- */
+/* --- Out ------------------------------------------------------------------------------------- */
 
 /* The message with the slice that begins at `from`. Returns where it ends. */
 static uint64_t push_compose(struct sync *sync, uint64_t from)
@@ -222,8 +221,7 @@ void sync_follow_writer(struct sync *sync)
         sync->peers[i]->base = sync->peers[i]->pushed = claimed < counter ? claimed : counter;
 }
 
-/* --- Slices that wait --------------------------------------------------------------------------
- */
+/* --- Slices that wait ------------------------------------------------------------------------ */
 
 static void held_remove(struct sync *sync, size_t index)
 {
@@ -310,8 +308,7 @@ void sync_held_forget(struct sync *sync, const struct sync_peer *peer)
     }
 }
 
-/* --- In ----------------------------------------------------------------------------------------
- */
+/* --- In -------------------------------------------------------------------------------------- */
 
 /* A slice that begins where we are and still claims nothing will not do so later: ask at once. */
 static void push_note_gap(struct sync_turn *turn, const struct sync_held *held, struct span body)
@@ -393,8 +390,7 @@ bool sync_receive_ack(struct sync_turn *turn, struct reader *reader)
     return true;
 }
 
-/* --- Time --------------------------------------------------------------------------------------
- */
+/* --- Time ------------------------------------------------------------------------------------ */
 
 static void push_retry(struct sync_turn *turn)
 {

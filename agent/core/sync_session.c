@@ -19,8 +19,7 @@
 
 #include "agent/core/sync_private.h"
 
-/* --- The asking end: intakes -------------------------------------------------------------------
- */
+/* --- The asking end: intakes ----------------------------------------------------------------- */
 
 struct sync_intake *sync_intake_of(struct sync *sync, const struct sync_peer *peer)
 {
@@ -189,8 +188,7 @@ bool sync_receive_chunk(struct sync_turn *turn, struct sync_peer *peer, enum syn
     return true;
 }
 
-/* --- The answering end: outlets ----------------------------------------------------------------
- */
+/* --- The answering end: outlets -------------------------------------------------------------- */
 
 static void outlet_free(struct sync_outlet *outlet)
 {
@@ -349,8 +347,7 @@ bool sync_receive_credit(struct sync_turn *turn, struct sync_peer *peer, struct 
     return true;
 }
 
-/* --- Both ends ---------------------------------------------------------------------------------
- */
+/* --- Both ends ------------------------------------------------------------------------------- */
 
 bool sync_receive_gone(struct sync_turn *turn, struct sync_peer *peer, struct reader *reader)
 {

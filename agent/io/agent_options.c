@@ -33,7 +33,7 @@ const struct option options_table[OPTIONS_COUNT] = {
      "Gossip addresses of some agents of the cluster. May be repeated; this agent's own may be "
      "among "
      "them, so that all nodes can be given the same list. None: a cluster of one."},
-    {"runtime", OPTION_TEXT, FIELD(runtime), "unix:///var/run/docker.sock", "ENDPOINT",
+    {"runtime", OPTION_ENDPOINT, FIELD(runtime), "unix:///var/run/docker.sock", "ENDPOINT",
      "The container engine: a Docker or Podman API, unix:///PATH or tcp://HOST:PORT."},
     {"labels", OPTION_LABELS, FIELD(labels), NULL, "KEY=VALUE,...",
      "Labels of this node, for nodeSelector. topology.kubernetes.io/zone names its zone."},

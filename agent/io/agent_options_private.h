@@ -6,8 +6,9 @@
 
 enum option_kind {
     OPTION_TEXT,
-    OPTION_NAME,    /* DNS-1123 label */
-    OPTION_ADDRESS, /* HOST:PORT */
+    OPTION_NAME,     /* DNS-1123 label */
+    OPTION_ADDRESS,  /* HOST:PORT */
+    OPTION_ENDPOINT, /* unix:///PATH or tcp://HOST:PORT */
     OPTION_DURATION,
     OPTION_PROFILE,
     OPTION_LOG_FORMAT,

@@ -138,6 +138,15 @@ static int option_set_list(struct options_parse *parse, const struct option *opt
     return 0;
 }
 
+static bool option_is_endpoint(const char *text)
+{
+    static const char *const prefixes[] = {"unix:///", "tcp://", "http://"};
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
+        if (strncmp(text, prefixes[i], strlen(prefixes[i])) == 0 && text[strlen(prefixes[i])])
+            return true;
+    return false;
+}
+
 int option_set(struct options_parse *parse, const struct option *option, const char *origin,
                const char *text)
 {
@@ -165,6 +174,12 @@ int option_set(struct options_parse *parse, const struct option *option, const c
         if (!address_parse(&address, text))
             return option_refuse(parse, origin, text,
                                  "must be HOST:PORT, as 10.0.0.1:7370 or [::1]:7370");
+        break;
+    case OPTION_ENDPOINT:
+        if (!option_is_endpoint(text))
+            return option_refuse(parse, origin, text,
+                                 "must be unix:///PATH or tcp://HOST:PORT, as "
+                                 "unix:///var/run/docker.sock");
         break;
     case OPTION_TEXT:
         break;

@@ -162,7 +162,7 @@ static int listener_open(struct api_server *server, int fd, struct error *err)
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)API_CONNECTION_MEMORY_BYTES,
         MHD_OPTION_URI_LOG_CALLBACK, exchange_new, listener, MHD_OPTION_NOTIFY_COMPLETED,
         exchange_completed, listener, MHD_OPTION_NOTIFY_CONNECTION, connection_notify, listener,
-        MHD_OPTION_END);
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
     if (!listener->daemon) {
         close(fd);
         return error_set(err, ERROR_IO,

@@ -85,10 +85,16 @@ static int disk_writer_begin(struct disk_writer *writer, uint64_t segment)
         error = disk_sync_directory(writer->directory);
     if (error)
         return error;
+    /* The new room is taken before the old is given back: on a full disk nobody gets in between. */
+    uint64_t allocated = DISK_SEGMENT_HEADER_BYTES;
+    if (!writer->no_promises &&
+        fallocate(file, 0, DISK_SEGMENT_HEADER_BYTES, (off_t)DISK_ROOM_BYTES) == 0)
+        allocated += DISK_ROOM_BYTES;
     disk_writer_close(writer);
     writer->file = take_descriptor(&file);
     writer->segment = segment;
-    writer->offset = writer->allocated = DISK_SEGMENT_HEADER_BYTES;
+    writer->offset = DISK_SEGMENT_HEADER_BYTES;
+    writer->allocated = allocated;
     return 0;
 }
 
@@ -109,11 +115,10 @@ int disk_writer_append(struct disk_writer *writer, uint64_t segment, struct span
     return 0;
 }
 
-/* What may be said of a file system that cannot promise: what is free now. */
-static uint64_t disk_writer_free_bytes(const struct disk_writer *writer)
+static uint64_t disk_free_bytes(int directory)
 {
     struct statvfs status;
-    if (fstatvfs(writer->directory, &status))
+    if (fstatvfs(directory, &status))
         return 0;
     return (uint64_t)status.f_bavail * status.f_frsize;
 }
@@ -144,14 +149,18 @@ int disk_writer_make_room(struct disk_writer *writer, uint64_t *ret_room)
         return error;
     if (!writer->no_promises && writer->allocated - writer->offset < DISK_ROOM_BYTES)
         disk_writer_allocate(writer);
-    uint64_t room =
-        writer->no_promises ? disk_writer_free_bytes(writer) : writer->allocated - writer->offset;
+    /* Of a file system that cannot promise no more can be said than what is free now. */
+    uint64_t room = writer->no_promises ? disk_free_bytes(writer->directory)
+                                        : writer->allocated - writer->offset;
     *ret_room = room < DISK_ROOM_BYTES ? room : DISK_ROOM_BYTES;
     return 0;
 }
 
+/* A snapshot saves space only in the end. It must not take on its way what the log needs. */
 static int disk_write_aside(int directory, struct span bytes)
 {
+    if (disk_free_bytes(directory) < bytes.bytes + DISK_ROOM_BYTES)
+        return ENOSPC;
     cleanup_close int file =
         openat(directory, DISK_SNAPSHOT_TEMPORARY, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (file < 0)

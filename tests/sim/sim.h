@@ -14,7 +14,10 @@ enum { SIM_NODES_MAX = 40 };
 
 struct sim_container {
     struct container container;
-    size_t engine; /* index of the node whose engine has it */
+    size_t engine;    /* index of the node whose engine has it */
+    bool late;        /* its agent had given it up when it came true */
+    bool untouchable; /* not ours to end: an orphan, or somebody else's */
+    bool foreign;     /* without our labels: no list shows it */
 };
 
 struct sim_record { /* one log record on a simulated disk */
@@ -31,10 +34,13 @@ struct sim_node {
     struct sim_record *disk; /* survives the process */
     size_t disk_count, disk_capacity;
     uint64_t room_bytes;
+    struct sim_record *copy; /* an old image of it, or NULL */
+    size_t copy_count;
     bool engine_dead;
     int exit_status; /* -1: did not exit by itself */
-    uint64_t wall_offset_ms;
-    uint64_t sent_messages, sent_bytes;
+    int64_t wall_offset_ms;
+    uint64_t sent_messages, sent_bytes, ticks;
+    size_t operations; /* asked of the engine by this run and not ended */
 };
 
 struct sim_event;
@@ -55,9 +61,17 @@ struct sim {
     /* faults */
     uint32_t loss_percent, duplicate_percent;
     uint64_t delay_ms_min, delay_ms_max;
-    uint64_t start_ms, stop_ms, pull_ms;
-    const char *bad_image; /* pulls of it fail */
-    bool verbose;          /* prints every trace line */
+    uint64_t start_ms, stop_ms, pull_ms, slow_ms_max; /* the engine's time, and at random more */
+    uint32_t fail_percent;                            /* of its operations */
+    uint32_t list_fail_percent;                       /* ... of its lists besides */
+    uint32_t late_percent;                 /* starts that time out and come true afterwards */
+    uint32_t lose_hint_percent;            /* changes that nobody is told of */
+    const char *bad_image;                 /* pulls of it fail */
+    const struct sim_node *bad_image_node; /* ... on this node only; NULL: on all */
+    uint64_t drain_timeout_ms, engine_grace_ms;
+    bool verbose;      /* prints every trace line */
+    size_t violations; /* of what must hold at every moment */
+    uint64_t started;  /* START operations asked for */
 };
 
 void sim_init(struct sim *sim, uint64_t seed, size_t nodes);
@@ -67,6 +81,13 @@ void sim_start(struct sim *sim, size_t index);
 void sim_start_all(struct sim *sim);
 void sim_kill(struct sim *sim, size_t index);        /* the process; connections break */
 void sim_kill_engine(struct sim *sim, size_t index); /* all its containers end, as in a power cut */
+void sim_copy_disk(struct sim *sim, size_t index);
+void sim_restore_disk(struct sim *sim, size_t index); /* the copy, if there is one */
+/* Answers again (after a list), or not any more. */
+void sim_engine_state(struct sim *sim, size_t index, bool healthy);
+/* A running container that the agent must never end: an orphan of that workload's name, or NULL:
+ * one without our labels. */
+size_t sim_add_foreign(struct sim *sim, size_t index, const char *orphan);
 void sim_forget_disk(struct sim *sim, size_t index);
 void sim_drop_unsynced(struct sim *sim, size_t index);
 void sim_freeze(struct sim *sim, size_t index, bool frozen);
@@ -85,9 +106,12 @@ const struct reply *sim_reply(const struct sim *sim, uint64_t id); /* NULL: none
 
 /* A container ends by itself. */
 void sim_exit(struct sim *sim, size_t container, int exit_code);
+void sim_vanish(struct sim *sim, size_t container); /* somebody removes it by force */
 size_t sim_running(const struct sim *sim, const char *workload, size_t *ret_duplicates);
 /* Every wanted child runs exactly once, where every live node says it does; nothing else runs. */
 bool sim_is_converged(struct sim *sim);
+bool sim_is_still(struct sim *sim);       /* no operation in flight */
+bool sim_maps_are_equal(struct sim *sim); /* of all running nodes, by digest */
 void sim_print(struct sim *sim);     /* what every node thinks, and what runs: for a failing seed */
 bool sim_all_alive(struct sim *sim); /* every running node sees every running node alive */
 

@@ -216,8 +216,7 @@ static void client_reads(struct world *world)
     close(fd);
     fd = connect_unix(world);
     CU_ASSERT_EQUAL(exchange(fd, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"), 200);
-    CU_ASSERT_EQUAL(exchange(fd, "GET /livez HTTP/1.1\r\n\r\n"),
-                    200); /* kubectl sends Host, others need not */
+    CU_ASSERT_EQUAL(exchange_once(world, "GET /livez HTTP/1.1\r\n\r\n"), 400); /* RFC 9112, 3.2 */
     close(fd);
     struct stat status;
     CU_ASSERT_EQUAL(stat(world->path, &status), 0);
@@ -237,10 +236,11 @@ static void client_writes(struct world *world)
     CU_ASSERT_PTR_NOT_NULL(strstr(answer, "\"replicas\":5"));
     CU_ASSERT_EQUAL(exchange(fd, GET_WEB), 200);
     CU_ASSERT_EQUAL(
-        exchange(fd, "PATCH " ROOT
-                     "/members/b HTTP/1.1\r\nContent-Type: application/merge-patch+json\r\n"
-                     "Transfer-Encoding: chunked\r\n\r\nf\r\n{\"spec\":{\"unsch\r\n"
-                     "10\r\nedulable\":true}}\r\n0\r\n\r\n"),
+        exchange(fd,
+                 "PATCH " ROOT
+                 "/members/b HTTP/1.1\r\nHost: x\r\nContent-Type: application/merge-patch+json\r\n"
+                 "Transfer-Encoding: chunked\r\n\r\nf\r\n{\"spec\":{\"unsch\r\n"
+                 "10\r\nedulable\":true}}\r\n0\r\n\r\n"),
         200);
     close(fd);
 }
@@ -256,7 +256,7 @@ static void put_scale(int fd, int replicas)
     int bytes = snprintf(body, sizeof body, "{\"spec\":{\"replicas\":%d}}", replicas);
     snprintf(request, sizeof request,
              "PATCH " ROOT
-             "/namespaces/default/workloads/web/scale HTTP/1.1\r\nContent-Length: %d\r\n"
+             "/namespaces/default/workloads/web/scale HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n"
              "Content-Type: application/merge-patch+json\r\n\r\n%s",
              bytes, body);
     put(fd, request, strlen(request));
@@ -323,18 +323,23 @@ static void client_sends_nonsense(struct world *world)
         exchange_once(world, "GET " ROOT "/members/a%00/../../etc HTTP/1.1\r\nHost: x\r\n\r\n"),
         400);
     CU_ASSERT_EQUAL(
-        exchange_once(world,
-                      "POST /livez HTTP/1.1\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n"
-                      "\r\n0\r\n\r\n"),
+        exchange_once(
+            world,
+            "POST /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n"
+            "\r\n0\r\n\r\n"),
+        400);
+    CU_ASSERT_EQUAL(
+        exchange_once(
+            world,
+            "POST /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"),
+        400);
+    CU_ASSERT_EQUAL(
+        exchange_once(world, "POST /livez HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n"),
         400);
     CU_ASSERT_EQUAL(
         exchange_once(world,
-                      "POST /livez HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"),
-        400);
-    CU_ASSERT_EQUAL(exchange_once(world, "POST /livez HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n"),
-                    400);
-    CU_ASSERT_EQUAL(
-        exchange_once(world, "POST /livez HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n"), 413);
+                      "POST /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n"),
+        413);
     CU_ASSERT_EQUAL(exchange_once(world, "GET /none HTTP/1.1\r\nHost: x\r\n\r\n"), 404);
     int fd = connect_tcp(world);
     CU_ASSERT_EQUAL(
@@ -370,7 +375,8 @@ static void client_sends_much(struct world *world)
             size_t count = BODY_BYTES_MAX + (excess ? 1 : 0);
             int fd = connect_tcp(world);
             snprintf(head, sizeof head,
-                     "POST " ROOT "/supervisors HTTP/1.1\r\nContent-Type: application/json\r\n");
+                     "POST " ROOT
+                     "/supervisors HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n");
             put(fd, head, strlen(head));
             snprintf(head, sizeof head,
                      chunked ? "Transfer-Encoding: chunked\r\n\r\n%zx\r\n"

@@ -129,17 +129,22 @@ static void a_workload_survives_the_round_trip(void)
     buffer_release(&again);
 }
 
-static void an_empty_workload_survives_the_round_trip(void)
+static void a_workload_of_an_image_alone_survives_the_round_trip(void)
 {
-    struct workload in = {0}, out = example_workload();
+    char image[] = "busybox";
+    struct workload in = {.image = image}, out = example_workload();
     struct buffer bytes = {0};
     workload_encode(&in, &bytes);
     CU_ASSERT_TRUE(workload_decode(&out, buffer_view(&bytes)));
     CU_ASSERT_PTR_NULL(out.names);
-    CU_ASSERT_PTR_NULL(out.image);
+    CU_ASSERT_STRING_EQUAL(out.image, image);
     CU_ASSERT_PTR_NULL(out.document);
     CU_ASSERT_EQUAL(out.document_bytes, 0);
     workload_release(&out);
+    buffer_clear(&bytes);
+    in.image = NULL; /* nothing could ever be started */
+    workload_encode(&in, &bytes);
+    CU_ASSERT_FALSE(workload_decode(&out, buffer_view(&bytes)));
     buffer_release(&bytes);
 }
 
@@ -301,7 +306,8 @@ static void fields_beyond_their_bounds_are_refused(void)
 }
 
 UNIT_MAIN("document", {"a workload survives the round trip", a_workload_survives_the_round_trip},
-          {"an empty workload survives the round trip", an_empty_workload_survives_the_round_trip},
+          {"a workload of an image alone survives the round trip",
+           a_workload_of_an_image_alone_survives_the_round_trip},
           {"a supervisor survives the round trip", a_supervisor_survives_the_round_trip},
           {"supervisors that nobody wrote have defaults",
            supervisors_that_nobody_wrote_have_defaults},

@@ -1,0 +1,141 @@
+/* Restarts: back-off, and the judgement over a container that has ended (design section 7). */
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/core/node_private.h"
+
+enum {
+    BACKOFF_FIRST_MS = 100,
+    BACKOFF_MOST_MS = 300000,
+    BACKOFF_CRASH_LOOP_MS = 10000, /* from here on the phase says so */
+    BACKOFF_RESET_MS = 600000,     /* up for so long: all is forgiven */
+    BACKOFF_LEVEL_MAX = 12,
+};
+
+uint64_t backoff_ms(uint32_t level)
+{
+    uint64_t wait_ms = (uint64_t)BACKOFF_FIRST_MS
+                       << (level < BACKOFF_LEVEL_MAX ? level : BACKOFF_LEVEL_MAX);
+    return wait_ms < BACKOFF_MOST_MS ? wait_ms : BACKOFF_MOST_MS;
+}
+
+/* The next attempt waits, longer each time. */
+void child_back_off(struct node *node, struct child *child)
+{
+    struct local *local = child->local;
+    uint64_t wait_ms = backoff_ms(local->backoff_level);
+    if (local->backoff_level < BACKOFF_LEVEL_MAX)
+        local->backoff_level++;
+    if (wait_ms >= BACKOFF_CRASH_LOOP_MS)
+        local->crash_loop = true;
+    local->retry_ms = node->now.mono_ms + wait_ms;
+}
+
+void child_finish(struct node *node, struct child *child, uint64_t spec_hash, const char *reason,
+                  const char *message)
+{
+    TEXT_SET(child->local->reason, reason);
+    TEXT_SET(child->local->message, message);
+    claim_write(node, child, CLAIM_FINISHED, child->claim.epoch, spec_hash);
+    effects_trace(node->effects, "%s/%s/%u has finished: %s", child->id.ns, child->id.workload,
+                  child->id.ordinal, reason);
+}
+
+/* More than maxRestarts in maxSeconds, or a back-off of 10 s: a crash loop, until the back-off is
+ * reset. */
+static void child_count_restart(struct node *node, struct child *child)
+{
+    struct local *local = child->local;
+    struct supervisor supervisor = {.max_restarts = 3, .max_seconds = 5};
+    ranking_supervisor(node, child->group->workload.supervisor, &supervisor);
+    if (local->window_count == 0 ||
+        node->now.mono_ms - local->window_ms > supervisor.max_seconds * 1000ull) {
+        local->window_ms = node->now.mono_ms;
+        local->window_count = 0;
+    }
+    local->restarts++;
+    local->window_count++;
+    if (local->window_count > supervisor.max_restarts)
+        local->crash_loop = true;
+    child_back_off(node, child);
+}
+
+static void child_end_or_restart(struct node *node, struct child *child, uint64_t spec_hash,
+                                 bool success, const char *reason, const char *what)
+{
+    struct local *local = child->local;
+    enum restart_policy restart = child->group->workload.restart;
+    if (restart == RESTART_TEMPORARY || (restart == RESTART_TRANSIENT && success)) {
+        child_finish(node, child, spec_hash, reason, success ? "" : what);
+        return;
+    }
+    child_count_restart(node, child);
+    TEXT_SET(local->reason, reason);
+    snprintf(local->message, sizeof local->message, "%s; restart %u in %llu ms", what,
+             local->restarts, (unsigned long long)(local->retry_ms - node->now.mono_ms));
+    effects_trace(node->effects, "%s/%s/%u ended: %s, %s", child->id.ns, child->id.workload,
+                  child->id.ordinal, reason, local->message);
+}
+
+static void child_forgive(struct local *local)
+{
+    local->backoff_level = 0;
+    local->crash_loop = false;
+}
+
+void child_judge_end(struct node *node, struct child *child, const struct container *container)
+{
+    struct local *local = child->local;
+    bool success = container->exit_code == 0 && !container->oom_killed;
+    char what[48];
+    local->has_exit_code = true;
+    local->exit_code = container->exit_code;
+    local->finished_ms = container->finished_ms;
+    if (container->finished_ms > container->started_ms + BACKOFF_RESET_MS && container->started_ms)
+        child_forgive(local);
+    snprintf(what, sizeof what, "exit code %d", container->exit_code);
+    child_end_or_restart(node, child, container->spec_hash, success,
+                         container->oom_killed ? "OOMKilled"
+                         : success             ? "Completed"
+                                               : "Error",
+                         what);
+}
+
+/* It ran, and the engine knows nothing of it any more: somebody has removed it. */
+void child_judge_lost(struct node *node, struct child *child)
+{
+    struct local *local = child->local;
+    local->running_since_ms = 0;
+    local->has_exit_code = false;
+    local->finished_ms = node->now.wall_ms;
+    child_end_or_restart(node, child, local->state_hash, false, "ContainerLost",
+                         "its container was removed");
+}
+
+/* Numbers of restarts belong to one spec of one workload; they come back from the status after a
+ * restart or a move. */
+void child_load_state(struct child *child)
+{
+    struct local *local = child->local;
+    const struct workload *workload = &child->group->workload;
+    bool fresh = !local->state_uid[0];
+    if (local->state_hash == workload->spec_hash && strcmp(local->state_uid, workload->uid) == 0)
+        return;
+    local->state_hash = workload->spec_hash;
+    TEXT_SET(local->state_uid, workload->uid);
+    local->restarts = local->backoff_level = local->window_count = 0;
+    local->crash_loop = local->image_ready = false;
+    local->retry_ms = local->pull_failing_ms = 0;
+    local->pull_failures = 0;
+    const struct status *status = &child->status;
+    if (!child->has_status || status->spec_hash != workload->spec_hash ||
+        strcmp(status->uid, workload->uid) != 0)
+        return;
+    local->restarts = status->restarts;
+    local->backoff_level =
+        status->backoff_level < BACKOFF_LEVEL_MAX ? status->backoff_level : BACKOFF_LEVEL_MAX;
+    local->crash_loop = status->phase == CHILD_CRASH_LOOP_BACK_OFF;
+    /* It ran when this agent was last heard of: if it is gone now, it has ended. */
+    if (fresh && status->epoch == child->claim.epoch && status->phase == CHILD_RUNNING)
+        local->running_since_ms = 1;
+}

@@ -1,0 +1,82 @@
+/* Rolling updates without a driver: each holder replaces its own child in turn, as far as it can
+ * see. Old views only slow it (design section 7). */
+#include <string.h>
+
+#include "agent/core/node_private.h"
+
+enum { UPDATE_LOOK_MS = 1000 };
+
+/* Since when a child is ready is counted by our own clock, from the moment that we saw it: clocks
+ * of other machines may be wrong by years. */
+void child_note_ready(struct node *node, struct child *child)
+{
+    const struct status *status = &child->status;
+    bool ready = child->has_status && child->has_claim && status->epoch == child->claim.epoch &&
+                 (status->ready || status->phase == CHILD_SUCCEEDED) &&
+                 strcmp(status->uid, child->group->workload.uid) == 0;
+    if (!ready)
+        child->ready_since_ms = 0;
+    else if (child->ready_since_ms == 0 || child->ready_hash != status->spec_hash)
+        child->ready_since_ms = node->now.mono_ms ? node->now.mono_ms : 1;
+    child->ready_hash = status->spec_hash;
+}
+
+/* Ready with the present spec for long enough, or when it will be; UINT64_MAX: not now. */
+static uint64_t child_updated_ms(const struct node *node, const struct child *child)
+{
+    const struct workload *workload = &child->group->workload;
+    if (child->ready_since_ms == 0 || child->ready_hash != workload->spec_hash ||
+        claim_is_adoptable(node, &child->claim))
+        return UINT64_MAX;
+    if (claim_is_ours(node, &child->claim) && child->claim.state != CLAIM_FINISHED) {
+        struct local_container *container = child_container(node, child);
+        if (!container || container->container.state != CONTAINER_RUNNING || container->stopping)
+            return UINT64_MAX; /* its status will say so soon */
+    }
+    return child->ready_since_ms + workload->min_ready_seconds * 1000ull;
+}
+
+/* A holder replaces its own child when at most maxUnavailable - 1 children of lower ordinal are not
+ * yet new and ready. */
+bool child_may_replace(struct node *node, struct child *child)
+{
+    struct group *group = child->group;
+    const struct workload *workload = &group->workload;
+    if (workload->update == UPDATE_RECREATE)
+        return true;
+    uint32_t behind = 0;
+    for (size_t i = 0; i < group->child_count && group->children[i] != child; i++) {
+        uint64_t updated_ms = child_updated_ms(node, group->children[i]);
+        if (updated_ms != UINT64_MAX && updated_ms > node->now.mono_ms)
+            child_wake(child, updated_ms);
+        behind += updated_ms > node->now.mono_ms;
+        if (behind + 1 > workload->max_unavailable)
+            break;
+    }
+    if (behind + 1 <= workload->max_unavailable)
+        return true;
+    group->update_waiting = true;
+    child_wake(child, node->now.mono_ms + UPDATE_LOOK_MS);
+    return false;
+}
+
+/* Recreate: nothing of the new spec starts while something of the old one runs. */
+bool child_must_wait_for_recreate(struct node *node, struct child *child)
+{
+    struct group *group = child->group;
+    if (group->workload.update != UPDATE_RECREATE)
+        return false;
+    for (size_t i = 0; i < group->child_count; i++) {
+        const struct child *other = group->children[i];
+        if (other != child && other->has_status && other->has_claim &&
+            strcmp(other->status.uid, group->workload.uid) == 0 &&
+            other->status.spec_hash != group->workload.spec_hash && child_is_wanted(other) &&
+            !claim_is_adoptable(node, &other->claim) &&
+            (other->status.phase == CHILD_RUNNING || other->status.phase == CHILD_STOPPING)) {
+            group->update_waiting = true;
+            child_wake(child, node->now.mono_ms + UPDATE_LOOK_MS);
+            return true;
+        }
+    }
+    return false;
+}

@@ -1,0 +1,63 @@
+/* Claims: whose they are, whether their holder still counts, and writing them. Who decides is in
+ * child_decide.c and child_run.c. */
+#include <string.h>
+
+#include "agent/core/node_private.h"
+
+bool claim_is_ours(const struct node *node, const struct claim *claim)
+{
+    return claim->replica == node->durable.replica && strcmp(claim->node, node->name) == 0;
+}
+
+/* The holder will never again run the child under this claim: it is dead, gone, or another life
+ * under the same name. */
+bool claim_holder_is_lost(const struct node *node, const struct claim *claim)
+{
+    const struct member_entry *entry = store_member(&node->store, claim->node);
+    if (!entry || entry->record.replica != claim->replica)
+        return true;
+    enum placement_phase phase = member_phase(node, claim->node);
+    return phase == PLACEMENT_DEAD || phase == PLACEMENT_LEFT;
+}
+
+/* Lost, or alive without an engine for longer than the grace: it says so in its member record. */
+bool claim_is_adoptable(const struct node *node, const struct claim *claim)
+{
+    if (claim_holder_is_lost(node, claim))
+        return true;
+    const struct member_entry *entry = store_member(&node->store, claim->node);
+    return !entry->record.runtime_healthy && !claim_is_ours(node, claim);
+}
+
+static void claim_put(struct node *node, struct child *child, const struct claim *claim)
+{
+    struct buffer value = {0};
+    claim_encode(claim, &value);
+    struct key key = key_claim(&child->id);
+    node_put(node, &key, &value);
+    buffer_release(&value);
+    /* Known at once, so that the rest of this decision sees it; the feed will say the same. */
+    child->claim = *claim;
+    child->has_claim = true;
+    child->claim_siblings = 1;
+    if (claim->epoch > child->epoch_max)
+        child->epoch_max = claim->epoch;
+    local_make(child)->claim_sequence = SEQUENCE_NEXT;
+}
+
+void claim_write(struct node *node, struct child *child, enum claim_state state, uint64_t epoch,
+                 uint64_t spec_hash)
+{
+    struct claim claim = {
+        .epoch = epoch, .replica = node->durable.replica, .spec_hash = spec_hash, .state = state};
+    TEXT_SET(claim.node, node->name);
+    TEXT_SET(claim.uid, child->group->workload.uid);
+    claim_put(node, child, &claim);
+}
+
+/* The same once more, so that one sibling remains. Its uid may be one of the past: it stays. */
+void claim_repeat(struct node *node, struct child *child)
+{
+    struct claim claim = child->claim;
+    claim_put(node, child, &claim);
+}

@@ -1,0 +1,99 @@
+/* What this agent says of itself in the map: the record that makes it a member, and the children
+ * that it declined. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/core/node_private.h"
+
+enum { DECLINED_FOR_MS = 300000 };
+
+void membership_record_changed(struct node *node)
+{
+    node->membership.record_dirty = true;
+}
+
+void membership_set_wish(struct node *node, enum member_wish wish)
+{
+    node->membership.wish = wish;
+    node->membership.record_due_ms = 0;
+    membership_record_changed(node);
+    swim_set_shutting_down(node->swim, wish != WISH_IN);
+    membership_bump(node);
+}
+
+bool membership_declined(const struct node *node, const struct member_record *record,
+                         const struct child_id *child)
+{
+    for (size_t i = 0; i < record->declined_count; i++)
+        if (child_id_compare(&record->declined[i].child, child) == 0 &&
+            record->declined[i].until_ms > node->now.wall_ms)
+            return true;
+    return false;
+}
+
+void membership_decline(struct node *node, const struct child_id *child, uint64_t epoch)
+{
+    struct membership *membership = &node->membership;
+    size_t at = membership->declined_count;
+    for (size_t i = 0; i < membership->declined_count; i++)
+        if (membership->declined[i].until_ms <= node->now.wall_ms)
+            at = i;
+    if (at == MEMBER_DECLINED_MAX)
+        at = 0; /* the oldest makes room */
+    else if (at == membership->declined_count)
+        membership->declined_count++;
+    membership->declined[at] = (struct declined){
+        .child = *child, .epoch = epoch, .until_ms = node->now.wall_ms + DECLINED_FOR_MS};
+    membership_record_changed(node);
+}
+
+static void membership_fill_record(struct node *node, struct member_record *record)
+{
+    record->join_counter = node->durable.boot;
+    record->replica = node->durable.replica;
+    record->writer = node->durable.writer;
+    TEXT_SET(record->gossip_address, node->gossip_address);
+    TEXT_SET(record->api_address, node->api_address);
+    TEXT_SET(record->zone, node->zone);
+    record->weight = node->weight;
+    record->unschedulable = node->membership.unschedulable;
+    record->wish = node->membership.wish;
+    TEXT_SET(record->agent_version, node->version);
+    TEXT_SET(record->runtime_name, node->supervision.engine_name);
+    TEXT_SET(record->runtime_version, node->supervision.engine_version);
+    record->runtime_healthy = node->supervision.engine_declared;
+    record->joined_ms = node->now.wall_ms;
+    record->labels = node->labels;
+    record->label_count = node->label_count;
+    record->declined = node->membership.declined;
+    record->declined_count = node->membership.declined_count;
+}
+
+/* Of several lives under one name the greatest join counter counts; ours must be the greatest. */
+static void membership_pass_predecessor(struct node *node, const struct member_entry *old)
+{
+    if (!old || old->record.replica == node->durable.replica ||
+        old->record.join_counter < node->durable.boot)
+        return;
+    node->durable.boot = old->record.join_counter + 1;
+}
+
+void membership_write_record(struct node *node)
+{
+    struct member_entry *old = store_member(&node->store, node->name);
+    membership_pass_predecessor(node, old);
+    struct member_record record = {0};
+    membership_fill_record(node, &record);
+    if (old && old->record.join_counter == record.join_counter)
+        record.joined_ms = old->record.joined_ms;
+    struct buffer value = {0}, present = {0};
+    member_record_encode(&record, &value);
+    if (old)
+        member_record_encode(&old->record, &present);
+    struct key key = key_member(node->name);
+    if (!old || old->siblings > 1 || !span_equal(buffer_view(&value), buffer_view(&present)))
+        node_put(node, &key, &value);
+    node->membership.record_dirty = false;
+    buffer_release(&value);
+    buffer_release(&present);
+}

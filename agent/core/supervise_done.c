@@ -1,0 +1,134 @@
+/* Operations of the engine that ended: what they tell goes into the child's local state; what is to
+ * follow is decided later. */
+#include <string.h>
+
+#include "agent/core/node_private.h"
+
+enum { RELIST_MS = 1000 };
+
+static void pull_known(struct node *node, const struct operation *operation)
+{
+    if (!index_find(&node->supervision.images, span_text(operation->image)))
+        index_insert(&node->supervision.images, span_text(operation->image), node);
+}
+
+static void done_pull(struct node *node, struct child *child, const struct operation *operation,
+                      const struct event *event)
+{
+    struct local *local = child->local;
+    const struct workload *workload = &child->group->workload;
+    local->pull_operation = 0;
+    if (!workload->image || strcmp(workload->image, operation->image) != 0)
+        return; /* the spec has changed meanwhile */
+    if (event->done.result == RUNTIME_OK) {
+        local->image_ready = true;
+        local->pull_failing_ms = 0;
+        local->pull_failures = 0;
+        local->reason[0] = local->message[0] = '\0';
+        return;
+    }
+    if (local->pull_failing_ms == 0)
+        local->pull_failing_ms = node->now.mono_ms;
+    local->pull_failures++;
+    local->retry_ms = node->now.mono_ms + backoff_ms(local->pull_failures + 3);
+    TEXT_SET(local->reason, local->pull_failures > 1 ? "ImagePullBackOff" : "ErrImagePull");
+    TEXT_SET(local->message,
+             event->done.message ? event->done.message : "the image cannot be pulled");
+}
+
+/* The engine has removed the ended container whose name the new one took. */
+static void child_started(struct local *local, const struct container *started)
+{
+    local->reason[0] = local->message[0] = '\0';
+    for (size_t i = 0; started && i < local->container_count; i++) {
+        struct container *at = &local->containers[i].container;
+        if (at->epoch == started->epoch && at->state != CONTAINER_RUNNING &&
+            strcmp(at->id, started->id) != 0)
+            local_drop(local, &local->containers[i--]);
+    }
+}
+
+static void done_start(struct node *node, struct child *child, const struct operation *operation,
+                       const struct event *event)
+{
+    struct local *local = child->local;
+    bool pulled = local->image_ready;
+    local->start_operation = 0;
+    if (event->done.container)
+        local_observe(local, event->done.container, node->now.mono_ms);
+    local->image_ready = false;
+    if (event->done.result == RUNTIME_OK) {
+        child_started(local, event->done.container);
+        return;
+    }
+    if (event->done.result == RUNTIME_IMAGE_MISSING) {
+        index_remove(&node->supervision.images, span_text(operation->image));
+        if (!pulled)
+            return; /* at once; but an image that is missing right after its pull waits */
+    }
+    if (event->done.result == RUNTIME_TIMED_OUT || event->done.result == RUNTIME_FAILED) {
+        node->supervision.relist = true;
+        child_remember(node, child);
+    }
+    child_back_off(node, child);
+    TEXT_SET(local->reason,
+             event->done.result == RUNTIME_INVALID ? "CreateContainerError" : "StartError");
+    TEXT_SET(local->message,
+             event->done.message ? event->done.message : "the engine did not start it");
+}
+
+static void done_stop(struct node *node, struct child *child, const struct operation *operation,
+                      const struct event *event)
+{
+    struct local_container *container = local_find(child->local, operation->container_id);
+    if (!container || container->operation != operation->id)
+        return;
+    container->operation = 0;
+    if (event->done.container)
+        local_observe(child->local, event->done.container, node->now.mono_ms);
+    container = local_find(child->local, operation->container_id);
+    if (!container)
+        return;
+    bool removed = operation->kind == RUNTIME_REMOVE && event->done.result == RUNTIME_OK;
+    if (removed || container->container.state == CONTAINER_GONE) {
+        local_drop(child->local, container);
+        return;
+    }
+    if (event->done.result == RUNTIME_OK && container->container.state != CONTAINER_RUNNING)
+        return;
+    container->retry_ms = node->now.mono_ms + backoff_ms(4);
+    node->supervision.relist = true;
+    TEXT_SET(child->local->message,
+             event->done.message ? event->done.message : "the engine did not end it");
+}
+
+void supervise_done(struct node *node, const struct event *event)
+{
+    struct operation *found = engine_find(node, event->done.id);
+    if (!found)
+        return;
+    struct operation operation = *found;
+    engine_end(node, found);
+    node->dirty = true;
+    if (operation.kind == RUNTIME_LIST) {
+        if (event->done.result != RUNTIME_OK) {
+            node->supervision.relist = true;
+            node->supervision.relist_ms = node->now.mono_ms + RELIST_MS;
+        }
+        return;
+    }
+    if (operation.kind == RUNTIME_PULL && event->done.result == RUNTIME_OK)
+        pull_known(node, &operation);
+    /* Of an abandoned pull, or of the first of two stops, the child may be gone by now. */
+    struct child *child = store_child(&node->store, &operation.child);
+    if (!child || !child->local)
+        return;
+    if (operation.kind == RUNTIME_PULL && child->local->pull_operation == operation.id)
+        done_pull(node, child, &operation, event);
+    else if (operation.kind == RUNTIME_START && child->local->start_operation == operation.id)
+        done_start(node, child, &operation, event);
+    else if (operation.kind == RUNTIME_STOP || operation.kind == RUNTIME_REMOVE)
+        done_stop(node, child, &operation, event);
+    store_mark(&node->store, child);
+    store_touch(&node->store, child);
+}

@@ -1,0 +1,101 @@
+/* Users in the swarm: edits one after another per workload, each on a node that has seen the one
+ * before, and an account of what was acknowledged. */
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/sim/faults.h"
+
+static struct edit next_edit; /* what the next put is to say */
+
+static void set_edit(struct workload *workload)
+{
+    workload->spec_hash = next_edit.spec_hash;
+    workload->generation = next_edit.spec_hash;
+    TEXT_SET(workload->uid, next_edit.uid);
+}
+
+static void ledger_uncertain(struct ledger *ledger)
+{
+    if (ledger->uncertain_count < EDITS_MAX)
+        ledger->uncertain[ledger->uncertain_count++] = ledger->pending;
+    ledger->request = 0;
+}
+
+void swarm_settle_edits(struct swarm *swarm)
+{
+    for (size_t i = 0; i < WORKLOADS; i++) {
+        struct ledger *ledger = &swarm->ledgers[i];
+        const struct sim_node *asked = &swarm->sim.nodes[ledger->node];
+        if (!ledger->request)
+            continue;
+        const struct reply *reply = sim_reply(&swarm->sim, ledger->request);
+        if (reply && reply->status == 200) {
+            ledger->known = ledger->pending;
+            ledger->written = reply->written;
+            ledger->request = 0;
+        } else if (reply && reply->status != 504 && reply->status != 507) {
+            ledger->request = 0; /* refused: nothing changed */
+        } else if (reply || !asked->node || asked->run != ledger->run) {
+            ledger_uncertain(ledger);
+        }
+    }
+}
+
+/* A node that knows the last acknowledged edit writes the next one. */
+void swarm_edit(struct swarm *swarm, size_t index)
+{
+    struct sim *sim = &swarm->sim;
+    size_t which = (size_t)random_below(&swarm->random, WORKLOADS);
+    struct ledger *ledger = &swarm->ledgers[which];
+    struct workload_view view;
+    char name[16];
+    snprintf(name, sizeof name, "w%zu", which);
+    if (ledger->request ||
+        (ledger->written.counter && !query_covers(sim->nodes[index].node, ledger->written)))
+        return;
+    bool exists = query_workload(sim->nodes[index].node, "default", name, &view);
+    next_edit = (struct edit){.replicas = (uint32_t)random_below(&swarm->random, 7),
+                              .spec_hash = 1 + random_below(&swarm->random, 3),
+                              .deleted = random_below(&swarm->random, 4) == 0};
+    if (exists)
+        TEXT_SET(next_edit.uid, view.workload->uid);
+    else
+        snprintf(next_edit.uid, sizeof next_edit.uid, "u%llu", (unsigned long long)++swarm->uids);
+    ledger->pending = next_edit;
+    ledger->node = index;
+    ledger->run = sim->nodes[index].run;
+    ledger->request = next_edit.deleted
+                          ? sim_delete_workload(sim, index, name)
+                          : sim_put_workload(sim, index, name, next_edit.replicas, set_edit);
+}
+
+static bool edit_is_seen(const struct edit *edit, bool exists, const struct workload_view *view)
+{
+    if (edit->deleted || !edit->uid[0])
+        return !exists;
+    return exists && view->workload->replicas == edit->replicas &&
+           view->workload->spec_hash == edit->spec_hash &&
+           strcmp(view->workload->uid, edit->uid) == 0;
+}
+
+bool swarm_edits_are_kept(struct swarm *swarm)
+{
+    for (size_t i = 0; i < WORKLOADS; i++) {
+        const struct ledger *ledger = &swarm->ledgers[i];
+        struct workload_view view;
+        char name[16];
+        snprintf(name, sizeof name, "w%zu", i);
+        bool exists = query_workload(swarm->sim.nodes[0].node, "default", name, &view);
+        bool seen = edit_is_seen(&ledger->known, exists, &view);
+        for (size_t j = 0; j < ledger->uncertain_count && !seen; j++)
+            seen = edit_is_seen(&ledger->uncertain[j], exists, &view);
+        if (!seen) {
+            printf("\n%s: acknowledged %s with %u replicas, spec %llu, uid %s; now %s %u\n", name,
+                   ledger->known.deleted ? "deletion" : "put", ledger->known.replicas,
+                   (unsigned long long)ledger->known.spec_hash, ledger->known.uid,
+                   exists ? "replicas" : "absent", exists ? view.workload->replicas : 0);
+            return false;
+        }
+    }
+    return true;
+}

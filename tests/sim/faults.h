@@ -1,0 +1,67 @@
+/* Faults drawn from a seed, edits that are kept account of, and the healing of a world. Each run
+ * turns some kinds of fault off, so that rare ones are not drowned by frequent ones. */
+#ifndef TESTS_SIM_FAULTS_H
+#define TESTS_SIM_FAULTS_H
+
+#include "tests/sim/sim.h"
+
+enum fault {
+    FAULT_EDIT,
+    FAULT_DELETE_CHILD,
+    FAULT_CRASH,
+    FAULT_QUICK_RESTART,
+    FAULT_START,
+    FAULT_CUT,
+    FAULT_FREEZE,
+    FAULT_CONTAINER,
+    FAULT_DISK, /* lost, or an old image of it put back */
+    FAULT_ENGINE,
+    FAULT_ENGINE_WEATHER, /* slow, failing, forgetful */
+    FAULT_CLOCK,
+    FAULT_SIGTERM,
+    FAULT_LEAVE,
+    FAULT_FORGET,
+    FAULT_MEMBERS,
+    FAULT_IMAGE,
+    FAULT_CORDON,
+    FAULT_COUNT,
+};
+
+enum { WORKLOADS = 4, EDITS_MAX = 64 };
+
+struct edit {
+    bool deleted;
+    uint32_t replicas;
+    uint64_t spec_hash;
+    char uid[UID_BYTES + 1];
+};
+
+/* What users were told of one workload. */
+struct ledger {
+    struct edit pending, known; /* asked for and not answered; the last that was acknowledged */
+    uint64_t request;           /* 0: none is pending */
+    size_t node;
+    uint64_t run;
+    struct dot written;               /* of the last acknowledged */
+    struct edit uncertain[EDITS_MAX]; /* not acknowledged, perhaps stored */
+    size_t uncertain_count;
+};
+
+struct swarm {
+    struct sim sim;
+    struct random random; /* of the faults, apart from the world's own */
+    uint64_t seed;
+    bool on[FAULT_COUNT];
+    struct ledger ledgers[WORKLOADS];
+    uint64_t uids;
+};
+
+void swarm_begin(struct swarm *swarm, uint64_t seed);
+void swarm_fault(struct swarm *swarm);
+void swarm_edit(struct swarm *swarm, size_t index);
+void swarm_settle_edits(struct swarm *swarm);
+void swarm_heal(struct swarm *swarm);
+/* Every acknowledged edit is there unless a later one, acknowledged or not, took its place. */
+bool swarm_edits_are_kept(struct swarm *swarm);
+
+#endif

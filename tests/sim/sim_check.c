@@ -1,0 +1,137 @@
+/* What must hold when all is quiet. */
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/sim/sim_private.h"
+
+/* --- Checking -------------------------------------------------------------------------------- */
+
+static size_t sim_copies(const struct sim *sim, const struct child_id *id, size_t *ret_engine)
+{
+    size_t copies = 0;
+    for (size_t i = 0; i < sim->container_count; i++)
+        if (sim->containers[i].container.state == CONTAINER_RUNNING &&
+            child_id_compare(&sim->containers[i].container.child, id) == 0) {
+            copies++;
+            *ret_engine = sim->containers[i].engine;
+        }
+    return copies;
+}
+
+size_t sim_running(const struct sim *sim, const char *workload, size_t *ret_duplicates)
+{
+    size_t running = 0, duplicates = 0;
+    for (size_t i = 0; i < sim->container_count; i++) {
+        const struct container *at = &sim->containers[i].container;
+        size_t engine;
+        if (at->state != CONTAINER_RUNNING || strcmp(at->child.workload, workload) != 0)
+            continue;
+        running++;
+        duplicates += sim_copies(sim, &at->child, &engine) > 1;
+    }
+    if (ret_duplicates)
+        *ret_duplicates = duplicates;
+    return running;
+}
+
+static bool sim_node_agrees(struct sim *sim, size_t index)
+{
+    struct child_view view;
+    const struct node *node = sim->nodes[index].node;
+    size_t wanted = 0, running = 0, names = 0;
+    for (bool more = query_child_next(node, NULL, NULL, &view); more;) {
+        size_t engine = SIZE_MAX;
+        if (!view.workload || view.phase != CHILD_RUNNING ||
+            sim_copies(sim, &view.id, &engine) != 1 ||
+            strcmp(view.node, sim->nodes[engine].name) != 0 ||
+            view.spec_hash != view.workload->spec_hash || strcmp(view.uid, view.workload->uid) != 0)
+            return false;
+        wanted++;
+        struct child_id after = view.id;
+        more = query_child_next(node, NULL, &after, &view);
+    }
+    struct name_view name;
+    char at[NAME_BYTES_MAX + 1] = "", ns[NAME_BYTES_MAX + 1] = "";
+    while (query_name_next(node, NULL, ns, at, &name)) {
+        names++;
+        TEXT_SET(ns, name.ns);
+        TEXT_SET(at, name.name);
+    }
+    for (size_t i = 0; i < sim->container_count; i++)
+        running += sim->containers[i].container.state == CONTAINER_RUNNING &&
+                   !sim->containers[i].untouchable;
+    return running == wanted && names == wanted;
+}
+
+bool sim_is_converged(struct sim *sim)
+{
+    for (size_t i = 0; i < sim->count; i++)
+        if (sim->nodes[i].node && !sim_node_agrees(sim, i))
+            return false;
+    return true;
+}
+
+bool sim_all_alive(struct sim *sim)
+{
+    for (size_t i = 0; i < sim->count; i++)
+        for (size_t j = 0; j < sim->count; j++) {
+            struct member_view view;
+            if (!sim->nodes[i].node || !sim->nodes[j].node)
+                continue;
+            if (!query_member(sim->nodes[i].node, sim->nodes[j].name, &view) ||
+                strcmp(view.phase, "alive") != 0)
+                return false;
+        }
+    return true;
+}
+
+void sim_print(struct sim *sim)
+{
+    for (size_t i = 0; i < sim->count; i++) {
+        struct child_view child;
+        struct member_view member;
+        if (!sim->nodes[i].node)
+            continue;
+        printf("%s at %llu:", sim->nodes[i].name, (unsigned long long)sim->now_ms);
+        for (bool more = query_member_next(sim->nodes[i].node, "", &member); more;
+             more = query_member_next(sim->nodes[i].node, member.name, &member))
+            printf(" %s %s", member.name, member.phase);
+        struct query_counts counts = query_counts(sim->nodes[i].node);
+        printf("; keys %zu names %zu\n", counts.keys, counts.names);
+        for (bool more = query_child_next(sim->nodes[i].node, NULL, NULL, &child); more;) {
+            printf("    %s/%u %s%s on %s epoch %llu spec %llu uid %s %s %s\n", child.id.workload,
+                   child.id.ordinal, child.workload ? "" : "(unwanted) ",
+                   child_phase_name(child.phase), child.node, (unsigned long long)child.epoch,
+                   (unsigned long long)child.spec_hash, child.uid, child.reason, child.message);
+            struct child_id after = child.id;
+            more = query_child_next(sim->nodes[i].node, NULL, &after, &child);
+        }
+    }
+    for (size_t i = 0; i < sim->container_count; i++)
+        if (sim->containers[i].container.state == CONTAINER_RUNNING)
+            printf("    runs on n%zu: %s/%u epoch %llu uid %s\n", sim->containers[i].engine,
+                   sim->containers[i].container.child.workload,
+                   sim->containers[i].container.child.ordinal,
+                   (unsigned long long)sim->containers[i].container.epoch,
+                   sim->containers[i].container.uid);
+}
+
+bool sim_is_still(struct sim *sim)
+{
+    for (size_t i = 0; i < sim->count; i++)
+        if (sim->nodes[i].node && sim->nodes[i].operations > 0)
+            return false;
+    return true;
+}
+
+bool sim_maps_are_equal(struct sim *sim)
+{
+    const struct node *first = NULL;
+    for (size_t i = 0; i < sim->count; i++) {
+        const struct node *node = sim->nodes[i].node;
+        if (node && first && query_digest(node) != query_digest(first))
+            return false;
+        first = first ? first : node;
+    }
+    return true;
+}

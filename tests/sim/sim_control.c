@@ -1,0 +1,232 @@
+/* The hand that starts, stops, kills, cuts and asks. */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/sim/sim_private.h"
+
+/* --- Control --------------------------------------------------------------------------------- */
+
+void sim_init(struct sim *sim, uint64_t seed, size_t nodes)
+{
+    assert(nodes <= SIM_NODES_MAX);
+    *sim = (struct sim){.now_ms = 1000,
+                        .random = random_of(seed),
+                        .count = nodes,
+                        .delay_ms_max = 2,
+                        .start_ms = 200,
+                        .stop_ms = 50,
+                        .drain_timeout_ms = 25000,
+                        .pull_ms = 20,
+                        .engine_grace_ms = 60000};
+    sim->verbose = getenv("SIM_VERBOSE") != NULL;
+    for (size_t i = 0; i < nodes; i++) {
+        snprintf(sim->nodes[i].name, sizeof sim->nodes[i].name, "n%zu", i);
+        snprintf(sim->nodes[i].address, sizeof sim->nodes[i].address, "10.0.0.%zu:7370", i);
+        sim->nodes[i].exit_status = -1;
+        sim->nodes[i].room_bytes = 1 << 30;
+    }
+}
+
+void sim_forget_disk(struct sim *sim, size_t index)
+{
+    struct sim_node *self = &sim->nodes[index];
+    for (size_t i = 0; i < self->disk_count; i++)
+        buffer_release(&self->disk[i].bytes);
+    self->disk_count = 0;
+}
+
+void sim_drop_unsynced(struct sim *sim, size_t index)
+{
+    struct sim_node *self = &sim->nodes[index];
+    while (self->disk_count > 0 && !self->disk[self->disk_count - 1].synced)
+        buffer_release(&self->disk[--self->disk_count].bytes);
+}
+
+/* What is durable now, to be put back later: an old image of the disk. */
+static void sim_drop_copy(struct sim_node *self)
+{
+    for (size_t i = 0; i < self->copy_count; i++)
+        buffer_release(&self->copy[i].bytes);
+    free(self->copy);
+    self->copy = NULL;
+    self->copy_count = 0;
+}
+
+static struct sim_record *sim_duplicate(const struct sim_record *records, size_t count)
+{
+    struct sim_record *copy = xcalloc(count + 1, sizeof *copy);
+    for (size_t i = 0; i < count; i++) {
+        copy[i] = (struct sim_record){.sequence = records[i].sequence, .synced = true};
+        buffer_append(&copy[i].bytes, records[i].bytes.data, records[i].bytes.bytes);
+    }
+    return copy;
+}
+
+void sim_copy_disk(struct sim *sim, size_t index)
+{
+    struct sim_node *self = &sim->nodes[index];
+    size_t synced = 0;
+    sim_drop_copy(self);
+    while (synced < self->disk_count && self->disk[synced].synced)
+        synced++;
+    self->copy = sim_duplicate(self->disk, synced);
+    self->copy_count = synced;
+}
+
+void sim_restore_disk(struct sim *sim, size_t index)
+{
+    struct sim_node *self = &sim->nodes[index];
+    assert(!self->node);
+    if (!self->copy)
+        return;
+    sim_forget_disk(sim, index);
+    free(self->disk);
+    self->disk = sim_duplicate(self->copy, self->copy_count);
+    self->disk_count = self->disk_capacity = self->copy_count;
+}
+
+void sim_release(struct sim *sim)
+{
+    for (size_t i = 0; i < sim->count; i++) {
+        node_free(sim->nodes[i].node);
+        sim_forget_disk(sim, i);
+        free(sim->nodes[i].disk);
+        sim_drop_copy(&sim->nodes[i]);
+    }
+    for (size_t i = 0; i < sim->queue_count; i++) {
+        buffer_release(&sim->queue[i].bytes);
+        free(sim->queue[i].container);
+    }
+    free(sim->queue);
+    free(sim->containers);
+    free(sim->replies);
+}
+
+void sim_start(struct sim *sim, size_t index)
+{
+    struct sim_node *self = &sim->nodes[index];
+    assert(!self->node);
+    const char *seeds[SIM_NODES_MAX];
+    for (size_t i = 0; i < sim->count; i++)
+        seeds[i] = sim->nodes[i].address;
+    struct node_config config = {
+        .cluster = "sim",
+        .node_name = self->name,
+        .gossip_address = self->address,
+        .api_address = "-",
+        .advertise_host = self->name,
+        .version = "sim",
+        .weight = 100,
+        .seeds = seeds,
+        .seed_count = sim->count > 1 ? sim->count : 0,
+        .profile = PROFILE_LAN,
+        .start_grace_ms = 30000,
+        .drain_timeout_ms = sim->drain_timeout_ms,
+        .engine_grace_ms = sim->engine_grace_ms,
+        .forget_after_ms = 86400000,
+        .random_seed = random_next(&sim->random),
+        .fresh_replica = random_next(&sim->random) | 1,
+    };
+    self->node = node_new(&config);
+    self->run++;
+    self->operations = 0;
+    self->exit_status = -1;
+    self->frozen = false;
+    for (size_t i = 0; i < self->disk_count; i++)
+        if (!node_restore(self->node, buffer_view(&self->disk[i].bytes)))
+            abort();
+    struct event start = {.type = EVENT_START};
+    sim_step(sim, index, &start);
+    struct event disk = {.type = EVENT_DISK_STATE, .disk = {.room_bytes = self->room_bytes}};
+    sim_step(sim, index, &disk);
+    if (!self->engine_dead)
+        sim_engine_state(sim, index, true);
+}
+
+void sim_start_all(struct sim *sim)
+{
+    for (size_t i = 0; i < sim->count; i++)
+        sim_start(sim, i);
+}
+
+void sim_kill(struct sim *sim, size_t index)
+{
+    node_free(sim->nodes[index].node);
+    sim->nodes[index].node = NULL;
+    sim->nodes[index].operations = 0;
+    for (size_t i = 0; i < sim->count; i++)
+        if (i != index && !sim->cut[i][index])
+            sim_push(sim,
+                     (struct sim_event){
+                         .kind = SIM_BROKEN, .node = i, .from = index, .at_ms = sim->now_ms + 1});
+}
+
+void sim_freeze(struct sim *sim, size_t index, bool frozen)
+{
+    sim->nodes[index].frozen = frozen;
+}
+
+void sim_cut(struct sim *sim, size_t a, size_t b, bool cut)
+{
+    sim->cut[a][b] = sim->cut[b][a] = cut;
+}
+
+void sim_stop(struct sim *sim, size_t index)
+{
+    struct event stop = {.type = EVENT_STOP};
+    sim_step(sim, index, &stop);
+}
+
+/* --- Requests -------------------------------------------------------------------------------- */
+
+uint64_t sim_request(struct sim *sim, size_t index, struct request *request)
+{
+    request->id = ++sim->last_request;
+    struct event event = {.type = EVENT_REQUEST, .request = request};
+    sim_step(sim, index, &event);
+    return request->id;
+}
+
+uint64_t sim_put_workload(struct sim *sim, size_t index, const char *name, uint32_t replicas,
+                          void (*adjust)(struct workload *workload))
+{
+    struct workload_port port = {.name = "http", .container_port = 80};
+    char image[] = "image:1", document[] = "{}";
+    struct workload workload = {.generation = 1,
+                                .replicas = replicas,
+                                .shutdown_ms = 5000,
+                                .max_unavailable = 1,
+                                .ttl_seconds_after_finished = -1,
+                                .image = image,
+                                .spec_hash = 1,
+                                .ports = &port,
+                                .port_count = 1,
+                                .document = document,
+                                .document_bytes = 2};
+    TEXT_SET(workload.ns, "default");
+    TEXT_SET(workload.name, name);
+    TEXT_SET(workload.uid, name);
+    TEXT_SET(workload.supervisor, "default");
+    if (adjust)
+        adjust(&workload);
+    struct request request = {.kind = REQUEST_PUT_WORKLOAD, .workload = &workload};
+    return sim_request(sim, index, &request);
+}
+
+uint64_t sim_delete_workload(struct sim *sim, size_t index, const char *name)
+{
+    struct request request = {.kind = REQUEST_DELETE_WORKLOAD};
+    TEXT_SET(request.ns, "default");
+    TEXT_SET(request.name, name);
+    return sim_request(sim, index, &request);
+}
+
+const struct reply *sim_reply(const struct sim *sim, uint64_t id)
+{
+    for (size_t i = 0; i < sim->reply_count; i++)
+        if (sim->replies[i].id == id)
+            return &sim->replies[i];
+    return NULL;
+}

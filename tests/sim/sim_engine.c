@@ -1,0 +1,282 @@
+/* The simulated engine: containers that appear, end, and are told of, or not. Its faults are
+ * percentages in struct sim. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/sim/sim_private.h"
+
+static bool sim_chance(struct sim *sim, uint32_t percent)
+{
+    return percent > 0 && random_below(&sim->random, 100) < percent;
+}
+
+static struct sim_container *sim_container(struct sim *sim, size_t engine, const char *id)
+{
+    for (size_t i = 0; i < sim->container_count; i++)
+        if (sim->containers[i].engine == engine && strcmp(sim->containers[i].container.id, id) == 0)
+            return &sim->containers[i];
+    return NULL;
+}
+
+void sim_violation(struct sim *sim, const char *what, const struct container *container)
+{
+    if (sim->violations++ == 0)
+        printf("\n[%llu] VIOLATION: %s: %s/%u epoch %llu uid %s on %s\n",
+               (unsigned long long)sim->now_ms, what, container->child.workload,
+               container->child.ordinal, (unsigned long long)container->epoch, container->uid,
+               container->node);
+}
+
+/* --- Telling --------------------------------------------------------------------------------- */
+
+void sim_hint(struct sim *sim, const struct sim_container *at)
+{
+    const struct sim_node *self = &sim->nodes[at->engine];
+    if (!self->node || at->foreign || self->engine_dead || sim_chance(sim, sim->lose_hint_percent))
+        return;
+    sim_push(sim, (struct sim_event){.kind = SIM_CONTAINER,
+                                     .node = at->engine,
+                                     .run = self->run,
+                                     .at_ms = sim->now_ms,
+                                     .container = xmemdup(&at->container, sizeof at->container)});
+}
+
+void sim_list(struct sim *sim, size_t index)
+{
+    struct container *list = xcalloc(sim->container_count + 1, sizeof *list);
+    struct event event = {.type = EVENT_RUNTIME_LIST, .list = {.containers = list}};
+    for (size_t i = 0; i < sim->container_count; i++)
+        if (sim->containers[i].engine == index && !sim->containers[i].foreign &&
+            sim->containers[i].container.state != CONTAINER_GONE)
+            list[event.list.count++] = sim->containers[i].container;
+    sim_step(sim, index, &event);
+    free(list);
+}
+
+/* --- Containers ------------------------------------------------------------------------------ */
+
+void sim_end_container(struct sim *sim, struct sim_container *at, int exit_code)
+{
+    at->container.state = CONTAINER_EXITED;
+    at->container.exit_code = exit_code;
+    at->container.finished_ms = SIM_WALL_MS + sim->now_ms;
+}
+
+/* No engine runs two containers of one child; those that come true after their agent had given
+ * them up are the exception. */
+static void sim_check_created(struct sim *sim, const struct sim_container *made)
+{
+    for (size_t i = 0; i < sim->container_count; i++) {
+        const struct sim_container *other = &sim->containers[i];
+        if (other != made && other->engine == made->engine && !other->late && !made->late &&
+            other->container.state == CONTAINER_RUNNING &&
+            child_id_compare(&other->container.child, &made->container.child) == 0)
+            sim_violation(sim, "a second container on one engine", &made->container);
+    }
+}
+
+static struct sim_container *sim_container_add(struct sim *sim)
+{
+    if (sim->container_count == sim->container_capacity) {
+        sim->container_capacity = sim->container_capacity ? 2 * sim->container_capacity : 64;
+        sim->containers =
+            xrealloc(sim->containers, sim->container_capacity * sizeof *sim->containers);
+    }
+    struct sim_container *made = &sim->containers[sim->container_count++];
+    *made = (struct sim_container){.engine = 0};
+    snprintf(made->container.id, sizeof made->container.id, "c%llu",
+             (unsigned long long)++sim->last_container);
+    return made;
+}
+
+/* The engine's name for it is the child and the epoch: an ended one of that name makes room, a
+ * running one of this uid is the one that is wanted, any other refuses. */
+static struct sim_container *sim_create(struct sim *sim, const struct sim_event *asked, bool late)
+{
+    const struct runtime_operation *operation = &asked->operation;
+    for (size_t i = 0; i < sim->container_count; i++) {
+        struct container *old = &sim->containers[i].container;
+        if (sim->containers[i].engine != asked->node || old->state == CONTAINER_GONE ||
+            child_id_compare(&old->child, &operation->child) != 0 || old->epoch != operation->epoch)
+            continue;
+        if (old->state == CONTAINER_RUNNING)
+            return strcmp(old->uid, operation->uid) == 0 ? &sim->containers[i] : NULL;
+        old->state = CONTAINER_GONE;
+    }
+    struct sim_container *made = sim_container_add(sim);
+    struct container *container = &made->container;
+    made->engine = asked->node;
+    made->late = late || asked->run != sim->nodes[asked->node].run;
+    container->child = operation->child;
+    TEXT_SET(container->uid, operation->uid);
+    TEXT_SET(container->node, sim->nodes[asked->node].name);
+    container->replica = operation->replica;
+    container->epoch = operation->epoch;
+    container->spec_hash = operation->spec_hash;
+    TEXT_SET(container->supervisor, operation->supervisor);
+    container->state = CONTAINER_RUNNING;
+    container->started_ms = SIM_WALL_MS + sim->now_ms;
+    container->port_count = 1;
+    container->ports[0] = (struct container_port){
+        .container_port = 80, .host_port = (uint16_t)(30000 + sim->last_container % 30000)};
+    sim_check_created(sim, made);
+    return made;
+}
+
+size_t sim_add_foreign(struct sim *sim, size_t index, const char *orphan)
+{
+    struct sim_container *made = sim_container_add(sim);
+    made->engine = index;
+    made->untouchable = true;
+    made->foreign = !orphan;
+    made->container.state = CONTAINER_RUNNING;
+    made->container.epoch = 7;
+    if (orphan) {
+        TEXT_SET(made->container.child.ns, "default");
+        TEXT_SET(made->container.child.workload, orphan);
+        TEXT_SET(made->container.node, sim->nodes[index].name);
+        TEXT_SET(made->container.uid, orphan);
+    }
+    return sim->container_count - 1;
+}
+
+/* --- Operations ------------------------------------------------------------------------------ */
+
+void sim_runtime_ask(struct sim *sim, size_t index, const struct runtime_operation *operation)
+{
+    uint64_t wait_ms = operation->kind == RUNTIME_START  ? sim->start_ms
+                       : operation->kind == RUNTIME_STOP ? sim->stop_ms
+                       : operation->kind == RUNTIME_PULL ? sim->pull_ms
+                                                         : 1;
+    struct sim_event event = {
+        .kind = SIM_RUNTIME, .node = index, .run = sim->nodes[index].run, .operation = *operation};
+    event.at_ms = sim->now_ms + wait_ms + random_below(&sim->random, 10);
+    if (sim->slow_ms_max > 0)
+        event.at_ms += random_below(&sim->random, sim->slow_ms_max);
+    if (operation->image)
+        TEXT_SET(event.image, operation->image);
+    event.operation.image = event.operation.document = NULL;
+    sim->nodes[index].operations++;
+    sim->started += operation->kind == RUNTIME_START;
+    sim_push(sim, event);
+}
+
+static void sim_fail(struct sim_event *done, enum runtime_result result, const char *message)
+{
+    done->result = result;
+    done->message = message;
+}
+
+static struct sim_container *sim_start_due(struct sim *sim, const struct sim_event *asked,
+                                           struct sim_event *done)
+{
+    if (sim_chance(sim, sim->late_percent)) {
+        struct sim_event late = *asked;
+        late.kind = SIM_LATE;
+        late.at_ms = sim->now_ms + random_below(&sim->random, 3000);
+        sim_push(sim, late);
+        sim_fail(done, RUNTIME_TIMED_OUT, "the engine took too long");
+        return NULL;
+    }
+    struct sim_container *at = sim_create(sim, asked, false);
+    if (!at)
+        sim_fail(done, RUNTIME_FAILED, "the name is in use");
+    return at;
+}
+
+static struct sim_container *sim_stop_due(struct sim *sim, const struct sim_event *asked)
+{
+    struct sim_container *at = sim_container(sim, asked->node, asked->operation.container_id);
+    if (at && at->untouchable)
+        sim_violation(sim, "a stranger's container was touched", &at->container);
+    if (at && asked->operation.kind == RUNTIME_REMOVE)
+        at->container.state = CONTAINER_GONE;
+    else if (at && at->container.state == CONTAINER_RUNNING)
+        sim_end_container(sim, at, 137);
+    return at;
+}
+
+void sim_runtime_due(struct sim *sim, struct sim_event *asked)
+{
+    struct sim_node *self = &sim->nodes[asked->node];
+    struct sim_event done = {.kind = SIM_DONE,
+                             .node = asked->node,
+                             .run = asked->run,
+                             .at_ms = sim->now_ms,
+                             .operation = asked->operation};
+    struct sim_container *at = NULL;
+    enum runtime_kind kind = asked->operation.kind;
+    bool list_fails = kind == RUNTIME_LIST && sim_chance(sim, sim->list_fail_percent);
+    if (self->engine_dead || list_fails || sim_chance(sim, sim->fail_percent))
+        sim_fail(&done, RUNTIME_FAILED, "the engine does not answer");
+    else if (kind == RUNTIME_START)
+        at = sim_start_due(sim, asked, &done);
+    else if (kind == RUNTIME_STOP || kind == RUNTIME_REMOVE)
+        at = sim_stop_due(sim, asked);
+    else if (kind == RUNTIME_PULL && sim->bad_image && strcmp(asked->image, sim->bad_image) == 0 &&
+             (!sim->bad_image_node || sim->bad_image_node == self))
+        sim_fail(&done, RUNTIME_IMAGE_MISSING, "no such image");
+    if (at)
+        done.container = xmemdup(&at->container, sizeof at->container);
+    sim_push(sim, done);
+    if (at)
+        sim_hint(sim, at);
+}
+
+void sim_runtime_done(struct sim *sim, struct sim_event *done)
+{
+    struct event event = {.type = EVENT_RUNTIME_DONE,
+                          .done = {.id = done->operation.id,
+                                   .result = done->result,
+                                   .message = done->message,
+                                   .container = done->container}};
+    if (sim->nodes[done->node].run != done->run)
+        return;
+    sim->nodes[done->node].operations--;
+    if (done->operation.kind == RUNTIME_LIST && done->result == RUNTIME_OK)
+        sim_list(sim, done->node);
+    sim_step(sim, done->node, &event);
+}
+
+void sim_runtime_late(struct sim *sim, struct sim_event *late)
+{
+    struct sim_container *made = sim_create(sim, late, true);
+    if (made)
+        sim_hint(sim, made);
+}
+
+/* --- Its life -------------------------------------------------------------------------------- */
+
+void sim_engine_state(struct sim *sim, size_t index, bool healthy)
+{
+    struct event runtime = {.type = EVENT_RUNTIME_STATE,
+                            .runtime = {.healthy = healthy,
+                                        .name = "sim",
+                                        .version = "1",
+                                        .message = healthy ? NULL : "connection refused"}};
+    sim->nodes[index].engine_dead = !healthy;
+    if (healthy)
+        sim_list(sim, index);
+    sim_step(sim, index, &runtime);
+}
+
+void sim_kill_engine(struct sim *sim, size_t index)
+{
+    for (size_t i = 0; i < sim->container_count; i++)
+        if (sim->containers[i].engine == index && !sim->containers[i].untouchable &&
+            sim->containers[i].container.state == CONTAINER_RUNNING)
+            sim_end_container(sim, &sim->containers[i], 137);
+}
+
+void sim_exit(struct sim *sim, size_t container, int exit_code)
+{
+    sim_end_container(sim, &sim->containers[container], exit_code);
+    sim_hint(sim, &sim->containers[container]);
+}
+
+void sim_vanish(struct sim *sim, size_t container)
+{
+    sim->containers[container].container.state = CONTAINER_GONE;
+    sim_hint(sim, &sim->containers[container]);
+}

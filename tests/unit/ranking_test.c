@@ -1,0 +1,339 @@
+/* Who may run a child: the members as this node sees them, judged for one child at a time. */
+#include <stdio.h>
+
+#include "restored_node.h"
+
+static const char *last_reason;
+
+/* The rank of the rig's own node for default/web/ORDINAL. */
+static uint32_t rank(struct rig *rig, uint32_t ordinal)
+{
+    const char *message;
+    struct child_id id = child_id_of("default", "web", ordinal);
+    struct child *child = store_child(&rig->node->store, &id);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(child);
+    uint32_t found = ranking_of_self(rig->node, child, &last_reason, &message);
+    CU_ASSERT_EQUAL(last_reason[0] != '\0', message[0] != '\0');
+    return found;
+}
+
+static bool has_other(struct rig *rig, uint32_t ordinal)
+{
+    struct child_id id = child_id_of("default", "web", ordinal);
+    return ranking_has_other(rig->node, store_child(&rig->node->store, &id));
+}
+
+static void put_supervisor(struct awmap *disk, const char *name, const char *strategy,
+                           const char *members, uint32_t max_children)
+{
+    struct supervisor supervisor = {0};
+    struct buffer value = {0};
+    supervisor_set_defaults(&supervisor, name);
+    TEXT_SET(supervisor.strategy, strategy);
+    supervisor.max_children = max_children;
+    size_t count = strlen(members); /* one letter each; none: auto */
+    supervisor.members_auto = count == 0;
+    supervisor.member_count = count;
+    supervisor.members = count ? xcalloc(count, sizeof *supervisor.members) : NULL;
+    for (size_t i = 0; i < count; i++)
+        supervisor.members[i][0] = members[i];
+    supervisor_encode(&supervisor, &value);
+    disk_put(disk, key_supervisor(name), value);
+    supervisor_release(&supervisor);
+}
+
+/* A disk with members a, b, c and a workload of 40 under this supervisor. */
+static struct awmap *disk_of(const char *supervisor)
+{
+    struct awmap *disk = disk_new();
+    struct workload workload = workload_of("default", "web", 40);
+    TEXT_SET(workload.supervisor, supervisor);
+    disk_put_workload(disk, &workload);
+    disk_member(disk, "a");
+    disk_member(disk, "b");
+    disk_member(disk, "c");
+    return disk;
+}
+
+/* The same disk as three nodes see it, each hearing the two others: one order for all. */
+static void all_nodes_agree_on_the_order(void)
+{
+    static const char *const names[] = {"a", "b", "c"};
+    uint32_t ranks[3][40];
+    for (size_t i = 0; i < 3; i++) {
+        struct rig rig = rig_start(disk_of(SUPERVISOR_DEFAULT), names[i]);
+        for (size_t j = 0; j < 3; j++)
+            if (j != i)
+                rig_hear(&rig, names[j]);
+        for (uint32_t ordinal = 0; ordinal < 40; ordinal++) {
+            ranks[i][ordinal] = rank(&rig, ordinal);
+            CU_ASSERT_TRUE(has_other(&rig, ordinal));
+        }
+        rig_free(&rig);
+    }
+    uint32_t first[3] = {0};
+    for (uint32_t ordinal = 0; ordinal < 40; ordinal++) {
+        unsigned seen = 0;
+        for (size_t i = 0; i < 3; i++) {
+            seen |= ranks[i][ordinal] < 3 ? 1u << ranks[i][ordinal] : 8;
+            first[i] += ranks[i][ordinal] == 0;
+        }
+        CU_ASSERT_EQUAL(seen, 7); /* each rank once */
+    }
+    CU_ASSERT_TRUE(first[0] > 3 && first[1] > 3 && first[2] > 3);
+}
+
+static void who_was_not_heard_is_no_candidate(void)
+{
+    struct rig rig = rig_start(disk_of(SUPERVISOR_DEFAULT), "a");
+    for (uint32_t ordinal = 0; ordinal < 40; ordinal++)
+        CU_ASSERT_TRUE(rank(&rig, ordinal) == 0 && !has_other(&rig, ordinal));
+    rig_hear(&rig, "b");
+    uint32_t behind = 0;
+    for (uint32_t ordinal = 0; ordinal < 40; ordinal++)
+        behind += rank(&rig, ordinal) == 1;
+    CU_ASSERT_TRUE(behind > 5 && behind < 35);
+    rig_free(&rig);
+}
+
+static void supervisors_that_cannot_place_say_why(void)
+{
+    struct rig rig = rig_start(disk_of("none"), "a");
+    CU_ASSERT_EQUAL(rank(&rig, 0), RANK_NONE);
+    CU_ASSERT_STRING_EQUAL(last_reason, "SupervisorNotFound");
+    CU_ASSERT_FALSE(has_other(&rig, 0));
+    CU_ASSERT_PTR_NULL(ranking_plan(rig.node, "none"));
+    rig_free(&rig);
+    rig = rig_start(disk_of(SUPERVISOR_QUORUM), "a");
+    CU_ASSERT_EQUAL(rank(&rig, 0), RANK_NONE);
+    CU_ASSERT_STRING_EQUAL(last_reason, "StrategyNotSupported");
+    CU_ASSERT_FALSE(has_other(&rig, 0));
+    rig_free(&rig);
+    struct awmap *disk = disk_of("mine");
+    put_supervisor(disk, "mine", "Uniform", "bc", 0);
+    rig = rig_start(disk, "a");
+    CU_ASSERT_EQUAL(rank(&rig, 0), RANK_NONE);
+    CU_ASSERT_STRING_EQUAL(last_reason, "NoEligibleNode");
+    rig_hear(&rig, "b");
+    CU_ASSERT_EQUAL(rank(&rig, 0), RANK_NONE); /* not ours, but somebody's */
+    CU_ASSERT_STRING_EQUAL(last_reason, "");
+    CU_ASSERT_TRUE(has_other(&rig, 0));
+    rig_free(&rig);
+}
+
+/* What each of these says of a member keeps children away from it. */
+static void members_may_be_ineligible(void)
+{
+    for (int why = 0; why < 5; why++) {
+        struct awmap *disk = disk_of(SUPERVISOR_DEFAULT);
+        struct member_record member = member_of("a");
+        member.unschedulable = why == 1;
+        member.runtime_healthy = why != 2;
+        member.wish = why == 3 ? WISH_DRAINING : why == 4 ? WISH_LEFT : WISH_IN;
+        disk_put_member(disk, "a", member);
+        struct rig rig = rig_start(disk, "a");
+        CU_ASSERT_EQUAL(rank(&rig, 0), why == 0 ? 0 : RANK_NONE);
+        CU_ASSERT_STRING_EQUAL(last_reason, why == 0 ? "" : "NoEligibleNode");
+        rig_free(&rig);
+    }
+}
+
+static void node_selectors_want_all_their_labels(void)
+{
+    static struct label has[] = {{(char *)"disk", (char *)"ssd"}, {(char *)"gpu", (char *)"1"}};
+    static struct label wants[][2] = {
+        {{(char *)"disk", (char *)"ssd"}, {NULL, NULL}},
+        {{(char *)"disk", (char *)"ssd"}, {(char *)"gpu", (char *)"1"}},
+        {{(char *)"disk", (char *)"hdd"}, {NULL, NULL}},
+        {{(char *)"disk", (char *)"ssd"}, {(char *)"gpu", (char *)"2"}},
+        {{(char *)"tape", (char *)"ssd"}, {NULL, NULL}}};
+    for (size_t i = 0; i < 5; i++) {
+        struct awmap *disk = disk_of(SUPERVISOR_DEFAULT);
+        struct workload workload = workload_of("default", "web", 1);
+        workload.node_selector = wants[i];
+        workload.node_selector_count = wants[i][1].key ? 2 : 1;
+        disk_put_workload(disk, &workload);
+        struct member_record member = member_of("a");
+        member.labels = has;
+        member.label_count = 2;
+        disk_put_member(disk, "a", member);
+        struct rig rig = rig_start(disk, "a");
+        CU_ASSERT_EQUAL(rank(&rig, 0), i < 2 ? 0 : RANK_NONE);
+        rig_hear(&rig, "b"); /* has no labels */
+        CU_ASSERT_FALSE(has_other(&rig, 0));
+        rig_free(&rig);
+    }
+}
+
+static void who_declined_a_child_is_passed_over_for_that_child(void)
+{
+    struct awmap *disk = disk_of(SUPERVISOR_DEFAULT);
+    struct member_record member = member_of("a");
+    struct declined declined[2] = {{.epoch = 1, .until_ms = UINT64_MAX},
+                                   {.epoch = 1, .until_ms = 1700000000000}};
+    declined[0].child = child_id_of("default", "web", 3);
+    declined[1].child = child_id_of("default", "web", 4); /* over by now */
+    member.declined = declined;
+    member.declined_count = 2;
+    disk_put_member(disk, "a", member);
+    struct rig rig = rig_start(disk, "a");
+    CU_ASSERT_EQUAL(rank(&rig, 3), RANK_NONE);
+    CU_ASSERT_STRING_EQUAL(last_reason, "NoEligibleNode");
+    CU_ASSERT_EQUAL(rank(&rig, 2), 0);
+    CU_ASSERT_EQUAL(rank(&rig, 4), 0);
+    rig_free(&rig);
+}
+
+static void a_full_node_has_no_room(void)
+{
+    struct awmap *disk = disk_of("mine");
+    put_supervisor(disk, "mine", "Uniform", "", 3);
+    disk_put_claim(disk, child_id_of("default", "web", 0), claim_of("a", 1));
+    disk_put_claim(disk, child_id_of("default", "web", 1), claim_of("b", 1)); /* not ours */
+    struct claim claim = claim_of("a", 1);
+    claim.state = CLAIM_FINISHED; /* takes no room */
+    disk_put_claim(disk, child_id_of("default", "web", 2), claim);
+    struct rig rig = rig_start(disk, "a");
+    rig.node->now.mono_ms++; /* counted once per tick: one is held, two more may be claimed */
+    CU_ASSERT_EQUAL(rank(&rig, 10), 0);
+    CU_ASSERT_EQUAL(rank(&rig, 11), 0);
+    CU_ASSERT_EQUAL(rank(&rig, 12), RANK_NONE);
+    CU_ASSERT_STRING_EQUAL(last_reason, "NoRoom");
+    rig_free(&rig);
+}
+
+/* To ask for a rank is not to claim: who has room for all has room for each. */
+static void asking_takes_no_room(void)
+{
+    struct awmap *disk = disk_of("mine");
+    put_supervisor(disk, "mine", "Uniform", "", 30);
+    struct rig rig = rig_start(disk, "a");
+    rig_hear(&rig, "b");
+    uint32_t refused = 0;
+    rig.node->now.mono_ms++;
+    for (uint32_t ordinal = 0; ordinal < 40; ordinal++) /* about 20 are for b to claim first */
+        refused += rank(&rig, ordinal) == RANK_NONE;
+    CU_ASSERT_EQUAL(refused, 0);
+    rig_free(&rig);
+}
+
+static void engine_answers(struct rig *rig)
+{
+    struct event event = rig_event(rig, EVENT_RUNTIME_STATE);
+    event.runtime.healthy = true;
+    event.runtime.name = event.runtime.version = "x";
+    rig_step(rig, &event);
+    event = rig_event(rig, EVENT_RUNTIME_LIST);
+    rig_step(rig, &event);
+}
+
+static bool still_known(struct awmap *disk, uint32_t ordinal)
+{
+    struct child_view view;
+    struct child_id id = child_id_of("default", "old", ordinal);
+    disk_put_claim(disk, id, claim_of("gone", 1));
+    struct rig rig = rig_start(disk, "a");
+    engine_answers(&rig);
+    rig_run(&rig, 30000);
+    bool known = query_child(rig.node, &id, &view);
+    rig_free(&rig);
+    return known;
+}
+
+/* Design section 4: keys of an unwanted child are removed by the rank-0 candidate once its holder
+ * is gone; also if that one has no room for more, or has forgotten the workload by a restart. */
+static void keys_of_the_unwanted_go_with_their_holder(void)
+{
+    struct awmap *disk = disk_new();
+    disk_workload(disk, "default", "old", 1);
+    CU_ASSERT_FALSE(still_known(disk, 1));
+}
+
+static void keys_of_the_unwanted_go_though_the_node_is_full(void)
+{
+    struct awmap *disk = disk_new();
+    struct workload workload = workload_of("default", "old", 1);
+    TEXT_SET(workload.supervisor, "mine");
+    disk_put_workload(disk, &workload);
+    put_supervisor(disk, "mine", "Uniform", "", 1);
+    disk_put_claim(disk, child_id_of("default", "old", 0), claim_of("a", 1));
+    CU_ASSERT_FALSE(still_known(disk, 1));
+}
+
+static void keys_of_the_unwanted_go_though_the_agent_was_restarted(void)
+{
+    CU_ASSERT_FALSE(still_known(disk_new(), 0));
+}
+
+static bool plan_is(struct rig *rig, const char *supervisor, const char *letters)
+{
+    const struct supervisor_plan *plan = ranking_plan(rig->node, supervisor);
+    bool same = plan && plan->count == strlen(letters);
+    for (size_t i = 0; same && i < plan->count; i++)
+        same = plan->members[i].name[0] == letters[i] && !plan->members[i].name[1];
+    return same;
+}
+
+static void plans_hold_the_members_in_order(void)
+{
+    struct awmap *disk = disk_of(SUPERVISOR_DEFAULT);
+    struct member_record left = member_of("l");
+    left.wish = WISH_LEFT;
+    disk_put_member(disk, "l", left);
+    put_supervisor(disk, "mine", "Uniform", "zca", 0);
+    struct rig rig = rig_start(disk, "a");
+    CU_ASSERT_TRUE(plan_is(&rig, SUPERVISOR_DEFAULT, "abc")); /* all who joined and have not left */
+    CU_ASSERT_TRUE(plan_is(&rig, "mine", "acz"));             /* also who never joined */
+    CU_ASSERT_EQUAL(ranking_plan(rig.node, SUPERVISOR_DEFAULT)->self, 0);
+    CU_ASSERT_EQUAL(ranking_plan(rig.node, "mine")->members[2].phase, PLACEMENT_UNINITIALIZED);
+    CU_ASSERT_FALSE(ranking_plan(rig.node, "mine")->members[2].eligible);
+    rig_free(&rig);
+}
+
+static void plans_are_made_again_when_membership_changes(void)
+{
+    struct rig rig = rig_start(disk_of(SUPERVISOR_DEFAULT), "a");
+    const struct supervisor_plan *plan = ranking_plan(rig.node, SUPERVISOR_DEFAULT);
+    CU_ASSERT_PTR_EQUAL(ranking_plan(rig.node, SUPERVISOR_DEFAULT), plan);
+    CU_ASSERT_EQUAL(plan->members[1].phase, PLACEMENT_UNINITIALIZED);
+    rig_hear(&rig, "b");
+    plan = ranking_plan(rig.node, SUPERVISOR_DEFAULT);
+    CU_ASSERT_EQUAL(plan->members[1].phase, PLACEMENT_ALIVE);
+    rig_run(&rig, 60000); /* silence: b is dead */
+    plan = ranking_plan(rig.node, SUPERVISOR_DEFAULT);
+    CU_ASSERT_EQUAL(plan->members[1].phase, PLACEMENT_DEAD);
+    rig_free(&rig);
+}
+
+static void the_two_supervisors_from_the_start_need_no_document(void)
+{
+    struct rig rig = rig_start(disk_of(SUPERVISOR_DEFAULT), "a");
+    struct supervisor supervisor;
+    CU_ASSERT_TRUE(ranking_supervisor(rig.node, SUPERVISOR_DEFAULT, &supervisor));
+    CU_ASSERT_STRING_EQUAL(supervisor.strategy, "Uniform");
+    CU_ASSERT_TRUE(supervisor.members_auto && !supervisor.members && !supervisor.document);
+    CU_ASSERT_TRUE(ranking_supervisor(rig.node, SUPERVISOR_QUORUM, &supervisor));
+    CU_ASSERT_STRING_EQUAL(supervisor.strategy, "UniformQuorum");
+    CU_ASSERT_FALSE(ranking_supervisor(rig.node, "none", &supervisor));
+    rig_free(&rig);
+}
+
+UNIT_MAIN("ranking", {"all nodes agree on the order", all_nodes_agree_on_the_order},
+          {"who was not heard is no candidate", who_was_not_heard_is_no_candidate},
+          {"supervisors that cannot place say why", supervisors_that_cannot_place_say_why},
+          {"members may be ineligible", members_may_be_ineligible},
+          {"node selectors want all their labels", node_selectors_want_all_their_labels},
+          {"who declined a child is passed over for that child",
+           who_declined_a_child_is_passed_over_for_that_child},
+          {"a full node has no room", a_full_node_has_no_room},
+          {"asking takes no room", asking_takes_no_room},
+          {"keys of the unwanted go with their holder", keys_of_the_unwanted_go_with_their_holder},
+          {"keys of the unwanted go though the node is full",
+           keys_of_the_unwanted_go_though_the_node_is_full},
+          {"keys of the unwanted go though the agent was restarted",
+           keys_of_the_unwanted_go_though_the_agent_was_restarted},
+          {"plans hold the members in order", plans_hold_the_members_in_order},
+          {"plans are made again when membership changes",
+           plans_are_made_again_when_membership_changes},
+          {"the two supervisors from the start need no document",
+           the_two_supervisors_from_the_start_need_no_document})
