@@ -183,6 +183,22 @@ static void store_group_tidy(struct store *store, struct group *group)
     group_free(group);
 }
 
+static void store_remember_epoch(struct store *store, const struct child *child)
+{
+    if (child->epoch_max == 0)
+        return;
+    if (!store->epochs)
+        store->epochs = xcalloc(STORE_EPOCHS, sizeof *store->epochs);
+    store->epochs[child->hash % STORE_EPOCHS] =
+        (struct store_epoch){.hash = child->hash, .epoch = child->epoch_max};
+}
+
+static uint64_t store_recall_epoch(const struct store *store, uint64_t hash)
+{
+    const struct store_epoch *at = store->epochs ? &store->epochs[hash % STORE_EPOCHS] : NULL;
+    return at && at->hash == hash ? at->epoch : 0;
+}
+
 struct child *store_child_make(struct store *store, const struct child_id *id)
 {
     struct group *group = store_group_make(store, id->ns, id->workload);
@@ -198,6 +214,7 @@ struct child *store_child_make(struct store *store, const struct child_id *id)
     struct child *child = xcalloc(1, sizeof *child);
     child->id = *id;
     child->hash = child_id_hash(id);
+    child->epoch_max = store_recall_epoch(store, child->hash);
     child->group = group;
     child->wake_ms = UINT64_MAX;
     group->children[at] = child;
@@ -228,6 +245,7 @@ void store_child_tidy(struct store *store, struct child *child)
     group->child_count--;
     store->child_count--;
     group->status_version = ++store->position;
+    store_remember_epoch(store, child);
     child_free(child);
     store_group_tidy(store, group);
 }
@@ -513,6 +531,7 @@ void store_release(struct store *store)
     index_release(&store->names, name_entry_free);
     index_release(&store->supervisors, supervisor_entry_free);
     index_release(&store->members, member_entry_free);
+    free(store->epochs);
     free(store->dirty);
     memset(store, 0, sizeof *store);
 }

@@ -91,6 +91,15 @@ struct store_listener {
     void (*supervisor_changed)(void *context, const char *name);
 };
 
+/* The greatest epoch of children that have been forgotten, so that deleting and re-creating does
+ * not reuse one: a table of one place per hash, for this run. Of two ids in one place the later
+ * stays. */
+enum { STORE_EPOCHS = 16384 };
+
+struct store_epoch {
+    uint64_t hash, epoch;
+};
+
 struct store {
     struct index groups;      /* ns 0 name -> struct group */
     struct index names;       /* ns 0 name -> struct name_entry */
@@ -101,7 +110,8 @@ struct store {
     uint64_t position;      /* of the feed: grows with each change */
     struct child **dirty;   /* each once */
     size_t dirty_count, dirty_capacity;
-    size_t undecodable; /* siblings that could not be read; reported, kept, passed over */
+    size_t undecodable;         /* siblings that could not be read; reported, kept, passed over */
+    struct store_epoch *epochs; /* STORE_EPOCHS of them once there is one */
     struct store_listener listener;
 };
 

@@ -39,7 +39,10 @@ static void done_pull(struct node *node, struct child *child, const struct opera
 /* The engine has removed the ended container whose name the new one took. */
 static void child_started(struct local *local, const struct container *started)
 {
-    local->reason[0] = local->message[0] = '\0';
+    /* A short life may have ended, and been judged, before its start was reported. */
+    const struct local_container *known = started ? local_find(local, started->id) : NULL;
+    if (!known || known->container.state == CONTAINER_RUNNING)
+        local->reason[0] = local->message[0] = '\0';
     for (size_t i = 0; started && i < local->container_count; i++) {
         struct container *at = &local->containers[i].container;
         if (at->epoch == started->epoch && at->state != CONTAINER_RUNNING &&

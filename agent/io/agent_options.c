@@ -252,7 +252,8 @@ void agent_options_release(struct agent_options *options)
     free(options->labels);
     for (size_t i = 0; i < OPTIONS_COUNT; i++) {
         enum option_kind kind = options_table[i].kind;
-        if (kind == OPTION_TEXT || kind == OPTION_NAME || kind == OPTION_ADDRESS)
+        if (kind == OPTION_TEXT || kind == OPTION_NAME || kind == OPTION_ADDRESS ||
+            kind == OPTION_ENDPOINT)
             free(*(char **)((char *)options + options_table[i].offset));
     }
     *options = (struct agent_options){0};

@@ -67,7 +67,7 @@ static int disk_sync_directory(int directory)
 
 /* A new segment exists for a reader only once its header is durable; until then it is made again
  * from nothing. */
-static int disk_writer_begin(struct disk_writer *writer, uint64_t segment)
+static int disk_segment_create(const struct disk_writer *writer, uint64_t segment, int *ret_file)
 {
     char name[DISK_NAME_BYTES_MAX];
     disk_segment_name(segment, name, sizeof name);
@@ -83,15 +83,28 @@ static int disk_writer_begin(struct disk_writer *writer, uint64_t segment)
         error = errno;
     if (!error)
         error = disk_sync_directory(writer->directory);
+    if (!error)
+        *ret_file = take_descriptor(&file);
+    return error;
+}
+
+static int disk_writer_begin(struct disk_writer *writer, uint64_t segment)
+{
+    int file = -1;
+    int error = disk_segment_create(writer, segment, &file);
+    if (error == ENOSPC && writer->file >= 0) {
+        disk_writer_close(writer); /* its room is what there is */
+        error = disk_segment_create(writer, segment, &file);
+    }
     if (error)
         return error;
-    /* The new room is taken before the old is given back: on a full disk nobody gets in between. */
+    /* The new room is taken before the old is given back: nobody gets in between. */
     uint64_t allocated = DISK_SEGMENT_HEADER_BYTES;
     if (!writer->no_promises &&
         fallocate(file, 0, DISK_SEGMENT_HEADER_BYTES, (off_t)DISK_ROOM_BYTES) == 0)
         allocated += DISK_ROOM_BYTES;
     disk_writer_close(writer);
-    writer->file = take_descriptor(&file);
+    writer->file = file;
     writer->segment = segment;
     writer->offset = DISK_SEGMENT_HEADER_BYTES;
     writer->allocated = allocated;

@@ -386,6 +386,27 @@ static void an_idle_cluster_is_quiet(void)
     sim_release(&sim);
 }
 
+static void deleting_and_creating_again_never_reuses_an_epoch(void)
+{
+    struct sim sim;
+    sim_begin(&sim, 93, 3);
+    struct child_id id = {.ns = "default", .workload = "web"};
+    struct child_view view;
+    uint64_t epoch = 0;
+    for (int i = 0; i < 3; i++) {
+        apply(&sim, (size_t)i, "web", 1);
+        CU_ASSERT(sim_until(&sim, sim_is_converged, 20000));
+        CU_ASSERT(query_child(sim.nodes[0].node, &id, &view));
+        CU_ASSERT(view.epoch > epoch);
+        epoch = view.epoch;
+        sim_delete_workload(&sim, 0, "web");
+        sim_run(&sim, 5000);
+        CU_ASSERT_EQUAL(sim_running(&sim, "web", NULL), 0);
+        CU_ASSERT(!query_child(sim.nodes[0].node, &id, &view));
+    }
+    sim_release(&sim);
+}
+
 UNIT_MAIN("cluster", {"a lone agent runs what it is given", a_lone_agent_runs_what_it_is_given},
           {"three agents share children",
            three_agents_share_children_and_answer_once_a_second_member_knows},
@@ -412,4 +433,5 @@ UNIT_MAIN("cluster", {"a lone agent runs what it is given", a_lone_agent_runs_wh
           {"a full disk refuses writes", a_full_disk_refuses_writes_and_changes_nothing},
           {"loss, duplication, delay", messages_lost_doubled_and_late_change_nothing_in_the_end},
           {"NodeNameTaken", a_second_agent_under_one_name_is_refused},
+          {"epochs are not reused", deleting_and_creating_again_never_reuses_an_epoch},
           {"an idle cluster is quiet", an_idle_cluster_is_quiet})
