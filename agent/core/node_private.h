@@ -205,7 +205,7 @@ struct supervision {
     uint64_t relist_ms;         /* ... but not before */
     uint64_t listed_ms;         /* the last list, come or asked for */
     struct child_id *strangers; /* whose containers were seen here while nobody knew them */
-    size_t stranger_count;
+    size_t stranger_count, strangers_reported;
     uint64_t children_made; /* by the store, when they were last looked for */
     bool compared;          /* with a peer, as of the last tick */
     bool settled;           /* decisions are allowed: see supervise_is_open */

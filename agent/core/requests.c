@@ -360,7 +360,7 @@ static bool pending_answer(struct node *node, const struct pending *pending, str
         reply->status = 507;
         TEXT_SET(reply->reason, "InsufficientStorage");
         snprintf(reply->message, sizeof reply->message,
-                 "not durable on %s: %s; repeat the request on another member", node->name,
+                 "not durable on %s: %s; repeat it when there is room, or elsewhere", node->name,
                  node->durable.message);
         return true;
     }

@@ -91,6 +91,20 @@ static size_t supervise_list_child(struct node *node, struct child *child)
     return local ? local->container_count : 0;
 }
 
+/* Orphans are left alone, but somebody should know of them. */
+static void supervise_report_strangers(struct node *node)
+{
+    struct supervision *supervision = &node->supervision;
+    if (!supervision->settled || supervision->stranger_count == supervision->strangers_reported)
+        return;
+    supervision->strangers_reported = supervision->stranger_count;
+    effects_trace(
+        node->effects,
+        "orphans: %zu containers have our labels but belong to nothing that is known here; "
+        "they are left alone",
+        supervision->stranger_count);
+}
+
 /* A list is the truth as of now (the driver lays over it what it told meanwhile): what it lacks is
  * gone. */
 static void supervise_list(struct node *node, const struct event *event)
@@ -110,6 +124,7 @@ static void supervise_list(struct node *node, const struct event *event)
     node->supervision.listed_ms = node->now.mono_ms;
     node->supervision.relist = false;
     node->dirty = true;
+    supervise_report_strangers(node);
 }
 
 /* A child has become known of which a container was listed before: nothing is decided about it

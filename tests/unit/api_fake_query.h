@@ -276,8 +276,8 @@ static inline struct reply fake_step(struct node *node, const struct request *re
 
 static inline struct workload_view fake_workload_view(const struct fake_workload *at)
 {
-    return (struct workload_view){&at->value, at->version, at->status_version, at->ready,
-                                  at->ready, at->ready};
+    return (struct workload_view){&at->value, at->version, at->status_version,
+                                  at->ready,  at->ready,   at->ready};
 }
 
 bool query_workload(const struct node *node, const char *ns, const char *name,
