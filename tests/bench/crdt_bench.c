@@ -1,4 +1,5 @@
-/* What the replicated map costs, beside delta_crdt 0.6 (AWLWWMap; measured on the same machine).
+/* What the replicated map costs, beside delta_crdt 0.6 (AWLWWMap; measured elsewhere, on such a
+ * machine).
  *
  * One line per figure. Only the library: no network, no disk. Keys have 24 bytes, values 100. */
 #include <malloc.h>
