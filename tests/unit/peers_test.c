@@ -338,7 +338,8 @@ static void the_queue_is_bounded_and_the_oldest_go(void)
     nng_socket bare = listen_bare("127.0.0.1", bare_port());
     run_until_goal(sent_goal, 1);
     int first = receive_bare(bare);
-    CU_ASSERT(first == 1 || first == 745); /* the one with nng may have timed out */
+    /* The one with nng may have timed out, on a slow machine some of those that waited too. */
+    CU_ASSERT(first == 1 || (first >= 1000 - 255 && first <= 1000));
     nng_close(bare);
     end();
 }
