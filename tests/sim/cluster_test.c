@@ -86,13 +86,13 @@ static void an_agent_that_restarts_quickly_keeps_its_containers(void)
     sim_begin(&sim, 5, 3);
     apply(&sim, 0, "web", 12);
     CU_ASSERT(sim_until(&sim, sim_is_converged, 20000));
-    uint64_t made = sim.last_container;
+    uint64_t made = sim.container_count;
     sim_kill(&sim, 1);
     sim_run(&sim, 100);
     sim_start(&sim, 1);
     sim_run(&sim, 15000);
     CU_ASSERT(sim_is_converged(&sim));
-    CU_ASSERT_EQUAL(sim.last_container, made);
+    CU_ASSERT_EQUAL(sim.container_count, made);
     sim_release(&sim);
 }
 
@@ -128,10 +128,10 @@ static void the_first_up_after_a_power_cut_does_not_adopt_the_world(void)
         sim_kill(&sim, i);
     sim_start(&sim, 0);
     sim_run(&sim, 15000);
-    uint64_t made = sim.last_container;
+    uint64_t made = sim.container_count;
     CU_ASSERT_EQUAL(made, 12);
     sim_run(&sim, 30000); /* the start grace is over: now the others are dead */
-    CU_ASSERT(sim.last_container > made);
+    CU_ASSERT(sim.container_count > made);
     sim_release(&sim);
 }
 
@@ -221,11 +221,11 @@ static void temporary_means_never_again_also_across_nodes(void)
     sim_put_workload(&sim, 0, "job", 9, set_temporary);
     sim_run(&sim, 5000);
     CU_ASSERT_EQUAL(sim_running(&sim, "job", NULL), 9);
-    uint64_t made = sim.last_container;
+    uint64_t made = sim.container_count;
     sim_kill(&sim, 1);
     sim_kill_engine(&sim, 1);
     sim_run(&sim, 10000);
-    CU_ASSERT_EQUAL(sim.last_container, made);
+    CU_ASSERT_EQUAL(sim.container_count, made);
     size_t lost = 0;
     struct child_id id = {.ns = "default", .workload = "job"};
     for (id.ordinal = 0; id.ordinal < 9; id.ordinal++) {

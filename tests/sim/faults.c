@@ -18,7 +18,7 @@ void swarm_begin(struct swarm *swarm, uint64_t seed)
 {
     struct sim *sim = &swarm->sim;
     *swarm = (struct swarm){.random = random_of(seed), .seed = seed};
-    sim_init(sim, seed, 3 + swarm_below(swarm, 3));
+    sim_init(sim, seed, 3 + swarm_below(swarm, SWARM_NODES_MAX - 2));
     for (size_t i = 0; i < FAULT_COUNT; i++)
         swarm->on[i] = swarm_half(swarm);
     swarm->on[FAULT_EDIT] = swarm->on[FAULT_START] = true;
@@ -128,7 +128,7 @@ static void fault_member(struct swarm *swarm, size_t index, size_t other, enum r
 
 static uint64_t swarm_set_members(struct swarm *swarm, size_t index, uint32_t mask)
 {
-    static char members[SIM_NODES_MAX][NAME_BYTES_MAX + 1];
+    static char members[SWARM_NODES_MAX][NAME_BYTES_MAX + 1];
     static uint64_t generation = 1;
     struct supervisor supervisor = {.generation = 0};
     char document[] = "{}";
@@ -275,7 +275,7 @@ void swarm_heal(struct swarm *swarm)
     sim->list_fail_percent = sim->late_percent = sim->lose_hint_percent = 0;
     sim->slow_ms_max = 0;
     sim->bad_image = NULL;
-    memset(sim->cut, 0, sizeof sim->cut);
+    sim_heal_cuts(sim);
     for (size_t i = 0; i < sim->count; i++)
         sim_freeze(sim, i, false);
     sim_until(sim, no_one_drains, 60000);

@@ -27,7 +27,7 @@ enum fault {
     FAULT_COUNT,
 };
 
-enum { WORKLOADS = 4, EDITS_MAX = 64 };
+enum { SWARM_NODES_MAX = 5, WORKLOADS = 4, EDITS_MAX = 64 };
 
 struct edit {
     bool deleted;

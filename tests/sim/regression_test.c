@@ -204,7 +204,7 @@ static void a_start_that_comes_true_late_is_ended_although_all_is_deleted(void)
     CU_ASSERT_EQUAL(query_counts(sim.nodes[0].node).workloads, 0);
     sim.late_percent = 0;
     sim_run(&sim, 8000);
-    CU_ASSERT(sim.last_container > 0);
+    CU_ASSERT(sim.container_count > 0);
     CU_ASSERT_EQUAL(sim_running(&sim, "web", NULL), 0);
     sim_release(&sim);
 }

@@ -1,5 +1,5 @@
-/* The simulated world: time, the network, the disk. Effects become queue entries with completion
- * times; entries become events. */
+/* The simulated world: time, the disk, what is done with effects. Effects become queue entries with
+ * completion times; entries become events. */
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,77 +7,7 @@
 
 #include "tests/sim/sim_private.h"
 
-/* --- The queue ------------------------------------------------------------------------------- */
-
-static bool sim_before(const struct sim_event *a, const struct sim_event *b)
-{
-    return a->at_ms != b->at_ms ? a->at_ms < b->at_ms : a->sequence < b->sequence;
-}
-
-static void sim_swap(struct sim_event *a, struct sim_event *b)
-{
-    struct sim_event kept = *a;
-    *a = *b;
-    *b = kept;
-}
-
-void sim_push(struct sim *sim, struct sim_event event)
-{
-    if (sim->queue_count == sim->queue_capacity) {
-        sim->queue_capacity = sim->queue_capacity ? 2 * sim->queue_capacity : 256;
-        sim->queue = xrealloc(sim->queue, sim->queue_capacity * sizeof *sim->queue);
-    }
-    event.sequence = ++sim->sequence;
-    size_t at = sim->queue_count++;
-    sim->queue[at] = event;
-    while (at > 0 && sim_before(&sim->queue[at], &sim->queue[(at - 1) / 2])) {
-        sim_swap(&sim->queue[at], &sim->queue[(at - 1) / 2]);
-        at = (at - 1) / 2;
-    }
-}
-
-static struct sim_event sim_pop(struct sim *sim)
-{
-    struct sim_event first = sim->queue[0];
-    sim->queue[0] = sim->queue[--sim->queue_count];
-    for (size_t at = 0;;) {
-        size_t least = at;
-        for (size_t child = 2 * at + 1; child <= 2 * at + 2; child++)
-            if (child < sim->queue_count && sim_before(&sim->queue[child], &sim->queue[least]))
-                least = child;
-        if (least == at)
-            return first;
-        sim_swap(&sim->queue[at], &sim->queue[least]);
-        at = least;
-    }
-}
-
 /* --- Effects --------------------------------------------------------------------------------- */
-
-static size_t sim_find(const struct sim *sim, const char *address)
-{
-    for (size_t i = 0; i < sim->count; i++)
-        if (strcmp(sim->nodes[i].address, address) == 0)
-            return i;
-    return SIZE_MAX;
-}
-
-static void sim_send(struct sim *sim, size_t from, const struct effect *effect)
-{
-    size_t to = sim_find(sim, effect->send.address);
-    sim->nodes[from].sent_messages++;
-    sim->nodes[from].sent_bytes += effect->send.bytes.bytes;
-    if (to == SIZE_MAX || sim->cut[from][to] || random_below(&sim->random, 100) < sim->loss_percent)
-        return;
-    size_t copies = random_below(&sim->random, 100) < sim->duplicate_percent ? 2 : 1;
-    for (size_t i = 0; i < copies; i++) {
-        struct sim_event event = {.kind = SIM_DELIVER, .node = to, .from = from};
-        event.at_ms = sim->now_ms + sim->delay_ms_min +
-                      random_below(&sim->random, sim->delay_ms_max - sim->delay_ms_min + 1);
-        buffer_append(&event.bytes, effect->send.bytes.data, effect->send.bytes.bytes);
-        sim_push(sim, event);
-    }
-}
 
 static void sim_log(struct sim *sim, size_t index, const struct effect *effect)
 {
@@ -125,11 +55,7 @@ static void sim_effect(struct sim *sim, size_t index, const struct effect *effec
         sim_snapshot(sim, index, effect);
         break;
     case EFFECT_REPLY:
-        if (sim->reply_count == sim->reply_capacity) {
-            sim->reply_capacity = sim->reply_capacity ? 2 * sim->reply_capacity : 64;
-            sim->replies = xrealloc(sim->replies, sim->reply_capacity * sizeof *sim->replies);
-        }
-        sim->replies[sim->reply_count++] = *effect->reply;
+        sim->replies[effect->reply->id % SIM_REPLIES_KEPT] = *effect->reply;
         break;
     case EFFECT_RUNTIME:
         sim_runtime_ask(sim, index, effect->runtime);
@@ -160,11 +86,19 @@ void sim_step(struct sim *sim, size_t index, struct event *event)
     for (size_t i = 0; i < effects.count; i++)
         sim_effect(sim, index, &effects.items[i]);
     effects_release(&effects);
+    sim_deadline_changed(sim, index);
     if (self->exit_status >= 0)
         sim_kill(sim, index);
 }
 
 /* --- Running --------------------------------------------------------------------------------- */
+
+/* What lies before a synced record is synced. */
+static void sim_synced(struct sim_node *self, uint64_t sequence)
+{
+    for (size_t i = self->disk_count; i-- > 0 && !self->disk[i].synced;)
+        self->disk[i].synced = self->disk[i].sequence <= sequence;
+}
 
 static void sim_due(struct sim *sim, struct sim_event *due)
 {
@@ -172,15 +106,11 @@ static void sim_due(struct sim *sim, struct sim_event *due)
     struct event event = {0};
     switch (due->kind) {
     case SIM_DELIVER:
-        event.type = EVENT_MESSAGE;
-        event.message.bytes = buffer_view(&due->bytes);
-        event.message.from = sim->nodes[due->from].address;
-        if (!sim->cut[due->from][due->node])
-            sim_step(sim, due->node, &event);
+        sim_deliver(sim, due);
         break;
     case SIM_LOG_SYNCED:
-        for (size_t i = 0; i < self->disk_count && self->run == due->run; i++)
-            self->disk[i].synced |= self->disk[i].sequence <= due->log_sequence;
+        if (self->run == due->run)
+            sim_synced(self, due->log_sequence);
         event.type = EVENT_LOG_SYNCED;
         event.log_synced.sequence = due->log_sequence;
         if (self->run == due->run)
@@ -207,28 +137,6 @@ static void sim_due(struct sim *sim, struct sim_event *due)
         sim_step(sim, due->node, &event);
         break;
     }
-    buffer_release(&due->bytes);
-    free(due->container);
-}
-
-/* The next moment at which something happens, and to whom a tick is due then (SIZE_MAX: the queue's
- * first entry). */
-static uint64_t sim_next(const struct sim *sim, size_t *ret_node)
-{
-    uint64_t next_ms = sim->queue_count > 0 ? sim->queue[0].at_ms : UINT64_MAX;
-    *ret_node = SIZE_MAX;
-    for (size_t i = 0; i < sim->count; i++) {
-        if (!sim->nodes[i].node || sim->nodes[i].frozen)
-            continue;
-        uint64_t deadline_ms = node_deadline(sim->nodes[i].node);
-        if (deadline_ms < sim->now_ms)
-            deadline_ms = sim->now_ms;
-        if (deadline_ms < next_ms) {
-            next_ms = deadline_ms;
-            *ret_node = i;
-        }
-    }
-    return next_ms;
 }
 
 static void sim_run_until(struct sim *sim, uint64_t end_ms)
@@ -252,6 +160,7 @@ static void sim_run_until(struct sim *sim, uint64_t end_ms)
             continue;
         }
         sim_due(sim, &due);
+        sim_event_release(&due);
     }
     sim->now_ms = end_ms;
 }

@@ -10,11 +10,15 @@
 #include "agent/core/query.h"
 #include "agent/core/random.h"
 
-enum { SIM_NODES_MAX = 40 };
+enum {
+    SIM_SPARE_NODES = 4,    /* rows beyond those of sim_init, for a story that adds one */
+    SIM_REPLIES_KEPT = 4096 /* the newest */
+};
 
 struct sim_container {
     struct container container;
     size_t engine;    /* index of the node whose engine has it */
+    size_t next;      /* older one whose child has the same hash; SIZE_MAX: none */
     bool late;        /* its agent had given it up when it came true */
     bool untouchable; /* not ours to end: an orphan, or somebody else's */
     bool foreign;     /* without our labels: no list shows it */
@@ -24,6 +28,11 @@ struct sim_record { /* one log record on a simulated disk */
     struct buffer bytes;
     uint64_t sequence;
     bool synced;
+};
+
+struct sim_numbers { /* a growing list */
+    size_t *items;
+    size_t count, capacity;
 };
 
 struct sim_node {
@@ -40,24 +49,36 @@ struct sim_node {
     int exit_status; /* -1: did not exit by itself */
     int64_t wall_offset_ms;
     uint64_t sent_messages, sent_bytes, ticks;
-    size_t operations; /* asked of the engine by this run and not ended */
+    size_t operations;             /* asked of the engine by this run and not ended */
+    struct sim_numbers containers; /* on its engine; those that are gone are struck now and then */
+    uint64_t *cut;                 /* a bit per node that it cannot send to; NULL: none */
+    uint32_t *sent_ms;             /* when it last sent to each node, 0: never; NULL: to none */
+    size_t deadline_slot;          /* in sim.deadlines, from 1; 0: not there */
+    uint64_t deadline_ms;          /* as it was there */
 };
 
 struct sim_event;
+struct sim_entry { /* of the queue */
+    uint64_t at_ms, sequence;
+    struct sim_event *event;
+};
 
 struct sim {
     uint64_t now_ms, sequence;
     struct random random;
-    struct sim_node nodes[SIM_NODES_MAX];
-    size_t count;
-    struct sim_event *queue; /* a heap by (time, sequence) */
+    struct sim_node *nodes;
+    size_t count, capacity;
+    struct sim_entry *queue; /* a heap by (time, sequence) */
     size_t queue_count, queue_capacity;
-    struct sim_container *containers;
+    size_t *deadlines; /* of the nodes that tick: a heap by (deadline, index) */
+    size_t deadline_count;
+    struct sim_container *containers; /* all there ever were; one keeps its index */
     size_t container_count, container_capacity;
-    uint64_t last_container, last_request;
-    struct reply *replies;
-    size_t reply_count, reply_capacity;
-    bool cut[SIM_NODES_MAX][SIM_NODES_MAX]; /* from, to */
+    size_t *buckets; /* containers by the hash of their child: the newest, SIZE_MAX: none */
+    size_t bucket_count;
+    uint64_t last_request;
+    struct reply *replies; /* by id modulo SIM_REPLIES_KEPT */
+    size_t seeds_max;      /* a node is told of so many addresses, the first ones */
     /* faults */
     uint32_t loss_percent, duplicate_percent;
     uint64_t delay_ms_min, delay_ms_max;
@@ -76,7 +97,7 @@ struct sim {
 
 void sim_init(struct sim *sim, uint64_t seed, size_t nodes);
 void sim_release(struct sim *sim);
-/* A node starts with what its disk holds, and with the addresses of all others as seeds. */
+/* A node starts with what its disk holds, and with the addresses of others as seeds. */
 void sim_start(struct sim *sim, size_t index);
 void sim_start_all(struct sim *sim);
 void sim_kill(struct sim *sim, size_t index);        /* the process; connections break */
@@ -92,7 +113,10 @@ void sim_forget_disk(struct sim *sim, size_t index);
 void sim_drop_unsynced(struct sim *sim, size_t index);
 void sim_freeze(struct sim *sim, size_t index, bool frozen);
 void sim_cut(struct sim *sim, size_t a, size_t b, bool cut); /* both ways */
-void sim_stop(struct sim *sim, size_t index);                /* SIGTERM */
+void sim_cut_one_way(struct sim *sim, size_t from, size_t to, bool cut);
+bool sim_is_cut(const struct sim *sim, size_t from, size_t to);
+void sim_heal_cuts(struct sim *sim);          /* all of them */
+void sim_stop(struct sim *sim, size_t index); /* SIGTERM */
 void sim_run(struct sim *sim, uint64_t duration_ms);
 /* Runs until the condition holds; false: it did not within the time. */
 bool sim_until(struct sim *sim, bool (*condition)(struct sim *sim), uint64_t timeout_ms);
@@ -102,7 +126,12 @@ uint64_t sim_put_workload(struct sim *sim, size_t index, const char *name, uint3
                           void (*adjust)(struct workload *workload));
 uint64_t sim_delete_workload(struct sim *sim, size_t index, const char *name);
 uint64_t sim_request(struct sim *sim, size_t index, struct request *request);
-const struct reply *sim_reply(const struct sim *sim, uint64_t id); /* NULL: none yet */
+/* NULL: none yet, or long ago. */
+const struct reply *sim_reply(const struct sim *sim, uint64_t id);
+
+/* How many nodes it sent to within the last so many ms: the connections that the program's
+ * transport would hold open. */
+size_t sim_links(const struct sim *sim, size_t index, uint64_t idle_ms);
 
 /* A container ends by itself. */
 void sim_exit(struct sim *sim, size_t container, int exit_code);

@@ -9,7 +9,7 @@
 static size_t sim_copies(const struct sim *sim, const struct child_id *id, size_t *ret_engine)
 {
     size_t copies = 0;
-    for (size_t i = 0; i < sim->container_count; i++)
+    for (size_t i = sim_bucket(sim, id); i != SIZE_MAX; i = sim->containers[i].next)
         if (sim->containers[i].container.state == CONTAINER_RUNNING &&
             child_id_compare(&sim->containers[i].container.child, id) == 0) {
             copies++;

@@ -10,10 +10,11 @@
 
 void sim_init(struct sim *sim, uint64_t seed, size_t nodes)
 {
-    assert(nodes <= SIM_NODES_MAX);
     *sim = (struct sim){.now_ms = 1000,
                         .random = random_of(seed),
                         .count = nodes,
+                        .capacity = nodes + SIM_SPARE_NODES,
+                        .seeds_max = 40,
                         .delay_ms_max = 2,
                         .start_ms = 200,
                         .stop_ms = 50,
@@ -21,9 +22,13 @@ void sim_init(struct sim *sim, uint64_t seed, size_t nodes)
                         .pull_ms = 20,
                         .engine_grace_ms = 60000};
     sim->verbose = getenv("SIM_VERBOSE") != NULL;
+    sim->nodes = xcalloc(sim->capacity, sizeof *sim->nodes);
+    sim->deadlines = xcalloc(sim->capacity, sizeof *sim->deadlines);
+    sim->replies = xcalloc(SIM_REPLIES_KEPT, sizeof *sim->replies);
     for (size_t i = 0; i < nodes; i++) {
         snprintf(sim->nodes[i].name, sizeof sim->nodes[i].name, "n%zu", i);
-        snprintf(sim->nodes[i].address, sizeof sim->nodes[i].address, "10.0.0.%zu:7370", i);
+        snprintf(sim->nodes[i].address, sizeof sim->nodes[i].address, SIM_ADDRESS_PREFIX "%zu:7370",
+                 i);
         sim->nodes[i].exit_status = -1;
         sim->nodes[i].room_bytes = 1 << 30;
     }
@@ -89,18 +94,23 @@ void sim_restore_disk(struct sim *sim, size_t index)
 
 void sim_release(struct sim *sim)
 {
-    for (size_t i = 0; i < sim->count; i++) {
+    for (size_t i = 0; i < sim->capacity; i++) {
         node_free(sim->nodes[i].node);
         sim_forget_disk(sim, i);
         free(sim->nodes[i].disk);
+        free(sim->nodes[i].containers.items);
         sim_drop_copy(&sim->nodes[i]);
     }
+    sim_network_release(sim);
     for (size_t i = 0; i < sim->queue_count; i++) {
-        buffer_release(&sim->queue[i].bytes);
-        free(sim->queue[i].container);
+        sim_event_release(sim->queue[i].event);
+        free(sim->queue[i].event);
     }
     free(sim->queue);
+    free(sim->nodes);
+    free(sim->deadlines);
     free(sim->containers);
+    free(sim->buckets);
     free(sim->replies);
 }
 
@@ -108,8 +118,9 @@ void sim_start(struct sim *sim, size_t index)
 {
     struct sim_node *self = &sim->nodes[index];
     assert(!self->node);
-    const char *seeds[SIM_NODES_MAX];
-    for (size_t i = 0; i < sim->count; i++)
+    size_t seed_count = sim->count < sim->seeds_max ? sim->count : sim->seeds_max;
+    const char **seeds = xcalloc(seed_count, sizeof *seeds);
+    for (size_t i = 0; i < seed_count; i++)
         seeds[i] = sim->nodes[i].address;
     struct node_config config = {
         .cluster = "sim",
@@ -120,7 +131,7 @@ void sim_start(struct sim *sim, size_t index)
         .version = "sim",
         .weight = 100,
         .seeds = seeds,
-        .seed_count = sim->count > 1 ? sim->count : 0,
+        .seed_count = sim->count > 1 ? seed_count : 0,
         .profile = PROFILE_LAN,
         .start_grace_ms = 30000,
         .drain_timeout_ms = sim->drain_timeout_ms,
@@ -130,6 +141,7 @@ void sim_start(struct sim *sim, size_t index)
         .fresh_replica = random_next(&sim->random) | 1,
     };
     self->node = node_new(&config);
+    free(seeds);
     self->run++;
     self->operations = 0;
     self->exit_status = -1;
@@ -156,21 +168,14 @@ void sim_kill(struct sim *sim, size_t index)
     node_free(sim->nodes[index].node);
     sim->nodes[index].node = NULL;
     sim->nodes[index].operations = 0;
-    for (size_t i = 0; i < sim->count; i++)
-        if (i != index && !sim->cut[i][index])
-            sim_push(sim,
-                     (struct sim_event){
-                         .kind = SIM_BROKEN, .node = i, .from = index, .at_ms = sim->now_ms + 1});
+    sim_deadline_changed(sim, index);
+    sim_break(sim, index);
 }
 
 void sim_freeze(struct sim *sim, size_t index, bool frozen)
 {
     sim->nodes[index].frozen = frozen;
-}
-
-void sim_cut(struct sim *sim, size_t a, size_t b, bool cut)
-{
-    sim->cut[a][b] = sim->cut[b][a] = cut;
+    sim_deadline_changed(sim, index);
 }
 
 void sim_stop(struct sim *sim, size_t index)
@@ -225,8 +230,6 @@ uint64_t sim_delete_workload(struct sim *sim, size_t index, const char *name)
 
 const struct reply *sim_reply(const struct sim *sim, uint64_t id)
 {
-    for (size_t i = 0; i < sim->reply_count; i++)
-        if (sim->replies[i].id == id)
-            return &sim->replies[i];
-    return NULL;
+    const struct reply *reply = &sim->replies[id % SIM_REPLIES_KEPT];
+    return id > 0 && reply->id == id ? reply : NULL;
 }

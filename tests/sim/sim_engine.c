@@ -11,12 +11,59 @@ static bool sim_chance(struct sim *sim, uint32_t percent)
     return percent > 0 && random_below(&sim->random, 100) < percent;
 }
 
+/* --- Finding --------------------------------------------------------------------------------- */
+
+/* An id is "c" and one more than the index. */
 static struct sim_container *sim_container(struct sim *sim, size_t engine, const char *id)
 {
-    for (size_t i = 0; i < sim->container_count; i++)
-        if (sim->containers[i].engine == engine && strcmp(sim->containers[i].container.id, id) == 0)
-            return &sim->containers[i];
-    return NULL;
+    size_t number = id[0] == 'c' ? strtoul(id + 1, NULL, 10) : 0;
+    if (number == 0 || number > sim->container_count ||
+        sim->containers[number - 1].engine != engine)
+        return NULL;
+    return &sim->containers[number - 1];
+}
+
+size_t sim_bucket(const struct sim *sim, const struct child_id *child)
+{
+    return sim->bucket_count > 0 ? sim->buckets[child_id_hash(child) & (sim->bucket_count - 1)]
+                                 : SIZE_MAX;
+}
+
+static void sim_bucket_add(struct sim *sim, size_t index)
+{
+    struct sim_container *at = &sim->containers[index];
+    size_t bucket = child_id_hash(&at->container.child) & (sim->bucket_count - 1);
+    at->next = sim->buckets[bucket];
+    sim->buckets[bucket] = index;
+}
+
+/* Its child is known now. Those that are gone are not found any more once the buckets grow. */
+static void sim_container_known(struct sim *sim, struct sim_container *made)
+{
+    size_t index = (size_t)(made - sim->containers);
+    sim_numbers_add(&sim->nodes[made->engine].containers, index);
+    if (index < sim->bucket_count) {
+        sim_bucket_add(sim, index);
+        return;
+    }
+    sim->bucket_count = sim->bucket_count ? 2 * sim->bucket_count : 64;
+    sim->buckets = xrealloc(sim->buckets, sim->bucket_count * sizeof *sim->buckets);
+    memset(sim->buckets, 0xff, sim->bucket_count * sizeof *sim->buckets);
+    for (size_t i = 0; i <= index; i++)
+        if (sim->containers[i].container.state != CONTAINER_GONE)
+            sim_bucket_add(sim, i);
+}
+
+/* The containers of an engine; those that are gone are struck from its list. */
+static struct sim_numbers *sim_containers_of(struct sim *sim, size_t engine)
+{
+    struct sim_numbers *list = &sim->nodes[engine].containers;
+    size_t kept = 0;
+    for (size_t i = 0; i < list->count; i++)
+        if (sim->containers[list->items[i]].container.state != CONTAINER_GONE)
+            list->items[kept++] = list->items[i];
+    list->count = kept;
+    return list;
 }
 
 void sim_violation(struct sim *sim, const char *what, const struct container *container)
@@ -44,12 +91,12 @@ void sim_hint(struct sim *sim, const struct sim_container *at)
 
 void sim_list(struct sim *sim, size_t index)
 {
-    struct container *list = xcalloc(sim->container_count + 1, sizeof *list);
+    struct sim_numbers *here = sim_containers_of(sim, index);
+    struct container *list = xcalloc(here->count + 1, sizeof *list);
     struct event event = {.type = EVENT_RUNTIME_LIST, .list = {.containers = list}};
-    for (size_t i = 0; i < sim->container_count; i++)
-        if (sim->containers[i].engine == index && !sim->containers[i].foreign &&
-            sim->containers[i].container.state != CONTAINER_GONE)
-            list[event.list.count++] = sim->containers[i].container;
+    for (size_t i = 0; i < here->count; i++)
+        if (!sim->containers[here->items[i]].foreign)
+            list[event.list.count++] = sim->containers[here->items[i]].container;
     sim_step(sim, index, &event);
     free(list);
 }
@@ -67,7 +114,8 @@ void sim_end_container(struct sim *sim, struct sim_container *at, int exit_code)
  * them up are the exception. */
 static void sim_check_created(struct sim *sim, const struct sim_container *made)
 {
-    for (size_t i = 0; i < sim->container_count; i++) {
+    const struct child_id *child = &made->container.child;
+    for (size_t i = sim_bucket(sim, child); i != SIZE_MAX; i = sim->containers[i].next) {
         const struct sim_container *other = &sim->containers[i];
         if (other != made && other->engine == made->engine && !other->late && !made->late &&
             other->container.state == CONTAINER_RUNNING &&
@@ -86,7 +134,7 @@ static struct sim_container *sim_container_add(struct sim *sim)
     struct sim_container *made = &sim->containers[sim->container_count++];
     *made = (struct sim_container){.engine = 0};
     snprintf(made->container.id, sizeof made->container.id, "c%llu",
-             (unsigned long long)++sim->last_container);
+             (unsigned long long)sim->container_count);
     return made;
 }
 
@@ -94,8 +142,9 @@ static struct sim_container *sim_container_add(struct sim *sim)
  * running one of this uid is the one that is wanted, any other refuses. */
 static struct sim_container *sim_create(struct sim *sim, const struct sim_event *asked, bool late)
 {
-    const struct runtime_operation *operation = &asked->operation;
-    for (size_t i = 0; i < sim->container_count; i++) {
+    const struct runtime_operation *operation = asked->operation;
+    for (size_t i = sim_bucket(sim, &operation->child); i != SIZE_MAX;
+         i = sim->containers[i].next) {
         struct container *old = &sim->containers[i].container;
         if (sim->containers[i].engine != asked->node || old->state == CONTAINER_GONE ||
             child_id_compare(&old->child, &operation->child) != 0 || old->epoch != operation->epoch)
@@ -119,7 +168,8 @@ static struct sim_container *sim_create(struct sim *sim, const struct sim_event 
     container->started_ms = SIM_WALL_MS + sim->now_ms;
     container->port_count = 1;
     container->ports[0] = (struct container_port){
-        .container_port = 80, .host_port = (uint16_t)(30000 + sim->last_container % 30000)};
+        .container_port = 80, .host_port = (uint16_t)(30000 + sim->container_count % 30000)};
+    sim_container_known(sim, made);
     sim_check_created(sim, made);
     return made;
 }
@@ -138,6 +188,7 @@ size_t sim_add_foreign(struct sim *sim, size_t index, const char *orphan)
         TEXT_SET(made->container.node, sim->nodes[index].name);
         TEXT_SET(made->container.uid, orphan);
     }
+    sim_container_known(sim, made);
     return sim->container_count - 1;
 }
 
@@ -149,14 +200,11 @@ void sim_runtime_ask(struct sim *sim, size_t index, const struct runtime_operati
                        : operation->kind == RUNTIME_STOP ? sim->stop_ms
                        : operation->kind == RUNTIME_PULL ? sim->pull_ms
                                                          : 1;
-    struct sim_event event = {
-        .kind = SIM_RUNTIME, .node = index, .run = sim->nodes[index].run, .operation = *operation};
+    struct sim_event event = {.kind = SIM_RUNTIME, .node = index, .run = sim->nodes[index].run};
     event.at_ms = sim->now_ms + wait_ms + random_below(&sim->random, 10);
     if (sim->slow_ms_max > 0)
         event.at_ms += random_below(&sim->random, sim->slow_ms_max);
-    if (operation->image)
-        TEXT_SET(event.image, operation->image);
-    event.operation.image = event.operation.document = NULL;
+    event.operation = sim_operation(operation);
     sim->nodes[index].operations++;
     sim->started += operation->kind == RUNTIME_START;
     sim_push(sim, event);
@@ -174,6 +222,7 @@ static struct sim_container *sim_start_due(struct sim *sim, const struct sim_eve
     if (sim_chance(sim, sim->late_percent)) {
         struct sim_event late = *asked;
         late.kind = SIM_LATE;
+        late.operation = sim_operation(asked->operation);
         late.at_ms = sim->now_ms + random_below(&sim->random, 3000);
         sim_push(sim, late);
         sim_fail(done, RUNTIME_TIMED_OUT, "the engine took too long");
@@ -187,10 +236,10 @@ static struct sim_container *sim_start_due(struct sim *sim, const struct sim_eve
 
 static struct sim_container *sim_stop_due(struct sim *sim, const struct sim_event *asked)
 {
-    struct sim_container *at = sim_container(sim, asked->node, asked->operation.container_id);
+    struct sim_container *at = sim_container(sim, asked->node, asked->operation->container_id);
     if (at && at->untouchable)
         sim_violation(sim, "a stranger's container was touched", &at->container);
-    if (at && asked->operation.kind == RUNTIME_REMOVE)
+    if (at && asked->operation->kind == RUNTIME_REMOVE)
         at->container.state = CONTAINER_GONE;
     else if (at && at->container.state == CONTAINER_RUNNING)
         sim_end_container(sim, at, 137);
@@ -200,13 +249,10 @@ static struct sim_container *sim_stop_due(struct sim *sim, const struct sim_even
 void sim_runtime_due(struct sim *sim, struct sim_event *asked)
 {
     struct sim_node *self = &sim->nodes[asked->node];
-    struct sim_event done = {.kind = SIM_DONE,
-                             .node = asked->node,
-                             .run = asked->run,
-                             .at_ms = sim->now_ms,
-                             .operation = asked->operation};
+    struct sim_event done = {
+        .kind = SIM_DONE, .node = asked->node, .run = asked->run, .at_ms = sim->now_ms};
     struct sim_container *at = NULL;
-    enum runtime_kind kind = asked->operation.kind;
+    enum runtime_kind kind = asked->operation->kind;
     bool list_fails = kind == RUNTIME_LIST && sim_chance(sim, sim->list_fail_percent);
     if (self->engine_dead || list_fails || sim_chance(sim, sim->fail_percent))
         sim_fail(&done, RUNTIME_FAILED, "the engine does not answer");
@@ -214,11 +260,14 @@ void sim_runtime_due(struct sim *sim, struct sim_event *asked)
         at = sim_start_due(sim, asked, &done);
     else if (kind == RUNTIME_STOP || kind == RUNTIME_REMOVE)
         at = sim_stop_due(sim, asked);
-    else if (kind == RUNTIME_PULL && sim->bad_image && strcmp(asked->image, sim->bad_image) == 0 &&
+    else if (kind == RUNTIME_PULL && sim->bad_image &&
+             strcmp(asked->operation->image, sim->bad_image) == 0 &&
              (!sim->bad_image_node || sim->bad_image_node == self))
         sim_fail(&done, RUNTIME_IMAGE_MISSING, "no such image");
     if (at)
         done.container = xmemdup(&at->container, sizeof at->container);
+    done.operation = asked->operation; /* handed on */
+    asked->operation = NULL;
     sim_push(sim, done);
     if (at)
         sim_hint(sim, at);
@@ -227,14 +276,14 @@ void sim_runtime_due(struct sim *sim, struct sim_event *asked)
 void sim_runtime_done(struct sim *sim, struct sim_event *done)
 {
     struct event event = {.type = EVENT_RUNTIME_DONE,
-                          .done = {.id = done->operation.id,
+                          .done = {.id = done->operation->id,
                                    .result = done->result,
                                    .message = done->message,
                                    .container = done->container}};
     if (sim->nodes[done->node].run != done->run)
         return;
     sim->nodes[done->node].operations--;
-    if (done->operation.kind == RUNTIME_LIST && done->result == RUNTIME_OK)
+    if (done->operation->kind == RUNTIME_LIST && done->result == RUNTIME_OK)
         sim_list(sim, done->node);
     sim_step(sim, done->node, &event);
 }
@@ -263,10 +312,12 @@ void sim_engine_state(struct sim *sim, size_t index, bool healthy)
 
 void sim_kill_engine(struct sim *sim, size_t index)
 {
-    for (size_t i = 0; i < sim->container_count; i++)
-        if (sim->containers[i].engine == index && !sim->containers[i].untouchable &&
-            sim->containers[i].container.state == CONTAINER_RUNNING)
-            sim_end_container(sim, &sim->containers[i], 137);
+    const struct sim_numbers *here = sim_containers_of(sim, index);
+    for (size_t i = 0; i < here->count; i++) {
+        struct sim_container *at = &sim->containers[here->items[i]];
+        if (!at->untouchable && at->container.state == CONTAINER_RUNNING)
+            sim_end_container(sim, at, 137);
+    }
 }
 
 void sim_exit(struct sim *sim, size_t container, int exit_code)

@@ -162,7 +162,7 @@ static void an_agent_whose_engine_answers_late_keeps_its_children(void)
     struct sim sim;
     story_begin(&sim, 7, 3);
     story_run(&sim, 0, "web", 9, NULL);
-    uint64_t made = sim.last_container;
+    uint64_t made = sim.container_count;
     sim_kill(&sim, 1);
     sim.nodes[1].engine_dead = true;
     sim_start(&sim, 1);
@@ -170,7 +170,7 @@ static void an_agent_whose_engine_answers_late_keeps_its_children(void)
     sim_engine_state(&sim, 1, true);
     sim_run(&sim, 5000);
     CU_ASSERT(sim_is_converged(&sim));
-    CU_ASSERT_EQUAL(sim.last_container, made);
+    CU_ASSERT_EQUAL(sim.container_count, made);
     sim_release(&sim);
 }
 
@@ -197,7 +197,7 @@ static void a_holder_that_returns_while_others_pull_keeps_its_container(void)
         struct sim sim;
         story_begin(&sim, 9, 3);
         story_run(&sim, 0, "web", 1, NULL);
-        uint64_t made = sim.last_container;
+        uint64_t made = sim.container_count;
         size_t holder = story_where(&sim, "web", NULL), other = (holder + 1) % 3;
         sim.pull_ms = 20000;
         if (way == 0)
@@ -214,7 +214,7 @@ static void a_holder_that_returns_while_others_pull_keeps_its_container(void)
         CU_ASSERT(sim_until(&sim, sim_all_alive, 5000));
         sim_run(&sim, 30000);
         CU_ASSERT(sim_is_converged(&sim));
-        CU_ASSERT_EQUAL(sim.last_container, made);
+        CU_ASSERT_EQUAL(sim.container_count, made);
         CU_ASSERT_EQUAL(story_where(&sim, "web", NULL), holder);
         CU_ASSERT(sim_until(&sim, sim_maps_are_equal, 5000));
         sim_release(&sim);

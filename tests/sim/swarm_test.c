@@ -17,7 +17,7 @@ enum {
 
 static bool swarm_is_quiet(struct sim *sim)
 {
-    uint64_t bytes[SIM_NODES_MAX], ticks[SIM_NODES_MAX], started = sim->started;
+    uint64_t bytes[SWARM_NODES_MAX], ticks[SWARM_NODES_MAX], started = sim->started;
     bool quiet = true;
     for (size_t i = 0; i < sim->count; i++) {
         bytes[i] = sim->nodes[i].sent_bytes;
