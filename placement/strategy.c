@@ -6,7 +6,8 @@
 
 const struct placement_strategy *placement_strategy_by_name(const char *name)
 {
-    static const struct placement_strategy *const built[] = {&placement_uniform};
+    static const struct placement_strategy *const built[] = {&placement_uniform,
+                                                             &placement_uniform_random};
     for (size_t i = 0; i < sizeof built / sizeof *built; i++)
         if (strcmp(name, built[i]->name) == 0)
             return built[i];

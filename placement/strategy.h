@@ -52,9 +52,8 @@ struct placement_strategy {
     bool (*has_quorum)(const struct placement_view *view);
 };
 
-extern const struct placement_strategy placement_uniform;
-/* NULL for a name that is unknown, or known but not built in this release (UniformQuorum,
- * UniformRandom). */
+extern const struct placement_strategy placement_uniform, placement_uniform_random;
+/* NULL for a name that is unknown, or known but not built in this release (UniformQuorum). */
 const struct placement_strategy *placement_strategy_by_name(const char *name);
 /* Builds the ring over the members that may be chosen (alive or suspect). */
 void placement_ring_build(struct ring *ring, const struct placement_member *members, size_t count);

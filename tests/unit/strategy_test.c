@@ -41,12 +41,11 @@ static size_t choose(const struct fixture *fixture, int ordinal, uint32_t *ret_m
     return placement_uniform.choose(&fixture->view, &child, ret_members, max);
 }
 
-static void only_uniform_is_built(void)
+static void two_strategies_are_built(void)
 {
     CU_ASSERT_PTR_EQUAL(placement_strategy_by_name("Uniform"), &placement_uniform);
-    CU_ASSERT_STRING_EQUAL(placement_uniform.name, "Uniform");
-    static const char *const unknown[] = {"", "uniform", "Uniform ", "UniformQuorum",
-                                          "UniformRandom"};
+    CU_ASSERT_PTR_EQUAL(placement_strategy_by_name("UniformRandom"), &placement_uniform_random);
+    static const char *const unknown[] = {"", "uniform", "Uniform ", "UniformQuorum"};
     for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
         CU_ASSERT_PTR_NULL(placement_strategy_by_name(unknown[i]));
 }
@@ -171,7 +170,75 @@ static void children_of_one_workload_spread(void)
     ring_release(&fixture.ring);
 }
 
-UNIT_MAIN("strategy", {"only Uniform is built", only_uniform_is_built},
+static size_t choose_random(const struct fixture *fixture, int ordinal, uint64_t epoch,
+                            uint32_t *ret_members, size_t max)
+{
+    struct placement_child child = child_of(ordinal);
+    child.epoch = epoch;
+    return placement_uniform_random.choose(&fixture->view, &child, ret_members, max);
+}
+
+static void random_is_the_same_whatever_the_order_of_members(void)
+{
+    struct fixture fixture, turned;
+    fixture_init(&fixture);
+    fixture_init(&turned);
+    for (size_t i = 0; i < MEMBERS; i++)
+        turned.members[i].name = fixture.members[MEMBERS - 1 - i].name;
+    for (int ordinal = 0; ordinal < 100; ordinal++) {
+        uint32_t chosen[MEMBERS], other[MEMBERS], first;
+        CU_ASSERT_EQUAL(choose_random(&fixture, ordinal, 1, chosen, MEMBERS), MEMBERS);
+        CU_ASSERT_EQUAL(choose_random(&turned, ordinal, 1, other, MEMBERS), MEMBERS);
+        for (size_t i = 0; i < MEMBERS; i++)
+            CU_ASSERT_EQUAL(other[i], MEMBERS - 1 - chosen[i]);
+        CU_ASSERT_EQUAL(choose_random(&fixture, ordinal, 1, &first, 1), 1);
+        CU_ASSERT_EQUAL(first, chosen[0]);
+        CU_ASSERT_EQUAL(choose_random(&fixture, ordinal, 1, &first, 0), 0);
+    }
+    ring_release(&fixture.ring);
+    ring_release(&turned.ring);
+}
+
+/* One in six stays where it was by chance, and every member gets its share. */
+static void random_draws_anew_for_each_epoch(void)
+{
+    struct fixture fixture;
+    fixture_init(&fixture);
+    size_t stayed = 0, owned[MEMBERS] = {0};
+    for (int ordinal = 0; ordinal < 600; ordinal++) {
+        uint32_t now, next;
+        choose_random(&fixture, ordinal, 1, &now, 1);
+        choose_random(&fixture, ordinal, 2, &next, 1);
+        stayed += now == next;
+        owned[now]++;
+    }
+    CU_ASSERT(stayed > 60 && stayed < 150);
+    for (size_t i = 0; i < MEMBERS; i++)
+        CU_ASSERT(owned[i] > 60 && owned[i] < 150);
+    ring_release(&fixture.ring);
+}
+
+static void random_passes_over_who_may_not_run(void)
+{
+    struct fixture fixture;
+    fixture_init(&fixture);
+    for (int ordinal = 0; ordinal < 100; ordinal++) {
+        uint32_t all[MEMBERS], rest[MEMBERS];
+        choose_random(&fixture, ordinal, 1, all, MEMBERS);
+        fixture.members[all[0]].eligible = false;
+        fixture.members[all[2]].phase = PLACEMENT_DEAD;
+        fixture.members[all[4]].weight = 0;
+        CU_ASSERT_EQUAL(choose_random(&fixture, ordinal, 1, rest, MEMBERS), MEMBERS - 3);
+        CU_ASSERT(rest[0] == all[1] && rest[1] == all[3] && rest[2] == all[5]);
+        fixture.members[all[0]].eligible = true;
+        fixture.members[all[2]].phase = PLACEMENT_ALIVE;
+        fixture.members[all[4]].weight = RING_WEIGHT_DEFAULT;
+    }
+    CU_ASSERT(placement_uniform_random.has_quorum(&fixture.view));
+    ring_release(&fixture.ring);
+}
+
+UNIT_MAIN("strategy", {"two strategies are built", two_strategies_are_built},
           {"alive and suspect may run", alive_and_suspect_may_run},
           {"candidates are all members in ring order", candidates_are_all_members_in_ring_order},
           {"no more than asked for", no_more_than_asked_for},
@@ -179,4 +246,8 @@ UNIT_MAIN("strategy", {"only Uniform is built", only_uniform_is_built},
           {"phases narrow the ring", phases_narrow_the_ring},
           {"a phase counts before the ring is rebuilt", a_phase_counts_before_the_ring_is_rebuilt},
           {"nobody to choose from", nobody_to_choose_from},
-          {"children of one workload spread", children_of_one_workload_spread})
+          {"children of one workload spread", children_of_one_workload_spread},
+          {"random is the same whatever the order of members",
+           random_is_the_same_whatever_the_order_of_members},
+          {"random draws anew for each epoch", random_draws_anew_for_each_epoch},
+          {"random passes over who may not run", random_passes_over_who_may_not_run})
