@@ -33,6 +33,18 @@ static int answer_ready(struct api_call *call, const struct node *node)
                        query_stopping(node) ? "not ready: draining" : "not ready: starting");
 }
 
+static int answer_metrics(struct api_call *call, const struct api_context *context)
+{
+    struct vitals vitals = {0};
+    if (context->read_vitals)
+        context->read_vitals(context->vitals_context, &vitals);
+    buffer_clear(&call->response.body);
+    metrics_write(&call->response.body, context->node, context->read_vitals ? &vitals : NULL);
+    call->response.status = 200;
+    call->response.content_type = METRICS_CONTENT_TYPE;
+    return API_DONE;
+}
+
 /* apimachinery's version.Info: kubectl reads gitVersion as a semantic version. */
 static int answer_version(struct api_call *call)
 {
@@ -174,6 +186,8 @@ int api_discovery(struct api_call *call, const struct api_context *context)
         return answer_text(call, 200, "ok");
     case API_ENDPOINT_READYZ:
         return answer_ready(call, context->node);
+    case API_ENDPOINT_METRICS:
+        return answer_metrics(call, context);
     case API_ENDPOINT_VERSION:
         return answer_version(call);
     case API_ENDPOINT_CORE_VERSIONS:

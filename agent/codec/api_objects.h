@@ -8,6 +8,7 @@
 #include "agent/codec/api_continue.h"
 #include "agent/codec/api_selector.h"
 #include "agent/codec/api_writer.h"
+#include "agent/codec/metrics.h"
 #include "agent/core/query.h"
 
 /* On children and names, beside the workload's own labels. */
@@ -22,6 +23,8 @@ struct api_context {
     uint64_t wall_ms;
     uint64_t request_id; /* fresh, not 0: the id of the write, if this becomes one */
     uint8_t random[16];  /* fresh: the uid of what is created */
+    void (*read_vitals)(void *vitals_context, struct vitals *ret_vitals); /* NULL: nobody knows */
+    void *vitals_context;
 };
 
 struct api_item {

@@ -3,7 +3,7 @@
  * A path is cut at its slashes first and decoded after, so that an encoded slash never makes a
  * segment. The shapes:
  *
- *   /livez /readyz /version /api /apis /apis/GROUP /apis/GROUP/v1
+ *   /livez /readyz /metrics /version /api /apis /apis/GROUP /apis/GROUP/v1
  *   /apis/GROUP/v1/[namespaces/NS/]RESOURCE[/NAME[/SUBRESOURCE]] */
 #include "agent/codec/api_routes.h"
 
@@ -121,6 +121,7 @@ static bool path_endpoint(struct api_route *route, const struct segments *segmen
     } endpoints[] = {
         {{"livez"}, 1, API_ENDPOINT_LIVEZ},
         {{"readyz"}, 1, API_ENDPOINT_READYZ},
+        {{"metrics"}, 1, API_ENDPOINT_METRICS},
         {{"healthz"}, 1, API_ENDPOINT_LIVEZ},
         {{"version"}, 1, API_ENDPOINT_VERSION},
         {{"api"}, 1, API_ENDPOINT_CORE_VERSIONS},

@@ -51,6 +51,7 @@ enum api_endpoint {
     API_ENDPOINT_OBJECTS, /* of a resource */
     API_ENDPOINT_LIVEZ,
     API_ENDPOINT_READYZ,
+    API_ENDPOINT_METRICS,
     API_ENDPOINT_VERSION,
     API_ENDPOINT_CORE_VERSIONS, /* /api */
     API_ENDPOINT_GROUPS,        /* /apis */

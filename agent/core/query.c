@@ -393,3 +393,47 @@ struct query_counts query_counts(const struct node *node)
         counts.workloads += g->has_workload;
     return counts;
 }
+
+struct query_phases query_phases(const struct node *node)
+{
+    struct query_phases phases = {{0}};
+    for (struct group *g = store_group_after(&node->store, "", ""); g;
+         g = store_group_after(&node->store, g->ns, g->name))
+        for (size_t i = 0; i < g->child_count; i++) {
+            struct child_view view;
+            if (!query_shows(g->children[i]))
+                continue;
+            query_fill_child(node, g->children[i], &view);
+            phases.children[view.phase]++;
+        }
+    return phases;
+}
+
+struct query_supervised query_supervised(const struct node *node, const char *supervisor)
+{
+    struct query_supervised counts = {0};
+    for (struct group *g = store_group_after(&node->store, "", ""); g;
+         g = store_group_after(&node->store, g->ns, g->name)) {
+        if (strcmp(g->workload.supervisor, supervisor) != 0)
+            continue;
+        for (size_t i = 0; i < g->child_count; i++) {
+            const struct child *child = g->children[i];
+            if (!child->has_claim || child->claim.state > CLAIM_CLAIMED)
+                continue;
+            counts.global++;
+            counts.local += claim_is_ours(node, &child->claim);
+        }
+    }
+    return counts;
+}
+
+bool query_member_phase_next(const struct node *node, const char *after, const char **ret_name,
+                             const char **ret_phase)
+{
+    const struct member_entry *entry = store_member_after(&node->store, after);
+    if (!entry)
+        return false;
+    *ret_name = entry->name;
+    *ret_phase = member_phase_text(node, entry->name);
+    return true;
+}

@@ -25,6 +25,7 @@ enum child_phase {
     CHILD_SUCCEEDED,
     CHILD_FAILED,
     CHILD_CRASH_LOOP_BACK_OFF,
+    CHILD_PHASE_COUNT,
 };
 const char *child_phase_name(enum child_phase phase); /* as in the API */
 
@@ -119,5 +120,19 @@ struct query_counts {
     size_t keys, tombstones, workloads, children, names, members, containers, pending_requests;
 };
 struct query_counts query_counts(const struct node *node);
+
+/* For /metrics: one pass over all children. */
+struct query_phases {
+    size_t children[CHILD_PHASE_COUNT];
+};
+struct query_phases query_phases(const struct node *node);
+/* Children of one supervisor that a member has claimed and not given up. */
+struct query_supervised {
+    size_t global, local; /* in the cluster; by this agent */
+};
+struct query_supervised query_supervised(const struct node *node, const char *supervisor);
+/* Name and phase of each member that joined: query_member_next without what takes time. */
+bool query_member_phase_next(const struct node *node, const char *after, const char **ret_name,
+                             const char **ret_phase);
 
 #endif

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "agent/io/agent_address.h"
+#include "agent/io/agent_vitals.h"
 #include "agent/io/api_server.h"
 #include "agent/io/clock.h"
 #include "agent/io/disk.h"
@@ -50,6 +51,7 @@ struct agent {
     struct api_server *api;
     struct signals signals;
     uv_timer_t end_timer;
+    uint64_t began_wall_ms;
     uint64_t end_began_ms;                      /* 0: not yet */
     char gossip_address[ADDRESS_BYTES_MAX + 1]; /* as the others are told */
     char advertise_host[ADDRESS_BYTES_MAX + 1];
@@ -211,14 +213,26 @@ static int agent_open_runtime(struct agent *agent, struct error *err)
     return agent->runtime ? 0 : error_wrap(err, "--runtime %s", agent->options->runtime);
 }
 
+static void agent_read_vitals(void *context, struct vitals *vitals)
+{
+    struct agent *agent = context;
+    agent_vitals(vitals, agent->loop, agent->disk, agent->peers);
+    vitals->api_connections = api_server_connections(agent->api);
+    vitals->start_time_s = agent->began_wall_ms / 1000;
+}
+
 static int agent_open_api(struct agent *agent, struct error *err)
 {
     struct address address;
     char path[4096];
     address_parse(&address, agent->options->api);
     snprintf(path, sizeof path, "%s/api.sock", agent->options->data_dir);
-    struct api_server_options options = {address.host, address.port, path,
-                                         agent->options->node_name};
+    struct api_server_options options = {.tcp_host = address.host,
+                                         .tcp_port = address.port,
+                                         .unix_path = path,
+                                         .member = agent->options->node_name,
+                                         .read_vitals = agent_read_vitals,
+                                         .vitals_context = agent};
     agent->api = api_server_new(agent->loop, &options, err);
     return agent->api ? 0 : -1;
 }
@@ -272,7 +286,7 @@ static void agent_say_ready(const struct agent *agent)
 
 int agent_run(const struct agent_options *options)
 {
-    struct agent agent = {.options = options};
+    struct agent agent = {.options = options, .began_wall_ms = clock_now().wall_ms};
     struct error error = {0};
     int status = 1;
     signals_prepare_process();

@@ -205,6 +205,8 @@ struct api_server *api_server_new(struct loop *loop, const struct api_server_opt
     struct api_server *server = xcalloc(1, sizeof *server);
     server->loop = loop;
     TEXT_SET(server->member, options->member);
+    server->read_vitals = options->read_vitals;
+    server->vitals_context = options->vitals_context;
     ssize_t got = getrandom(&server->run_tag, sizeof server->run_tag, 0);
     assert(got == sizeof server->run_tag);
     (void)got;

@@ -17,6 +17,7 @@
 #ifndef AGENT_IO_API_SERVER_H
 #define AGENT_IO_API_SERVER_H
 
+#include "agent/codec/metrics.h"
 #include "agent/core/error.h"
 #include "agent/core/request.h"
 #include "agent/io/loop.h"
@@ -37,6 +38,8 @@ struct api_server_options {
     uint16_t tcp_port;     /* 0: any, see api_server_port */
     const char *unix_path; /* NULL: none. A stale socket is replaced, a living one an error */
     const char *member;    /* the node name of this agent */
+    void (*read_vitals)(void *vitals_context, struct vitals *ret_vitals); /* NULL: none */
+    void *vitals_context;
 };
 
 /* NULL on failure (the loop must still be settled): err names the address and what to do. Serves as

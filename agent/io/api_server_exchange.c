@@ -59,6 +59,8 @@ static struct api_context exchange_context(const struct exchange *exchange)
         .run_tag = server->run_tag,
         .wall_ms = loop_now(server->loop).wall_ms,
         .request_id = ++server->last_id,
+        .read_vitals = server->read_vitals,
+        .vitals_context = server->vitals_context,
     };
     const char *method = exchange->request.method;
     if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) {

@@ -71,6 +71,8 @@ struct api_server {
     size_t listener_count;
     char *unix_path;
     char member[NAME_BYTES_MAX + 1];
+    void (*read_vitals)(void *vitals_context, struct vitals *ret_vitals);
+    void *vitals_context;
     uint16_t port;
     uint32_t run_tag;
     uint64_t last_id;

@@ -293,6 +293,9 @@ static void health_and_discovery_are_there(void)
     CU_ASSERT_EQUAL(memcmp(answer.body.data, "not ready: draining", 19), 0);
     CU_ASSERT_EQUAL(get("/version"), 200);
     CU_ASSERT_EQUAL(text("gitVersion")[0], 'v');
+    CU_ASSERT_EQUAL(get("/metrics"), 200);
+    CU_ASSERT_STRING_EQUAL(answer.content_type, "text/plain; version=0.0.4; charset=utf-8");
+    CU_ASSERT_EQUAL(memcmp(answer.body.data, "# HELP ", 7), 0);
     CU_ASSERT_EQUAL(get("/api"), 200);
     CU_ASSERT_EQUAL(get("/apis"), 200);
     CU_ASSERT_STRING_EQUAL(text("groups.0.preferredVersion.groupVersion"), "hordelet.dev/v1");

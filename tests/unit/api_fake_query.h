@@ -433,6 +433,33 @@ bool query_stopping(const struct node *node)
     return node->stopping;
 }
 
+struct query_phases query_phases(const struct node *node)
+{
+    struct query_phases phases = {{0}};
+    for (size_t i = 0; i < node->child_count; i++)
+        phases.children[node->children[i].phase]++;
+    return phases;
+}
+
+struct query_supervised query_supervised(const struct node *node, const char *supervisor)
+{
+    struct query_supervised counts = {0};
+    for (size_t i = 0; i < node->child_count; i++)
+        counts.global += strcmp(node->children[i].supervisor, supervisor) == 0;
+    return counts;
+}
+
+bool query_member_phase_next(const struct node *node, const char *after, const char **ret_name,
+                             const char **ret_phase)
+{
+    struct member_view view;
+    if (!query_member_next(node, after, &view))
+        return false;
+    *ret_name = view.name;
+    *ret_phase = view.phase;
+    return true;
+}
+
 struct query_counts query_counts(const struct node *node)
 {
     return (struct query_counts){.workloads = node->workload_count};

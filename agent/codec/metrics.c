@@ -1,0 +1,166 @@
+/* The metrics, one after the other, in the order in which a person would ask (see metrics.h). */
+#include "agent/codec/metrics.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static void print(struct buffer *out, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void print(struct buffer *out, const char *format, ...)
+{
+    char line[512];
+    va_list arguments;
+    va_start(arguments, format);
+    int bytes = vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    if (bytes > 0)
+        buffer_append(out, line, (size_t)bytes < sizeof line ? (size_t)bytes : sizeof line - 1);
+}
+
+static void family(struct buffer *out, const char *name, const char *type, const char *help)
+{
+    print(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void gauge(struct buffer *out, const char *name, const char *help, uint64_t value)
+{
+    family(out, name, "gauge", help);
+    print(out, "%s %" PRIu64 "\n", name, value);
+}
+
+static void counter(struct buffer *out, const char *name, const char *help, uint64_t value)
+{
+    family(out, name, "counter", help);
+    print(out, "%s %" PRIu64 "\n", name, value);
+}
+
+/* --- What the cluster is, as this node sees it ------------------------------------------------ */
+
+static void write_supervised(struct buffer *out, const struct node *node)
+{
+    struct supervisor_view view;
+    family(out, "hordelet_supervised_process_count", "gauge",
+           "Children that a member has claimed: in the whole cluster, and by this agent.");
+    for (bool more = query_supervisor_next(node, "", &view); more;) {
+        const char *name = view.supervisor->name;
+        struct query_supervised counts = query_supervised(node, name);
+        print(out, "hordelet_supervised_process_count{supervisor=\"%s\",scope=\"global\"} %zu\n",
+              name, counts.global);
+        print(out, "hordelet_supervised_process_count{supervisor=\"%s\",scope=\"local\"} %zu\n",
+              name, counts.local);
+        more = query_supervisor_next(node, name, &view);
+    }
+}
+
+static void write_children(struct buffer *out, const struct node *node)
+{
+    struct query_phases phases = query_phases(node);
+    family(out, "hordelet_children", "gauge", "Children of the cluster by phase.");
+    for (enum child_phase phase = 0; phase < CHILD_PHASE_COUNT; phase++)
+        print(out, "hordelet_children{phase=\"%s\"} %zu\n", child_phase_name(phase),
+              phases.children[phase]);
+}
+
+static void write_members(struct buffer *out, const struct node *node)
+{
+    static const char *const names[] = {"uninitialized", "alive",  "suspect", "dead",
+                                        "shutting_down", "absent", "left"};
+    size_t counts[sizeof names / sizeof *names] = {0}, total = 0;
+    const char *name = "", *phase;
+    while (query_member_phase_next(node, name, &name, &phase)) {
+        total++;
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+            counts[i] += strcmp(phase, names[i]) == 0;
+    }
+    family(out, "hordelet_members", "gauge", "Members by phase, as this agent sees them.");
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        print(out, "hordelet_members{phase=\"%s\"} %zu\n", names[i], counts[i]);
+    gauge(out, "hordelet_total_members_count", "Members, whatever their phase.", total);
+}
+
+static void write_counts(struct buffer *out, const struct node *node)
+{
+    struct query_counts counts = query_counts(node);
+    gauge(out, "hordelet_ready", "1 if /readyz says ok.", query_ready(node));
+    gauge(out, "hordelet_workloads", "Workloads of the cluster.", counts.workloads);
+    gauge(out, "hordelet_names", "Names of the registry.", counts.names);
+    gauge(out, "hordelet_containers", "Containers of ours on this node's engine.",
+          counts.containers);
+    gauge(out, "hordelet_map_keys", "Keys of the replicated map, tombstones not counted.",
+          counts.keys);
+    gauge(out, "hordelet_map_tombstones", "Tombstones that have not been dropped yet.",
+          counts.tombstones);
+    gauge(out, "hordelet_pending_requests", "Writes and waits that have no answer yet.",
+          counts.pending_requests);
+}
+
+/* --- The program around it -------------------------------------------------------------------- */
+
+static void write_gossip(struct buffer *out, const struct vitals *vitals)
+{
+    counter(out, "hordelet_gossip_sent_messages_total", "Messages handed to the transport.",
+            vitals->gossip_sent);
+    counter(out, "hordelet_gossip_sent_bytes_total", "Their bytes.", vitals->gossip_sent_bytes);
+    counter(out, "hordelet_gossip_received_messages_total", "Messages from peers.",
+            vitals->gossip_received);
+    counter(out, "hordelet_gossip_received_bytes_total", "Their bytes.",
+            vitals->gossip_received_bytes);
+    counter(out, "hordelet_gossip_dropped_messages_total",
+            "Messages given up: queue full, too old, or no connection in time.",
+            vitals->gossip_dropped);
+    counter(out, "hordelet_gossip_broken_connections_total", "Connections that broke.",
+            vitals->gossip_broken);
+    gauge(out, "hordelet_gossip_connections", "Connections to peers, made by this agent.",
+          vitals->gossip_links);
+}
+
+static void write_log(struct buffer *out, const struct vitals *vitals)
+{
+    counter(out, "hordelet_log_records_total", "Records written to the log.", vitals->log_records);
+    counter(out, "hordelet_log_bytes_total", "Bytes written to the log.", vitals->log_bytes);
+    counter(out, "hordelet_log_syncs_total", "Batches made durable, one sync each.",
+            vitals->log_batches);
+    counter(out, "hordelet_log_failures_total", "Writes and syncs that failed.",
+            vitals->log_failures);
+    counter(out, "hordelet_snapshots_total", "Snapshots written.", vitals->snapshots);
+    gauge(out, "hordelet_log_room_bytes", "Room reserved for the log on the disk.",
+          vitals->log_room_bytes);
+}
+
+static void write_process(struct buffer *out, const struct vitals *vitals)
+{
+    counter(out, "hordelet_loop_turns_total", "Turns of the agent's loop.", vitals->loop_turns);
+    counter(out, "hordelet_node_steps_total", "Events stepped through the node.",
+            vitals->loop_steps);
+    gauge(out, "hordelet_loop_late_max_milliseconds", "The latest tick behind its deadline.",
+          vitals->loop_late_max_ms);
+    counter(out, "hordelet_loop_thaws_total",
+            "Ticks so late that the agent, not its peers, was away.", vitals->loop_thaws);
+    gauge(out, "hordelet_api_connections", "Open connections of API clients.",
+          vitals->api_connections);
+    family(out, "process_cpu_seconds_total", "counter", "User and system CPU time.");
+    print(out, "process_cpu_seconds_total %.2f\n", vitals->cpu_s);
+    gauge(out, "process_resident_memory_bytes", "Resident memory.", vitals->resident_bytes);
+    gauge(out, "process_open_fds", "Open descriptors.", vitals->open_descriptors);
+    gauge(out, "process_max_fds", "Descriptors that may be open.", vitals->descriptors_max);
+    gauge(out, "process_start_time_seconds", "When the process started, since 1970.",
+          vitals->start_time_s);
+}
+
+void metrics_write(struct buffer *out, const struct node *node, const struct vitals *vitals)
+{
+    family(out, "hordelet_build_info", "gauge", "Always 1; the labels say what runs.");
+    print(out, "hordelet_build_info{version=\"%s\"} 1\n", HORDELET_VERSION);
+    write_supervised(out, node);
+    write_children(out, node);
+    write_members(out, node);
+    write_counts(out, node);
+    if (!vitals)
+        return;
+    write_gossip(out, vitals);
+    write_log(out, vitals);
+    write_process(out, vitals);
+}
