@@ -103,22 +103,35 @@ bool query_child(const struct node *node, const struct child_id *id, struct chil
     return true;
 }
 
+/* The place of the first child of a greater ordinal. */
+static size_t query_place_after(const struct group *group, uint32_t ordinal)
+{
+    size_t low = 0, high = group->child_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (group->children[middle]->id.ordinal <= ordinal)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 bool query_child_next(const struct node *node, const char *ns, const struct child_id *after,
                       struct child_view *ret)
 {
     const struct group *group = after ? store_group(&node->store, after->ns, after->workload)
                                       : store_group_after(&node->store, "", "");
-    bool same = after && group;
+    size_t place = after && group ? query_place_after(group, after->ordinal) : 0;
     if (after && !group)
         group = store_group_after(&node->store, after->ns, after->workload);
-    for (; group; group = store_group_after(&node->store, group->ns, group->name), same = false) {
+    for (; group; group = store_group_after(&node->store, group->ns, group->name), place = 0) {
         if (ns && strcmp(group->ns, ns) != 0)
             continue;
-        for (size_t i = 0; i < group->child_count; i++) {
-            const struct child *child = group->children[i];
-            if ((same && child->id.ordinal <= after->ordinal) || !query_shows(child))
+        for (; place < group->child_count; place++) {
+            if (!query_shows(group->children[place]))
                 continue;
-            query_fill_child(node, child, ret);
+            query_fill_child(node, group->children[place], ret);
             return true;
         }
     }
