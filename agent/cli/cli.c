@@ -12,9 +12,11 @@
 #include "agent/cli/suggest.h"
 #include "agent/cli/terminal.h"
 
-const struct verb *const cli_verbs[] = {&verb_agent,   &verb_apply,  &verb_get,  &verb_delete,
-                                        &verb_scale,   &verb_lookup, &verb_join, &verb_leave,
-                                        &verb_version, &verb_help,   NULL};
+const struct verb *const cli_verbs[] = {
+    &verb_agent,    &verb_apply,  &verb_get,         &verb_delete, &verb_terminate,
+    &verb_scale,    &verb_lookup, &verb_join,        &verb_leave,  &verb_cordon,
+    &verb_uncordon, &verb_forget, &verb_set_members, &verb_export, &verb_version,
+    &verb_help,     NULL};
 enum { VERB_COUNT = sizeof cli_verbs / sizeof *cli_verbs - 1 };
 
 const struct flag cli_flags[] = {
@@ -71,9 +73,8 @@ static const struct verb *verb_find(const char *name)
 static int fail_unknown_verb(const char *name)
 {
     static const char *const later[] = {
-        "describe", "terminate", "logs",   "register",    "unregister", "drain",
-        "uncordon", "detach",    "forget", "set-members", "rebalance",  "wait",
-        "events",   "ring",      "gc",     "export",      "restore",    "completion",
+        "describe", "logs",   "register", "unregister", "drain",   "detach",     "rebalance",
+        "wait",     "events", "ring",     "gc",         "restore", "completion",
     };
     struct error err = {0};
     const char *words[VERB_COUNT], *near;

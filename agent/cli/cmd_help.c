@@ -15,7 +15,7 @@ static void print_overview(struct buffer *buffer)
                             ": runs containers on many machines, without a control plane.\n\n"
                             "Usage:\n  hordelet VERB [ARGUMENTS] [FLAGS]\n\nVerbs:\n");
     for (size_t i = 0; cli_verbs[i]; i++)
-        terminal_printf(buffer, "  %-9s %s\n", cli_verbs[i]->name, cli_verbs[i]->summary);
+        terminal_printf(buffer, "  %-11s %s\n", cli_verbs[i]->name, cli_verbs[i]->summary);
     terminal_printf(
         buffer,
         "\nFirst steps, on a machine with Docker or Podman:\n"

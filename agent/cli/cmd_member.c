@@ -1,0 +1,98 @@
+/* hordelet cordon, uncordon, forget: what is done to a member by its name, from any agent. */
+#include <stdio.h>
+
+#include "agent/cli/api_path.h"
+#include "agent/cli/cleanup.h"
+#include "agent/cli/cli.h"
+#include "agent/cli/terminal.h"
+
+/* Of one member: the request, and the word for what has been done. */
+struct member_action {
+    const char *method, *subresource; /* subresource NULL: the member itself */
+    const char *body;                 /* NULL: none */
+    const char *done;
+};
+
+static int member_act(struct invocation *invocation, const struct member_action *action,
+                      const char *name, struct error *err)
+{
+    cleanup_buffer struct buffer path = {0}, shown = {0};
+    api_path_object(&path, API_MEMBERS, NULL, name, action->subresource);
+    struct api_send send = {.method = action->method, .path = terminal_text(&path)};
+    if (action->body) {
+        send.content_type = "application/merge-patch+json";
+        send.body = span_text(action->body);
+    }
+    if (api_client_send(invocation->client, &send, NULL, NULL, err) < 0)
+        return error_wrap(err, "member/%s", name);
+    terminal_escape(&shown, name);
+    printf("member/%s %s\n", terminal_text(&shown), action->done);
+    return 0;
+}
+
+static int run_on_members(struct invocation *invocation, const struct member_action *action)
+{
+    int code = CLI_DONE;
+    if (invocation->arguments.count == 0)
+        return cli_fail_usage(invocation, "which member? `hordelet get members` names them");
+    for (size_t i = 0; i < invocation->arguments.count; i++) {
+        struct error err = {0};
+        if (member_act(invocation, action, invocation->arguments.items[i], &err) == 0)
+            continue;
+        code = cli_fail(invocation, &err);
+        if (!api_client_reached(invocation->client))
+            break;
+    }
+    return code;
+}
+
+static int run_cordon(struct invocation *invocation)
+{
+    static const struct member_action action = {
+        .method = "PATCH", .body = "{\"spec\":{\"unschedulable\":true}}", .done = "cordoned"};
+    return run_on_members(invocation, &action);
+}
+
+static int run_uncordon(struct invocation *invocation)
+{
+    static const struct member_action action = {
+        .method = "PATCH", .body = "{\"spec\":{\"unschedulable\":false}}", .done = "uncordoned"};
+    return run_on_members(invocation, &action);
+}
+
+static int run_forget(struct invocation *invocation)
+{
+    static const struct member_action action = {
+        .method = "POST", .subresource = "forget", .done = "forgotten"};
+    return run_on_members(invocation, &action);
+}
+
+const struct verb verb_cordon = {
+    .name = "cordon",
+    .usage = "MEMBER... [FLAGS]",
+    .summary = "Place no more children on a member",
+    .description =
+        "What runs there goes on. The member says `unschedulable: true` until it is "
+        "uncordoned.\n",
+    .examples = "  hordelet cordon node-3\n",
+    .run = run_cordon,
+};
+
+const struct verb verb_uncordon = {
+    .name = "uncordon",
+    .usage = "MEMBER... [FLAGS]",
+    .summary = "Let a member take children again",
+    .examples = "  hordelet uncordon node-3\n",
+    .run = run_uncordon,
+};
+
+const struct verb verb_forget = {
+    .name = "forget",
+    .usage = "MEMBER... [FLAGS]",
+    .summary = "Drop members that are dead and will not come back",
+    .description =
+        "A dead member stays a member, because it may return, until it is forgotten here or by\n"
+        "--forget-after of the agents (24h). A living one leaves by itself: hordelet leave.\n",
+    .examples = "  hordelet forget node-3\n",
+    .run = run_forget,
+};

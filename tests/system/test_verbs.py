@@ -1,0 +1,72 @@
+"""The verbs that act on members, supervisors and single children, as an operator types them."""
+import tempfile
+
+from harness import POLITE, SystemTest, wait_until, workload
+
+
+class Verbs(SystemTest):
+    def done(self, agent, *arguments):
+        result = agent.cli(*arguments)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return result.stdout
+
+    def test_terminate_stops_a_child_for_good(self):
+        cluster = self.cluster(2)
+        cluster.apply(workload("web", 2, POLITE))
+        cluster.exactly_once("web", 2)
+        self.assertEqual(self.done(cluster[2], "terminate", "web-0"), "child/web-0 terminated\n")
+        wait_until(lambda: "Succeeded" in self.done(cluster[1], "get", "child", "web-0"), 10,
+                   "web-0 stays down")
+        self.assertIn("Running", self.done(cluster[1], "get", "child", "web-1"))
+        wrong = cluster[1].cli("terminate", "web-7")
+        self.assertEqual(wrong.returncode, 1)
+        self.assertIn("child/web-7", wrong.stderr)
+
+    def test_a_cordoned_member_takes_no_children_until_it_is_uncordoned(self):
+        cluster = self.cluster(2)
+        self.assertEqual(self.done(cluster[1], "cordon", "n2"), "member/n2 cordoned\n")
+        cluster.apply(workload("web", 6))
+        cluster.exactly_once("web", 6)
+        self.assertEqual(cluster.containers("n2"), [])
+        self.done(cluster[2], "uncordon", "n2")
+        cluster.apply(workload("more", 6))
+        cluster.exactly_once("more", 6)
+        self.assertNotEqual(cluster.containers("n2"), [])
+
+    def test_members_of_a_supervisor_are_set_on_any_node(self):
+        cluster = self.cluster(3)
+        self.done(cluster[3], "set-members", "default", "n1,n2,absent")
+        cluster.apply(workload("web", 9))
+        cluster.exactly_once("web", 9)
+        self.assertEqual(cluster.containers("n3"), [])
+        self.done(cluster[1], "set-members", "default", "auto")
+        cluster.apply(workload("more", 9))
+        cluster.exactly_once("more", 9)
+        self.assertNotEqual(cluster.containers("n3"), [])
+        self.assertEqual(cluster[1].cli("set-members", "default", "a,").returncode, 2)
+        self.done(cluster[2], "set-members", "default", "n1,n2")
+        wait_until(lambda: cluster.containers("n3") == [], 15, "n3 hands its children over")
+        cluster.exactly_once("web", 9)
+        cluster.exactly_once("more", 9)
+
+    def test_a_dead_member_is_forgotten_and_a_living_one_is_not(self):
+        cluster = self.cluster(3)
+        cluster[3].kill()
+        wait_until(lambda: cluster[1].phases().get("n3") == "dead", 8, "n3 is dead")
+        self.assertNotEqual(cluster[1].cli("forget", "n2").returncode, 0)
+        self.done(cluster[1], "forget", "n3")
+        wait_until(lambda: "n3" not in cluster[2].phases(), 5, "n3 is forgotten everywhere")
+
+    def test_what_is_exported_is_read_back(self):
+        cluster = self.cluster(1)
+        cluster.apply(workload("web", 2))
+        cluster.exactly_once("web", 2)
+        text = self.done(cluster[1], "export")
+        self.assertIn("name: web", text)
+        self.assertNotIn("status:", text)
+        self.done(cluster[1], "delete", "workload", "web", "--wait")
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+            file.write(text)
+            file.flush()
+            self.done(cluster[1], "apply", "-f", file.name)
+        cluster.exactly_once("web", 2)
