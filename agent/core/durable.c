@@ -181,6 +181,22 @@ static void durable_snapshot(struct node *node)
     buffer_release(&item);
 }
 
+void node_disk(const struct node *node, struct buffer *ret_record)
+{
+    struct buffer item = {0};
+    durable_meta(node, ret_record);
+    for (const struct awmap_entry *e = awmap_next_any(node->map, NULL); e;
+         e = awmap_next_any(node->map, e)) {
+        buffer_clear(&item);
+        awmap_entry_record(e, &item);
+        batch_item(ret_record, 'E', &item);
+    }
+    buffer_clear(&item);
+    awmap_vectors_record(node->map, &item);
+    batch_item(ret_record, 'V', &item);
+    buffer_release(&item);
+}
+
 void durable_settle(struct node *node)
 {
     if (!node->started)

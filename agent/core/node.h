@@ -46,6 +46,9 @@ bool node_restore(struct node *node, struct span record);
 void node_step(struct node *node, const struct event *event, struct effects *effects);
 /* Monotonic ms; when it next wants EVENT_TICK. */
 uint64_t node_deadline(const struct node *node);
+/* What a log would hold that had been replaced by a snapshot now, as one record for node_restore;
+ * for tests. */
+void node_disk(const struct node *node, struct buffer *ret_record);
 /* Ends the process with a message if an invariant is broken; for tests. */
 void node_check(const struct node *node);
 

@@ -12,6 +12,13 @@
 static void sim_log(struct sim *sim, size_t index, const struct effect *effect)
 {
     struct sim_node *self = &sim->nodes[index];
+    sim_push(sim, (struct sim_event){.kind = SIM_LOG_SYNCED,
+                                     .node = index,
+                                     .run = self->run,
+                                     .at_ms = sim->now_ms + random_below(&sim->random, 5),
+                                     .log_sequence = effect->log.sequence});
+    if (sim->lazy_disk)
+        return;
     if (self->disk_count == self->disk_capacity) {
         self->disk_capacity = self->disk_capacity ? 2 * self->disk_capacity : 64;
         self->disk = xrealloc(self->disk, self->disk_capacity * sizeof *self->disk);
@@ -19,11 +26,6 @@ static void sim_log(struct sim *sim, size_t index, const struct effect *effect)
     struct sim_record *record = &self->disk[self->disk_count++];
     *record = (struct sim_record){.sequence = effect->log.sequence};
     buffer_append(&record->bytes, effect->log.record.data, effect->log.record.bytes);
-    sim_push(sim, (struct sim_event){.kind = SIM_LOG_SYNCED,
-                                     .node = index,
-                                     .run = self->run,
-                                     .at_ms = sim->now_ms + random_below(&sim->random, 5),
-                                     .log_sequence = effect->log.sequence});
 }
 
 static void sim_snapshot(struct sim *sim, size_t index, const struct effect *effect)
@@ -52,7 +54,8 @@ static void sim_effect(struct sim *sim, size_t index, const struct effect *effec
         sim_log(sim, index, effect);
         break;
     case EFFECT_SNAPSHOT:
-        sim_snapshot(sim, index, effect);
+        if (!sim->lazy_disk)
+            sim_snapshot(sim, index, effect);
         break;
     case EFFECT_REPLY:
         sim->replies[effect->reply->id % SIM_REPLIES_KEPT] = *effect->reply;

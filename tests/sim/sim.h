@@ -90,6 +90,7 @@ struct sim {
     const char *bad_image;                 /* pulls of it fail */
     const struct sim_node *bad_image_node; /* ... on this node only; NULL: on all */
     uint64_t drain_timeout_ms, engine_grace_ms;
+    bool lazy_disk;    /* nothing is kept until a process ends; then what it knew is on its disk */
     bool verbose;      /* prints every trace line */
     size_t violations; /* of what must hold at every moment */
     uint64_t started;  /* START operations asked for */

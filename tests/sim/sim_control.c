@@ -149,6 +149,8 @@ void sim_start(struct sim *sim, size_t index)
     for (size_t i = 0; i < self->disk_count; i++)
         if (!node_restore(self->node, buffer_view(&self->disk[i].bytes)))
             abort();
+    if (sim->lazy_disk)
+        sim_forget_disk(sim, index);
     struct event start = {.type = EVENT_START};
     sim_step(sim, index, &start);
     struct event disk = {.type = EVENT_DISK_STATE, .disk = {.room_bytes = self->room_bytes}};
@@ -163,8 +165,21 @@ void sim_start_all(struct sim *sim)
         sim_start(sim, i);
 }
 
+/* As if it had been written and synced all along. */
+static void sim_write_lazy_disk(struct sim *sim, size_t index)
+{
+    struct sim_node *self = &sim->nodes[index];
+    sim_forget_disk(sim, index);
+    self->disk_capacity = 1;
+    self->disk = xrealloc(self->disk, sizeof *self->disk);
+    self->disk[self->disk_count++] = (struct sim_record){.synced = true};
+    node_disk(self->node, &self->disk[0].bytes);
+}
+
 void sim_kill(struct sim *sim, size_t index)
 {
+    if (sim->lazy_disk && sim->nodes[index].node)
+        sim_write_lazy_disk(sim, index);
     node_free(sim->nodes[index].node);
     sim->nodes[index].node = NULL;
     sim->nodes[index].operations = 0;

@@ -1,0 +1,462 @@
+/* Large clusters in the simulator: `scale NODES CHILDREN [SCENE...]`. One line per figure.
+ *
+ * Scenes, in the order given: cold (start of all, then all children), idle, event (one write, seen
+ * by all), lose1, lose10 (a tenth at once), rolling (every node restarts in turn, SCALE_AT_ONCE at
+ * a time), split (in halves, and the heal). All but the first need cold before them.
+ *
+ * What the simulator does for room and is no part of the program: a node's disk is written when its
+ * process ends, from what it knew (sim.lazy_disk). */
+#include <malloc.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "tests/sim/sim_private.h"
+
+enum {
+    CHILDREN_PER_WORKLOAD = 100,
+    IDLE_MS = 20000,
+    SETTLE_MS = 20000, /* until the last statuses and rumours are out */
+    PATIENCE_MS = 600000,
+    LINK_MS = 10000,
+    SEEDS = 5,
+    ROLLING_AT_ONCE = 10,
+};
+
+struct scale {
+    struct sim sim;
+    size_t children, wanted;
+    size_t checked_node, checked_other; /* where the last look at phases ended */
+    double began_s;
+    size_t base_bytes;
+};
+
+static struct scale scale;
+
+static double wall_s(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static size_t memory_bytes(void)
+{
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+}
+
+static double peak_mib(void)
+{
+    char line[256];
+    double kib = 0;
+    FILE *file = fopen("/proc/self/status", "r");
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "VmHWM: %lf", &kib) == 1)
+            break;
+    if (file)
+        fclose(file);
+    return kib / 1024;
+}
+
+static void figure(const char *name, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void figure(const char *name, const char *format, ...)
+{
+    va_list arguments;
+    printf("%-44s ", name);
+    va_start(arguments, format);
+    vprintf(format, arguments);
+    va_end(arguments);
+    printf("   [%.0f s]\n", wall_s() - scale.began_s);
+    fflush(stdout);
+}
+
+/* --- Traffic --------------------------------------------------------------------------------- */
+
+struct traffic {
+    uint64_t at_ms, messages, bytes;
+    uint64_t *node_bytes;
+};
+
+static struct traffic traffic_now(void)
+{
+    struct sim *sim = &scale.sim;
+    struct traffic traffic = {.at_ms = sim->now_ms,
+                              .node_bytes = xcalloc(sim->count, sizeof(uint64_t))};
+    for (size_t i = 0; i < sim->count; i++) {
+        traffic.messages += sim->nodes[i].sent_messages;
+        traffic.bytes += traffic.node_bytes[i] = sim->nodes[i].sent_bytes;
+    }
+    return traffic;
+}
+
+static void traffic_print(const char *name, struct traffic since)
+{
+    struct traffic now = traffic_now();
+    char line[64];
+    double seconds = (double)(now.at_ms - since.at_ms) / 1000;
+    double nodes = (double)scale.sim.count;
+    uint64_t most = 0;
+    for (size_t i = 0; i < scale.sim.count; i++)
+        if (now.node_bytes[i] - since.node_bytes[i] > most)
+            most = now.node_bytes[i] - since.node_bytes[i];
+    snprintf(line, sizeof line, "%s: traffic per node", name);
+    figure(line, "%.1f messages/s, %.0f bytes/s; the busiest node %.0f bytes/s",
+           (double)(now.messages - since.messages) / nodes / seconds,
+           (double)(now.bytes - since.bytes) / nodes / seconds, (double)most / seconds);
+    free(since.node_bytes);
+    free(now.node_bytes);
+}
+
+static void links_print(const char *name)
+{
+    struct sim *sim = &scale.sim;
+    size_t sum = 0, most = 0, nodes = 0;
+    char line[64];
+    for (size_t i = 0; i < sim->count; i++) {
+        size_t links = sim->nodes[i].node ? sim_links(sim, i, LINK_MS) : 0;
+        nodes += sim->nodes[i].node != NULL;
+        sum += links;
+        most = links > most ? links : most;
+    }
+    snprintf(line, sizeof line, "%s: standing connections per node", name);
+    figure(line, "mean %.1f, most %zu (used within %d s)", (double)sum / (double)nodes, most,
+           LINK_MS / 1000);
+}
+
+/* --- Conditions ------------------------------------------------------------------------------ */
+
+static bool sees_right(size_t node, size_t other)
+{
+    struct sim *sim = &scale.sim;
+    struct member_view view;
+    if (!query_member(sim->nodes[node].node, sim->nodes[other].name, &view))
+        return false;
+    if (sim->nodes[other].node)
+        return strcmp(view.phase, sim_is_cut(sim, node, other) ? "dead" : "alive") == 0;
+    return strcmp(view.phase, "dead") == 0 || strcmp(view.phase, "absent") == 0;
+}
+
+/* Every node sees every other as it is. Goes on where the last look failed: all pairs are looked at
+ * once more before the answer is yes. */
+static bool phases_are_right(struct sim *sim)
+{
+    size_t pairs = sim->count * sim->count;
+    for (size_t i = 0; i < pairs; i++) {
+        if (sim->nodes[scale.checked_node].node &&
+            !sees_right(scale.checked_node, scale.checked_other))
+            return false;
+        if (++scale.checked_other == sim->count) {
+            scale.checked_other = 0;
+            scale.checked_node = (scale.checked_node + 1) % sim->count;
+        }
+    }
+    return true;
+}
+
+/* Sides of a split: equal within each. */
+static bool maps_are_equal(struct sim *sim)
+{
+    size_t first[2] = {SIZE_MAX, SIZE_MAX};
+    for (size_t i = 0; i < sim->count; i++) {
+        if (!sim->nodes[i].node)
+            continue;
+        size_t side = first[0] != SIZE_MAX && sim_is_cut(sim, first[0], i);
+        if (first[side] == SIZE_MAX)
+            first[side] = i;
+        else if (query_digest(sim->nodes[i].node) != query_digest(sim->nodes[first[side]].node))
+            return false;
+    }
+    return true;
+}
+
+/* Containers that run where an agent lives. */
+static size_t containers_running(const struct sim *sim)
+{
+    size_t running = 0;
+    for (size_t i = 0; i < sim->container_count; i++)
+        running += sim->containers[i].container.state == CONTAINER_RUNNING &&
+                   sim->nodes[sim->containers[i].engine].node != NULL;
+    return running;
+}
+
+static bool all_run(struct sim *sim)
+{
+    return containers_running(sim) == scale.wanted;
+}
+
+static bool all_is_well(struct sim *sim)
+{
+    return all_run(sim) && sim_is_still(sim) && maps_are_equal(sim);
+}
+
+static bool await(const char *name, bool (*condition)(struct sim *sim), uint64_t step_ms)
+{
+    struct sim *sim = &scale.sim;
+    uint64_t began_ms = sim->now_ms;
+    scale.checked_node = scale.checked_other = 0;
+    while (!condition(sim)) {
+        if (sim->now_ms >= began_ms + PATIENCE_MS) {
+            figure(name, "NOT within %d s", PATIENCE_MS / 1000);
+            return false;
+        }
+        sim_run(sim, step_ms);
+    }
+    figure(name, "%.2f s", (double)(sim->now_ms - began_ms) / 1000);
+    return true;
+}
+
+/* --- Scenes ---------------------------------------------------------------------------------- */
+
+static void put_children(void)
+{
+    struct sim *sim = &scale.sim;
+    for (size_t i = 0; scale.wanted < scale.children; i++) {
+        size_t left = scale.children - scale.wanted;
+        uint32_t replicas =
+            left < CHILDREN_PER_WORKLOAD ? (uint32_t)left : (uint32_t)CHILDREN_PER_WORKLOAD;
+        char name[32];
+        snprintf(name, sizeof name, "w%zu", i);
+        sim_put_workload(sim, i % sim->count, name, replicas, NULL);
+        scale.wanted += replicas;
+    }
+}
+
+static void scene_cold(void)
+{
+    struct sim *sim = &scale.sim;
+    struct traffic traffic = traffic_now();
+    size_t before = memory_bytes();
+    sim_start_all(sim);
+    figure("cold: processes made", "%zu", sim->count);
+    await("cold: all see all alive", phases_are_right, 50);
+    await("cold: member records equal", maps_are_equal, 50);
+    traffic_print("cold", traffic);
+    double pairs = (double)sim->count * (double)sim->count;
+    size_t members = memory_bytes();
+    figure("cold: memory per member and node", "%.0f bytes (%.0f MiB in all)",
+           (double)(members - before) / pairs, (double)members / 1048576);
+    if (scale.children == 0)
+        return;
+    sim_run(sim, 5000);
+    members = memory_bytes();
+    size_t keys = query_counts(sim->nodes[0].node).keys;
+    traffic = traffic_now();
+    uint64_t sent_bytes = traffic.bytes;
+    put_children();
+    await("deploy: all containers run", all_run, 50);
+    await("deploy: and all maps are equal", all_is_well, 50);
+    traffic_print("deploy (busy)", traffic);
+    sim_run(sim, 3000);
+    double entries = (double)(query_counts(sim->nodes[0].node).keys - keys) * (double)sim->count;
+    traffic = traffic_now();
+    figure("deploy: keys on each node", "%zu", query_counts(sim->nodes[0].node).keys);
+    figure("deploy: memory per key and node", "%.0f bytes",
+           (double)(memory_bytes() - members) / entries);
+    figure("deploy: bytes sent per key and node", "%.0f",
+           (double)(traffic.bytes - sent_bytes) / entries);
+    free(traffic.node_bytes);
+}
+
+static void scene_idle(void)
+{
+    struct sim *sim = &scale.sim;
+    sim_run(sim, SETTLE_MS);
+    struct traffic traffic = traffic_now();
+    uint64_t ticks = 0;
+    for (size_t i = 0; i < sim->count; i++)
+        ticks -= sim->nodes[i].ticks;
+    sim_run(sim, IDLE_MS);
+    traffic_print("idle", traffic);
+    for (size_t i = 0; i < sim->count; i++)
+        ticks += sim->nodes[i].ticks;
+    figure("idle: turns per node", "%.1f /s",
+           (double)ticks / (double)sim->count / (IDLE_MS / 1000));
+    links_print("idle");
+}
+
+static bool event_is_seen(struct sim *sim)
+{
+    struct workload_view view;
+    for (size_t i = 0; i < sim->count; i++)
+        if (sim->nodes[i].node && !query_workload(sim->nodes[i].node, "default", "event", &view))
+            return false;
+    return true;
+}
+
+static void scene_event(void)
+{
+    sim_put_workload(&scale.sim, 0, "event", 0, NULL);
+    await("event: one write is seen by all", event_is_seen, 1);
+}
+
+static void recover(const char *name)
+{
+    char line[64];
+    snprintf(line, sizeof line, "%s: all children run again", name);
+    await(line, all_run, 50);
+    snprintf(line, sizeof line, "%s: and all maps are equal", name);
+    await(line, all_is_well, 50);
+}
+
+static void revive(void)
+{
+    struct sim *sim = &scale.sim;
+    for (size_t i = 0; i < sim->count; i++)
+        if (!sim->nodes[i].node)
+            sim_start(sim, i);
+}
+
+/* The machines are gone: nobody is told of a broken connection. */
+static void lose(const char *name, size_t first, size_t count)
+{
+    struct sim *sim = &scale.sim;
+    char line[64];
+    struct traffic traffic = traffic_now();
+    for (size_t i = first; i < first + count; i++) {
+        for (size_t j = 0; sim->nodes[i].sent_ms && j < sim->count; j++)
+            if (sim->nodes[j].sent_ms)
+                sim->nodes[j].sent_ms[i] = 0; /* no machine, no answer: not even a reset */
+        sim_kill_engine(sim, i);
+        sim_kill(sim, i);
+    }
+    snprintf(line, sizeof line, "%s: all see %zu dead", name, count);
+    await(line, phases_are_right, 10);
+    recover(name);
+    traffic_print(name, traffic);
+    revive();
+    snprintf(line, sizeof line, "%s: back, all see all alive", name);
+    await(line, phases_are_right, 50);
+    await("    and all is well", all_is_well, 50);
+}
+
+static void scene_lose1(void)
+{
+    lose("one lost", scale.sim.count / 2, 1);
+}
+
+static void scene_lose10(void)
+{
+    lose("a tenth lost", scale.sim.count / 3, scale.sim.count / 10);
+}
+
+static size_t rolled;
+
+static bool are_back(struct sim *sim)
+{
+    for (size_t i = rolled; i < rolled + ROLLING_AT_ONCE && i < sim->count; i++)
+        if (sim->nodes[i].node)
+            return false;
+    return true;
+}
+
+/* SIGTERM, the drain, a new process: ten at a time, the next ten a second after. */
+static void scene_rolling(void)
+{
+    struct sim *sim = &scale.sim;
+    struct traffic traffic = traffic_now();
+    uint64_t began_ms = sim->now_ms, started = sim->started;
+    for (rolled = 0; rolled < sim->count; rolled += ROLLING_AT_ONCE) {
+        for (size_t i = rolled; i < rolled + ROLLING_AT_ONCE && i < sim->count; i++)
+            sim_stop(sim, i);
+        if (!sim_until(sim, are_back, 60000))
+            figure("rolling: NOT drained", "from node %zu", rolled);
+        revive();
+        sim_run(sim, 1000);
+    }
+    figure("rolling: all nodes restarted", "%.1f s, %llu containers moved",
+           (double)(sim->now_ms - began_ms) / 1000, (unsigned long long)(sim->started - started));
+    await("rolling: then all see all alive", phases_are_right, 50);
+    await("    and all is well", all_is_well, 50);
+    traffic_print("rolling (busy)", traffic);
+}
+
+static void halves(bool cut)
+{
+    struct sim *sim = &scale.sim;
+    if (!cut) {
+        sim_heal_cuts(sim);
+        return;
+    }
+    for (size_t i = 0; i < sim->count; i++)
+        for (size_t j = 0; j < sim->count; j++)
+            if (i % 2 != j % 2)
+                sim_cut_one_way(sim, i, j, true);
+}
+
+static bool both_sides_run(struct sim *sim)
+{
+    return containers_running(sim) == 2 * scale.wanted && sim_is_still(sim) && maps_are_equal(sim);
+}
+
+static void scene_split(void)
+{
+    struct traffic traffic = traffic_now();
+    halves(true);
+    await("split: each sees the other half dead", phases_are_right, 50);
+    await("split: both halves run everything", both_sides_run, 50);
+    traffic_print("split (busy)", traffic);
+    sim_run(&scale.sim, SETTLE_MS);
+    traffic = traffic_now();
+    sim_run(&scale.sim, IDLE_MS);
+    traffic_print("split, at rest", traffic);
+    traffic = traffic_now();
+    halves(false);
+    await("heal: all see all alive", phases_are_right, 50);
+    await("heal: one copy of each, maps equal", all_is_well, 50);
+    traffic_print("heal (busy)", traffic);
+}
+
+/* --- The program ----------------------------------------------------------------------------- */
+
+static const struct {
+    const char *name;
+    void (*play)(void);
+} scenes[] = {
+    {"cold", scene_cold},   {"idle", scene_idle},     {"event", scene_event},
+    {"lose1", scene_lose1}, {"lose10", scene_lose10}, {"rolling", scene_rolling},
+    {"split", scene_split},
+};
+
+static bool play(const char *name)
+{
+    for (size_t i = 0; i < sizeof scenes / sizeof *scenes; i++)
+        if (strcmp(scenes[i].name, name) == 0) {
+            scenes[i].play();
+            return true;
+        }
+    fprintf(stderr, "scale: no such scene: %s\n", name);
+    return false;
+}
+
+int main(int argc, char **argv)
+{
+    struct sim *sim = &scale.sim;
+    size_t nodes = argc > 2 ? strtoul(argv[1], NULL, 10) : 0;
+    const char *seed = getenv("SIM_SEED");
+    if (nodes == 0) {
+        fprintf(stderr,
+                "usage: scale NODES CHILDREN cold|idle|event|lose1|lose10|rolling|split...\n");
+        return 2;
+    }
+    scale.began_s = wall_s();
+    scale.children = strtoul(argv[2], NULL, 10);
+    sim_init(sim, seed ? strtoull(seed, NULL, 10) : 1, nodes);
+    sim->delay_ms_min = 1;
+    sim->seeds_max = SEEDS;
+    sim->lazy_disk = true;
+    printf("# %zu nodes, %zu children; links of %llu to %llu ms\n", nodes, scale.children,
+           (unsigned long long)sim->delay_ms_min, (unsigned long long)sim->delay_ms_max);
+    for (int i = 3; i < argc; i++)
+        if (!play(argv[i]))
+            return 2;
+    bool good = sim_is_converged(sim) && sim->violations == 0;
+    figure("end: every node agrees on every child", "%s", good ? "yes" : "NO");
+    figure("end: simulated time, peak memory", "%.0f s, %.0f MiB",
+           (double)(sim->now_ms - 1000) / 1000, peak_mib());
+    sim_release(sim);
+    return good ? 0 : 1;
+}
