@@ -19,16 +19,28 @@ bool placement_phase_may_run(enum placement_phase phase)
     return phase == PLACEMENT_ALIVE || phase == PLACEMENT_SUSPECT;
 }
 
-/* Members that may not run stay in the array, without points: ring indices are member indices. */
+/* Whoever may not run now keeps its points: who lives changes often, who belongs seldom, and to
+ * pass over some points costs less than to sort all. */
 void placement_ring_build(struct ring *ring, const struct placement_member *members, size_t count)
 {
     struct ring_member *ring_members = calloc(count + 1, sizeof *ring_members);
     if (!ring_members)
         abort(); /* see ring.c */
-    for (size_t i = 0; i < count; i++) {
-        bool may_run = placement_phase_may_run(members[i].phase);
-        ring_members[i] = (struct ring_member){members[i].name, may_run ? members[i].weight : 0};
-    }
+    for (size_t i = 0; i < count; i++)
+        ring_members[i] = (struct ring_member){members[i].name, members[i].weight};
+
     ring_build(ring, ring_members, count);
     free(ring_members);
+}
+
+uint32_t placement_owner(const struct placement_view *view, uint64_t key_hash)
+{
+    struct ring_walk walk;
+    uint32_t index;
+    ring_walk_begin(&walk, view->ring, key_hash);
+    do
+        index = ring_walk_next(&walk);
+    while (index != RING_NONE && !placement_phase_may_run(view->members[index].phase));
+    ring_walk_release(&walk);
+    return index;
 }

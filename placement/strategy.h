@@ -34,8 +34,7 @@ struct placement_member {
 struct placement_view {
     const struct placement_member *members;
     size_t count;
-    const struct ring *ring; /* over those that are alive or suspect, not shutting down; indices are
-                                into members */
+    const struct ring *ring; /* over all of them; indices are into members */
 };
 
 struct placement_child {
@@ -55,8 +54,10 @@ struct placement_strategy {
 extern const struct placement_strategy placement_uniform, placement_uniform_random;
 /* NULL for a name that is unknown, or known but not built in this release (UniformQuorum). */
 const struct placement_strategy *placement_strategy_by_name(const char *name);
-/* Builds the ring over the members that may be chosen (alive or suspect). */
+/* Builds the ring over all members: it stays when their phases change. */
 void placement_ring_build(struct ring *ring, const struct placement_member *members, size_t count);
+/* The first in ring order that may run anything at all (alive or suspect); RING_NONE: nobody. */
+uint32_t placement_owner(const struct placement_view *view, uint64_t key_hash);
 bool placement_phase_may_run(enum placement_phase phase);
 
 /* When the candidate of a rank may claim: rank x 500 ms after the child was first seen to be free.

@@ -150,15 +150,20 @@ static bool child_forget(struct node *node, struct child *child)
     return true;
 }
 
+/* Who remains without a holder is looked at again whenever a member changes. */
 static void child_offer(struct node *node, struct child *child)
 {
-    bool lost;
+    bool lost, waits = true;
     if (!child_is_wanted(child))
         child_unwanted(node, child);
     else if (child_is_free(node, child, &lost))
         child_candidate(node, child, lost);
     else
-        child->free_known = false;
+        waits = child->free_known = false;
+    if (child->has_claim && claim_is_ours(node, &child->claim) &&
+        child->claim.state <= CLAIM_CLAIMED)
+        waits = false; /* by now */
+    store_set_waiting(&node->store, child, waits);
 }
 
 /* --- Not ours -------------------------------------------------------------------------------- */
@@ -233,6 +238,7 @@ static void child_ours(struct node *node, struct child *child)
     bool rerun =
         state == CLAIM_FINISHED && child->claim.spec_hash != child->group->workload.spec_hash;
     if (wanted && same && state != CLAIM_RELEASED && !rerun) {
+        store_set_waiting(&node->store, child, false);
         child_run(node, child);
         return;
     }

@@ -40,6 +40,7 @@ static void claim_put(struct node *node, struct child *child, const struct claim
     child->claim = *claim;
     child->has_claim = true;
     child->claim_siblings = 1;
+    store_claim_changed(&node->store, child);
     if (claim->epoch > child->epoch_max)
         child->epoch_max = claim->epoch;
     local_make(child)->claim_sequence = SEQUENCE_NEXT;

@@ -76,12 +76,19 @@ void membership_bump(struct node *node)
     node->dirty = true;
 }
 
+void membership_bump_for(struct node *node, const char *name)
+{
+    node->membership.generation++;
+    store_mark_member(&node->store, name);
+    node->dirty = true;
+}
+
 /* The map's record of a member changed, came or went. */
 static void membership_member_changed(void *context, const char *name)
 {
     struct node *node = context;
     struct member_entry *entry = store_member(&node->store, name);
-    membership_bump(node);
+    membership_bump_for(node, name);
     if (strcmp(name, node->name) == 0) {
         if (entry && entry->record.replica == node->durable.replica)
             node->membership.unschedulable = entry->record.unschedulable; /* set by any agent */
@@ -224,7 +231,7 @@ static void membership_verdicts(struct node *node)
                 membership_greet_again(node, member);
             }
             if (phase != PLACEMENT_SUSPECT)
-                membership_bump(node);
+                membership_bump_for(node, names[i]);
         }
     }
 }

@@ -350,8 +350,12 @@ void node_check(const struct node *node)
     for (struct group *g = store_group_after(&node->store, "", ""); g;
          g = store_group_after(&node->store, g->ns, g->name)) {
         children += g->child_count;
-        for (size_t i = 1; i < g->child_count; i++)
-            assert(g->children[i - 1]->id.ordinal < g->children[i]->id.ordinal);
+        for (size_t i = 0; i < g->child_count; i++) {
+            const struct child *child = g->children[i];
+            assert(i == 0 || g->children[i - 1]->id.ordinal < child->id.ordinal);
+            assert((child->holder != NULL) == child->has_claim);
+            assert(!child->holder || strcmp(child->holder->name, child->claim.node) == 0);
+        }
     }
     assert(children == node->store.child_count);
     assert(node->supervision.starts_in_flight <= OPERATIONS_MAX);

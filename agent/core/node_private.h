@@ -106,7 +106,9 @@ bool membership_declined(const struct node *node, const struct member_record *re
                          const struct child_id *child);
 void membership_decline(struct node *node, const struct child_id *child, uint64_t epoch);
 void membership_write_record(struct node *node); /* membership_record.c */
-void membership_bump(struct node *node);         /* placement must be thought over */
+/* Placement must be thought over: for all, or for what a change of this member may concern. */
+void membership_bump(struct node *node);
+void membership_bump_for(struct node *node, const char *name);
 struct member *member_find(const struct node *node, const char *name);
 struct member *member_make(struct node *node, const char *name);
 void member_address(struct node *node, struct member *member, const char *address);
@@ -136,6 +138,7 @@ struct supervisor_plan { /* the members of one supervisor, prepared; rebuilt whe
     uint64_t count_turn; /* the tick in which own_claims was counted */
     uint32_t own_claims;
     size_t count, eligible; /* members; those that may take anything */
+    uint64_t ring_hash;     /* of the names and weights that the ring was built from */
     struct ring ring;
 };
 
@@ -206,11 +209,12 @@ struct supervision {
     uint64_t listed_ms;         /* the last list, come or asked for */
     struct child_id *strangers; /* whose containers were seen here while nobody knew them */
     size_t stranger_count, strangers_reported;
-    uint64_t children_made; /* by the store, when they were last looked for */
-    bool compared;          /* with a peer, as of the last tick */
-    bool settled;           /* decisions are allowed: see supervise_is_open */
-    uint64_t sweep_ms;      /* when all children are looked at again */
-    struct child **wakes;   /* a heap by wake_ms: wake.c */
+    uint64_t children_made;       /* by the store, when they were last looked for */
+    bool compared;                /* with a peer, as of the last tick */
+    bool settled;                 /* decisions are allowed: see supervise_is_open */
+    uint64_t sweep_ms;            /* when some children are looked at again */
+    struct child_id sweep_cursor; /* ... which ones were last */
+    struct child **wakes;         /* a heap by wake_ms: wake.c */
     size_t wake_count, wake_capacity;
     size_t containers;      /* known here */
     bool draining, killing; /* EVENT_STOP or leave; the drain timeout has passed */

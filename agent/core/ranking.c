@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "agent/core/node_private.h"
+#include "placement/hash.h"
 
 /* A plan of all members, whatever the supervisors: its name is none that a supervisor can have. */
 #define PLAN_OF_ALL ""
@@ -17,13 +18,14 @@ static void plan_release(struct supervisor_plan *plan)
     free(plan->members);
     free(plan->records);
     free(plan->names);
-    ring_release(&plan->ring);
 }
 
 static void plan_free(void *value)
 {
-    plan_release(value);
-    free(value);
+    struct supervisor_plan *plan = value;
+    plan_release(plan);
+    ring_release(&plan->ring);
+    free(plan);
 }
 
 void ranking_release(struct node *node)
@@ -83,6 +85,21 @@ static int compare_names(const void *a, const void *b)
     return strcmp(a, b);
 }
 
+/* Phases come and go; the ring is built anew only when names or weights have changed. */
+static void plan_build_ring(struct supervisor_plan *plan)
+{
+    uint64_t hash = placement_hash_pair(plan->count, 0);
+    for (size_t i = 0; i < plan->count; i++) {
+        const char *name = plan->members[i].name;
+        hash =
+            placement_hash_pair(hash ^ placement_hash(name, strlen(name)), plan->members[i].weight);
+    }
+    if (hash == plan->ring_hash && plan->ring.member_count == plan->count)
+        return;
+    plan->ring_hash = hash;
+    placement_ring_build(&plan->ring, plan->members, plan->count);
+}
+
 static void plan_build(struct node *node, struct supervisor_plan *plan,
                        const struct supervisor *supervisor)
 {
@@ -91,7 +108,6 @@ static void plan_build(struct node *node, struct supervisor_plan *plan,
     plan->members = xcalloc(most + 1, sizeof *plan->members);
     plan->records = xcalloc(most + 1, sizeof *plan->records);
     plan->names = xcalloc(most + 1, sizeof *plan->names);
-    plan->ring = (struct ring){0};
     plan->count = plan->eligible = 0;
     plan->count_turn = 0;
     plan->selective = false;
@@ -110,7 +126,7 @@ static void plan_build(struct node *node, struct supervisor_plan *plan,
             plan_add(node, plan, sorted[i]);
         free(sorted);
     }
-    placement_ring_build(&plan->ring, plan->members, plan->count);
+    plan_build_ring(plan);
     plan->generation = node->membership.generation;
 }
 
@@ -255,5 +271,7 @@ bool ranking_excludes_self(struct node *node, const struct child *child)
 bool ranking_cleans_up(struct node *node, const struct child *child)
 {
     struct supervisor_plan *plan = ranking_plan(node, PLAN_OF_ALL);
-    return plan->self != RANK_NONE && ring_owner(&plan->ring, child->hash) == plan->self;
+    struct placement_view view = {
+        .members = plan->members, .count = plan->count, .ring = &plan->ring};
+    return plan->self != RANK_NONE && placement_owner(&view, child->hash) == plan->self;
 }

@@ -134,6 +134,106 @@ void store_mark_all(struct store *store)
         group_mark(store, g);
 }
 
+void store_mark_some(struct store *store, struct child_id *cursor, size_t max)
+{
+    struct group *group = store_group(store, cursor->ns, cursor->workload);
+    if (!group) {
+        group = store_group_after(store, cursor->ns, cursor->workload);
+        cursor->ordinal = 0;
+    }
+    for (; group && max > 0; group = store_group_after(store, group->ns, group->name)) {
+        for (size_t i = group_position(group, cursor->ordinal); i < group->child_count; i++) {
+            *cursor = group->children[i]->id;
+            if (max-- == 0)
+                return;
+            store_mark(store, group->children[i]);
+        }
+        cursor->ordinal = 0;
+    }
+    if (!group)
+        *cursor = (struct child_id){.ordinal = 0};
+}
+
+/* --- Who holds what -------------------------------------------------------------------------- */
+
+static void children_add(struct children *children, struct child *child, uint32_t *place)
+{
+    if (children->count == children->capacity) {
+        children->capacity = children->capacity ? 2 * children->capacity : 4;
+        children->items = xrealloc(children->items, children->capacity * sizeof(struct child *));
+    }
+    children->items[children->count++] = child;
+    *place = (uint32_t)children->count;
+}
+
+static void store_hold(struct store *store, struct child *child, const char *name)
+{
+    struct holder *holder = index_find(&store->holders, span_text(name));
+    if (!holder) {
+        holder = xcalloc(1, sizeof *holder);
+        TEXT_SET(holder->name, name);
+        index_insert(&store->holders, span_text(name), holder);
+    }
+    child->holder = holder;
+    children_add(&holder->children, child, &child->holder_place);
+}
+
+static void holder_free(void *value)
+{
+    struct holder *holder = value;
+    free(holder->children.items);
+    free(holder);
+}
+
+static void store_let_go(struct store *store, struct child *child)
+{
+    struct holder *holder = child->holder;
+    struct child *last = holder->children.items[--holder->children.count];
+    holder->children.items[child->holder_place - 1] = last;
+    last->holder_place = child->holder_place;
+    child->holder_place = 0;
+    child->holder = NULL;
+    if (holder->children.count > 0)
+        return;
+    index_remove(&store->holders, span_text(holder->name));
+    holder_free(holder);
+}
+
+void store_claim_changed(struct store *store, struct child *child)
+{
+    const char *name = child->has_claim ? child->claim.node : NULL;
+    if (child->holder && name && strcmp(child->holder->name, name) == 0)
+        return;
+    if (child->holder)
+        store_let_go(store, child);
+    if (name)
+        store_hold(store, child, name);
+}
+
+void store_set_waiting(struct store *store, struct child *child, bool waiting)
+{
+    struct children *list = &store->waiting;
+    if ((child->waiting_place > 0) == waiting)
+        return;
+    if (waiting) {
+        children_add(list, child, &child->waiting_place);
+        return;
+    }
+    struct child *last = list->items[--list->count];
+    list->items[child->waiting_place - 1] = last;
+    last->waiting_place = child->waiting_place;
+    child->waiting_place = 0;
+}
+
+void store_mark_member(struct store *store, const char *name)
+{
+    const struct holder *holder = index_find(&store->holders, span_text(name));
+    for (size_t i = 0; holder && i < holder->children.count; i++)
+        store_mark(store, holder->children.items[i]);
+    for (size_t i = 0; i < store->waiting.count; i++)
+        store_mark(store, store->waiting.items[i]);
+}
+
 struct child **store_take_dirty(struct store *store, size_t *ret_count)
 {
     struct child **taken = store->dirty;
@@ -244,6 +344,8 @@ void store_child_tidy(struct store *store, struct child *child)
             (group->child_count - at - 1) * sizeof(struct child *));
     group->child_count--;
     store->child_count--;
+    store_set_waiting(store, child, false);
+    assert(!child->holder);
     group->status_version = ++store->position;
     store_remember_epoch(store, child);
     child_free(child);
@@ -314,6 +416,7 @@ static void store_apply_claim(struct store *store, const struct key_parts *key,
         if (claim.epoch > child->epoch_max)
             child->epoch_max = claim.epoch;
     }
+    store_claim_changed(store, child);
     child_pick_status(child);
     child->free_known = false;
     store_touch(store, child);
@@ -531,6 +634,8 @@ void store_release(struct store *store)
     index_release(&store->names, name_entry_free);
     index_release(&store->supervisors, supervisor_entry_free);
     index_release(&store->members, member_entry_free);
+    index_release(&store->holders, holder_free);
+    free(store->waiting.items);
     free(store->epochs);
     free(store->dirty);
     memset(store, 0, sizeof *store);

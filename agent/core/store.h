@@ -18,6 +18,16 @@ struct local; /* what this node does for a child: local.h */
 struct group;
 struct name_entry;
 
+struct children { /* a list without order; a child knows its place in it */
+    struct child **items;
+    size_t count, capacity;
+};
+
+struct holder { /* the children whose winning claim names this node */
+    char name[NAME_BYTES_MAX + 1];
+    struct children children;
+};
+
 struct child {
     struct child_id id;
     uint64_t hash; /* child_id_hash */
@@ -37,7 +47,9 @@ struct child {
                              unknown */
     uint64_t remember_ms; /* ... until then */
     uint64_t version;
-    struct local *local; /* NULL: nothing here */
+    struct local *local;                  /* NULL: nothing here */
+    struct holder *holder;                /* NULL: no claim */
+    uint32_t holder_place, waiting_place; /* from 1; 0: not there */
     /* bookkeeping of supervise.c */
     bool dirty; /* stands in the store's dirty list */
     const char *pending_reason,
@@ -105,6 +117,8 @@ struct store {
     struct index names;       /* ns 0 name -> struct name_entry */
     struct index supervisors; /* name -> struct supervisor_entry */
     struct index members;     /* name -> struct member_entry */
+    struct index holders;     /* node name -> struct holder */
+    struct children waiting;  /* for which any change of members may decide: nobody holds them */
     size_t child_count;
     uint64_t children_made; /* ever, in this run */
     uint64_t position;      /* of the feed: grows with each change */
@@ -141,6 +155,14 @@ bool child_is_wanted(const struct child *child);
 
 void store_mark(struct store *store, struct child *child); /* decide about it in the next tick */
 void store_mark_all(struct store *store);
+/* Those that a change of this member may concern: what it holds, and what nobody holds. */
+void store_mark_member(struct store *store, const char *name);
+/* At most `max` children after *cursor in order, which moves on; round and round. */
+void store_mark_some(struct store *store, struct child_id *cursor, size_t max);
+/* child->claim or has_claim has changed. */
+void store_claim_changed(struct store *store, struct child *child);
+/* Whether it stands in store.waiting. */
+void store_set_waiting(struct store *store, struct child *child, bool waiting);
 void store_touch(struct store *store, struct child *child); /* its view changed: a new version */
 struct child **store_take_dirty(struct store *store,
                                 size_t *ret_count); /* the caller frees the array */

@@ -13,7 +13,10 @@
 
 enum {
     RELIST_EVERY_MS = 60000, /* the engine's hints may be lost */
-    SWEEP_MS = 10000, /* all children are looked at again: no lost edge can hurt for longer */
+    /* All children are looked at again, round and round, so many at a time: no lost edge can hurt
+     * for longer than a round, and no look at all of them can hold up a turn. */
+    SWEEP_MS = 1000,
+    SWEEP_CHILDREN = 256,
 };
 
 bool supervise_is_open(const struct node *node)
@@ -244,7 +247,7 @@ static void supervise_wake(struct node *node)
     struct supervision *supervision = &node->supervision;
     if (node->now.mono_ms >= supervision->sweep_ms) {
         supervision->sweep_ms = node->now.mono_ms + SWEEP_MS;
-        store_mark_all(&node->store);
+        store_mark_some(&node->store, &supervision->sweep_cursor, SWEEP_CHILDREN);
     }
     for (struct child *child;
          (child = wake_first(supervision)) != NULL && child->wake_ms <= node->now.mono_ms;) {

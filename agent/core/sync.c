@@ -47,6 +47,8 @@ void sync_free(struct sync *sync)
     vector_release(&sync->claimed);
     buffer_release(&sync->message);
     buffer_release(&sync->slice);
+    buffer_release(&sync->relay_bytes);
+    free(sync->needy);
     free(sync);
 }
 
@@ -139,6 +141,8 @@ void sync_remove_peer(struct sync *sync, const char *name)
         return;
     sync_sessions_forget(sync, peer);
     sync_held_forget(sync, peer);
+    sync_relay_forget(sync, peer);
+    sync_needs_forget(sync, peer);
     sync_peer_set_alive(sync, peer, false);
     if (peer->ack_owed.replica)
         sync->ack_owed_count--;
@@ -254,6 +258,7 @@ static bool sync_receive_from_peer(struct sync_turn *turn, struct sync_peer *pee
     case SYNC_GONE:
         return sync_receive_gone(turn, peer, reader);
     case SYNC_PUSH:
+    case SYNC_BATCH:
         break;
     }
     return false;
@@ -267,13 +272,15 @@ bool sync_receive(struct sync *sync, uint64_t now_ms, const char *from, struct s
     struct reader reader = reader_of(body);
     uint8_t version = reader_u8(&reader);
     uint8_t type = reader_u8(&reader);
-    if (reader.failed || version != SYNC_VERSION || type < SYNC_PUSH || type > SYNC_GONE)
+    if (reader.failed || version != SYNC_VERSION || type < SYNC_PUSH || type > SYNC_BATCH)
         return false;
     sync_follow_writer(sync);
     struct sync_peer *peer = sync_peer_find(sync, from);
     bool good = true;
     if (type == SYNC_PUSH)
         good = sync_receive_push(&turn, peer, body, &reader);
+    else if (type == SYNC_BATCH)
+        good = sync_receive_batch(&turn, peer, &reader);
     else if (peer)
         good = sync_receive_from_peer(&turn, peer, (enum sync_message)type, &reader);
     sync_pursue(&turn);
@@ -287,6 +294,7 @@ void sync_tick(struct sync *sync, uint64_t now_ms, struct effects *effects)
     struct sync_turn turn = {sync, now_ms, effects};
     sync_follow_writer(sync);
     sync_tick_push(&turn);
+    sync_tick_relay(&turn);
     sync_tick_sessions(&turn);
     sync_pursue(&turn);
 }
@@ -296,7 +304,9 @@ uint64_t sync_deadline(const struct sync *sync)
     uint64_t push_ms = sync_deadline_push(sync);
     uint64_t needs_ms = sync_deadline_needs(sync);
     uint64_t sessions_ms = sync_deadline_sessions(sync);
+    uint64_t relay_ms = sync_deadline_relay(sync);
     uint64_t first_ms = push_ms < needs_ms ? push_ms : needs_ms;
+    first_ms = relay_ms < first_ms ? relay_ms : first_ms;
     return first_ms < sessions_ms ? first_ms : sessions_ms;
 }
 

@@ -2,8 +2,9 @@
  * demand, digests when summaries differ. Uses crdt/exchange.h for what is in the bodies; decides
  * whom to tell what and when. Pure.
  *
- * - A change goes at once to every alive peer up to SYNC_MESH_MAX (32); above that to SYNC_FANOUT,
- *   who relay what was new to them. Pushes to one peer coalesce: the slice is cut when it is sent.
+ * - A change goes at once to every alive peer up to SYNC_MESH_MAX (32); above that to SYNC_FANOUT
+ *   of log2(n) fixed ones, who relay what was new to them. Pushes to one peer coalesce: the slice
+ * is cut when it is sent.
  * - A gap in a push, or a digest that differs twice running, asks for a walk; behind a horizon, or
  *   equal `seen` with unequal content, asks for a full comparison (of the differing buckets).
  * - Sessions send chunks on CHANNEL_BULK with a credit window; lost chunks are sent again. One

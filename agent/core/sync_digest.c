@@ -29,7 +29,24 @@ void sync_need(struct sync *sync, struct sync_peer *peer, unsigned need, uint64_
     if (need != SYNC_NEED_COMPARE && !walks)
         peer->session_ms = try_ms;
     peer->needs |= need;
-    sync->needy = true;
+    if (peer->needy)
+        return;
+    if (sync->needy_count == sync->needy_capacity) {
+        sync->needy_capacity = sync->needy_capacity ? 2 * sync->needy_capacity : 8;
+        sync->needy = xrealloc(sync->needy, sync->needy_capacity * sizeof(struct sync_peer *));
+    }
+    peer->needy = true;
+    sync->needy[sync->needy_count++] = peer;
+}
+
+void sync_needs_forget(struct sync *sync, struct sync_peer *peer)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < sync->needy_count; i++) {
+        if (sync->needy[i] != peer)
+            sync->needy[kept++] = sync->needy[i];
+    }
+    sync->needy_count = kept;
 }
 
 void sync_need_dot(struct sync *sync, struct sync_peer *peer, struct dot dot, uint64_t now_ms)
@@ -127,22 +144,23 @@ static void needs_pursue(struct sync_turn *turn, struct sync_peer *peer)
 void sync_pursue(struct sync_turn *turn)
 {
     struct sync *sync = turn->sync;
-    if (!sync->needy)
-        return;
-    sync->needy = false;
-    for (size_t i = 0; i < sync->peer_count; i++) {
-        struct sync_peer *peer = sync->peers[i];
+    size_t kept = 0;
+    for (size_t i = 0; i < sync->needy_count; i++) {
+        struct sync_peer *peer = sync->needy[i];
         if (needs_ms(peer) <= turn->now_ms)
             needs_pursue(turn, peer);
-        sync->needy |= peer->needs != 0;
+        peer->needy = peer->needs != 0;
+        if (peer->needy)
+            sync->needy[kept++] = peer;
     }
+    sync->needy_count = kept;
 }
 
 uint64_t sync_deadline_needs(const struct sync *sync)
 {
     uint64_t first_ms = SYNC_NEVER;
-    for (size_t i = 0; sync->needy && i < sync->peer_count; i++) {
-        uint64_t peer_ms = needs_ms(sync->peers[i]);
+    for (size_t i = 0; i < sync->needy_count; i++) {
+        uint64_t peer_ms = needs_ms(sync->needy[i]);
         if (peer_ms < first_ms)
             first_ms = peer_ms;
     }
@@ -152,9 +170,9 @@ uint64_t sync_deadline_needs(const struct sync *sync)
 static void needs_wake(struct sync_turn *turn)
 {
     struct sync *sync = turn->sync;
-    for (size_t i = 0; sync->needy && i < sync->peer_count; i++) {
-        if (sync->peers[i]->session_ms == SYNC_NEVER)
-            sync->peers[i]->session_ms = turn->now_ms;
+    for (size_t i = 0; i < sync->needy_count; i++) {
+        if (sync->needy[i]->session_ms == SYNC_NEVER)
+            sync->needy[i]->session_ms = turn->now_ms;
     }
 }
 

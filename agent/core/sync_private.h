@@ -1,7 +1,8 @@
 /* The parts of the synchronisation machine, for sync*.c and their tests only.
  *
  *     sync.c          peers, messages in, time
- *     sync_push.c     own writes out, others' slices in, acknowledgements, relaying
+ *     sync_push.c     own writes out, others' slices in, acknowledgements
+ *     sync_relay.c    to whom, in a large cluster; passing on
  *     sync_digest.c   who lacks what: summaries, digests, and what a peer is needed for
  *     sync_session.c  walks and full comparisons in chunks, both ends
  *
@@ -15,6 +16,7 @@
  *     WALK, FULL    serial (u64), index, body         a chunk
  *     CREDIT        serial (u64), flags (u8), next    "I have all chunks before next"
  *     GONE          serial (u64), busy (u8)           "there is no such session here"
+ *     BATCH         (varint length, PUSH) ...         slices that are passed on
  */
 #ifndef AGENT_CORE_SYNC_PRIVATE_H
 #define AGENT_CORE_SYNC_PRIVATE_H
@@ -39,6 +41,9 @@ enum {
     SYNC_HELD_BYTES_MAX = 1024 * 1024,
     SYNC_PATIENCE_MS = 20,        /* how long they wait: connections keep order */
     SYNC_RELAY_PATIENCE_MS = 200, /* relayed ones come by many ways */
+    SYNC_RELAY_PACE_MS = 5,       /* between two messages of relayed slices */
+    SYNC_RELAYED_MAX = 1024,      /* slices in one; they are at least 40 bytes */
+    SYNC_PUSH_FLAGS_AT = 2,       /* where the flags are in a PUSH */
     SYNC_DIFFER_MS = 300,         /* unequal for so long, and nothing moved: compare */
     SYNC_FLUX_MS = 2000,          /* unequal for so long, and things move: compare */
     SYNC_EXCHANGE_MS = 1000,      /* between exchanges with one peer because of summaries */
@@ -60,11 +65,23 @@ enum sync_message {
     SYNC_FULL,
     SYNC_CREDIT,
     SYNC_GONE,
+    SYNC_BATCH,
 };
 
 enum { SYNC_PUSH_WANTS_ACK = 1, SYNC_PUSH_RELAY = 2 };
 enum { SYNC_DIGEST_QUESTION = 1 };
 enum { SYNC_CREDIT_HOLE = 1 }; /* chunks after `next` are here already: it was lost */
+
+struct sync_targets {
+    struct sync_peer *items[SYNC_MESH_MAX];
+    size_t count;
+};
+
+/* A slice that is to be passed on: a PUSH in sync.relay_bytes. */
+struct sync_relayed {
+    const struct sync_peer *from; /* not to it; NULL: it is gone */
+    size_t at, bytes;
+};
 
 /* What we want from a peer. */
 enum {
@@ -88,6 +105,7 @@ struct sync_peer {
     struct dot ack_owed; /* zero: nothing */
 
     unsigned needs;      /* SYNC_NEED_* */
+    bool needy;          /* stands in sync.needy */
     uint64_t compare_ms; /* when to send the next digest, if NEED_COMPARE */
     uint64_t
         session_ms; /* when to begin a session, if NEED_WALK or _FULL; SYNC_NEVER: when one ends */
@@ -155,9 +173,17 @@ struct sync {
 
     struct sync_peer **peers; /* sorted by name */
     size_t peer_count, peer_capacity, alive_count;
-    bool needy; /* some peer may have needs */
+    struct sync_peer **needy; /* all that have needs, perhaps some that have none any more */
+    size_t needy_count, needy_capacity;
     size_t ack_owed_count;
     struct vector claimed; /* the greatest counters that peers have ever claimed */
+
+    bool relaying;   /* at the last push there were more than SYNC_MESH_MAX; then all peers */
+    uint64_t fanned; /* ... count as told up to this own counter */
+    struct sync_relayed relay[SYNC_RELAYED_MAX];
+    size_t relay_count;
+    struct buffer relay_bytes;
+    uint64_t relay_flushed_ms;
 
     uint64_t ack_to; /* own counter for which a user waits; 0: none */
     uint64_t ack_retry_ms;
@@ -210,10 +236,21 @@ void sync_ack_if_owed(struct sync_turn *turn, struct sync_peer *peer);
 void sync_held_drain(struct sync_turn *turn);
 void sync_held_forget(struct sync *sync, const struct sync_peer *peer); /* NULL: all */
 
+/* sync_relay.c */
+/* SYNC_FANOUT alive peers, if there are so many. At least one is alive. */
+struct sync_targets sync_relay_targets(struct sync *sync);
+/* A PUSH that was news. */
+void sync_relay_add(struct sync_turn *turn, const struct sync_peer *from, struct span message);
+void sync_relay_forget(struct sync *sync, const struct sync_peer *peer);
+bool sync_receive_batch(struct sync_turn *turn, struct sync_peer *peer, struct reader *reader);
+void sync_tick_relay(struct sync_turn *turn);
+uint64_t sync_deadline_relay(const struct sync *sync);
+
 /* sync_digest.c */
 void sync_need(struct sync *sync, struct sync_peer *peer, unsigned need, uint64_t try_ms);
 /* The peer has this dot, and a slice that waits for it is here. */
 void sync_need_dot(struct sync *sync, struct sync_peer *peer, struct dot dot, uint64_t now_ms);
+void sync_needs_forget(struct sync *sync, struct sync_peer *peer);
 void sync_pursue(struct sync_turn *turn); /* all needs whose time has come */
 bool sync_receive_digest(struct sync_turn *turn, struct sync_peer *peer, struct reader *reader);
 uint64_t sync_deadline_needs(const struct sync *sync);

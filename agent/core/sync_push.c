@@ -2,8 +2,8 @@
  *
  * The one idea: per peer we remember up to which of our counters slices were sent; a push is the
  * slice from there to now, so pushes coalesce by themselves. Peers at the same place get the same
- * bytes. Above SYNC_MESH_MAX alive peers a slice goes to a few, who relay what was news to them: to
- * some at random, which is fast, and to the next by name, which leaves nobody out.
+ * bytes. Above SYNC_MESH_MAX alive peers a slice goes to a few, who relay what was news to them
+ * (sync_relay.c).
  *
  * A slice that begins above our `seen` of its writer is joined at once but claims nothing. It is
  * held until the slices before it have come (relays overtake each other, walks end later than
@@ -17,72 +17,14 @@
 
 #include "agent/core/sync_private.h"
 
-enum { PUSH_FLAGS_AT = 2 }; /* where the flags are in a message */
-
-struct push_targets {
-    struct sync_peer *items[SYNC_MESH_MAX];
-    size_t count;
-};
-
 /* --- To whom --------------------------------------------------------------------------------- */
 
-static bool targets_have(const struct push_targets *targets, const struct sync_peer *peer)
-{
-    for (size_t i = 0; i < targets->count; i++) {
-        if (targets->items[i] == peer)
-            return true;
-    }
-    return false;
-}
-
-/* Up to count more alive peers, all equally likely, in one pass over all peers. */
-static void targets_add_random(struct push_targets *targets, struct sync *sync, size_t count,
-                               const struct sync_peer *except)
-{
-    struct push_targets chosen = {.count = 0};
-    size_t met = 0;
-    for (size_t i = 0; i < sync->peer_count; i++) {
-        struct sync_peer *peer = sync->peers[i];
-        if (!peer->alive || peer == except || targets_have(targets, peer))
-            continue;
-        met++;
-        size_t place = met <= count ? met - 1 : (size_t)random_below(&sync->random, met);
-        if (place < count)
-            chosen.items[place] = peer;
-    }
-    chosen.count = met < count ? met : count;
-    for (size_t i = 0; i < chosen.count; i++)
-        targets->items[targets->count++] = chosen.items[i];
-}
-
-static void targets_add_successor(struct push_targets *targets, const struct sync *sync,
-                                  const struct sync_peer *except)
-{
-    size_t place = sync->self ? sync_peer_place(sync, sync->self) : 0;
-    for (size_t i = 0; sync->self && i < sync->peer_count; i++) {
-        struct sync_peer *peer = sync->peers[(place + i) % sync->peer_count];
-        if (!peer->alive)
-            continue;
-        if (peer != except)
-            targets->items[targets->count++] = peer;
-        return;
-    }
-}
-
-static struct push_targets targets_of_relay(struct sync *sync, const struct sync_peer *except)
-{
-    struct push_targets targets = {.count = 0};
-    targets_add_successor(&targets, sync, except);
-    targets_add_random(&targets, sync, SYNC_FANOUT - targets.count, except);
-    return targets;
-}
-
 /* In an order that differs from push to push: the first few are asked to acknowledge. */
-static struct push_targets targets_of_push(struct sync *sync)
+static struct sync_targets targets_of_push(struct sync *sync)
 {
     if (sync->alive_count > SYNC_MESH_MAX)
-        return targets_of_relay(sync, NULL);
-    struct push_targets targets = {.count = 0};
+        return sync_relay_targets(sync);
+    struct sync_targets targets = {.count = 0};
     if (sync->alive_count == 0)
         return targets;
     size_t start = (size_t)random_below(&sync->random, sync->peer_count);
@@ -110,7 +52,7 @@ static uint64_t push_compose(struct sync *sync, uint64_t from)
     return to;
 }
 
-static uint64_t targets_behind(const struct push_targets *targets, uint64_t counter)
+static uint64_t targets_behind(const struct sync_targets *targets, uint64_t counter)
 {
     uint64_t from = counter;
     for (size_t i = 0; i < targets->count; i++) {
@@ -122,7 +64,7 @@ static uint64_t targets_behind(const struct push_targets *targets, uint64_t coun
 
 /* Slice by slice, the least advanced first, until all have been sent everything. Whoever would get
  * more than SYNC_BACKLOG_BYTES_MAX is told by a digest what there is, and walks. */
-static void push_rounds(struct sync_turn *turn, struct push_targets *targets, unsigned flags,
+static void push_rounds(struct sync_turn *turn, struct sync_targets *targets, unsigned flags,
                         size_t ask_count)
 {
     struct sync *sync = turn->sync;
@@ -135,7 +77,8 @@ static void push_rounds(struct sync_turn *turn, struct push_targets *targets, un
             if (peer->pushed != from)
                 continue;
             bool ask = i < ask_count && to == counter;
-            sync->message.data[PUSH_FLAGS_AT] = (uint8_t)(flags | (ask ? SYNC_PUSH_WANTS_ACK : 0));
+            sync->message.data[SYNC_PUSH_FLAGS_AT] =
+                (uint8_t)(flags | (ask ? SYNC_PUSH_WANTS_ACK : 0));
             sync_message_send(turn, peer, CHANNEL_GOSSIP);
             peer->pushed = to;
             sent_bytes[i] += sync->message.bytes;
@@ -148,35 +91,49 @@ static void push_rounds(struct sync_turn *turn, struct push_targets *targets, un
 }
 
 /* By relay everybody gets the same slices: all peers count as told. */
-static void push_fan_out(struct sync_turn *turn, struct push_targets *targets, size_t ask_count)
+static void push_fan_out(struct sync_turn *turn, struct sync_targets *targets, size_t ask_count)
 {
     struct sync *sync = turn->sync;
-    uint64_t counter = awmap_writer_counter(sync->map), from = counter;
-    for (size_t i = 0; i < sync->peer_count; i++) {
-        struct sync_peer *peer = sync->peers[i];
-        if (peer->alive && peer->pushed < from)
-            from = peer->pushed;
-        if (peer->alive)
-            peer->pushed = counter;
+    uint64_t from = sync->fanned;
+    if (!sync->relaying) {
+        from = awmap_writer_counter(sync->map);
+        for (size_t i = 0; i < sync->peer_count; i++) {
+            if (sync->peers[i]->alive && sync->peers[i]->pushed < from)
+                from = sync->peers[i]->pushed;
+        }
     }
     for (size_t i = 0; i < targets->count; i++)
         targets->items[i]->pushed = from;
     push_rounds(turn, targets, SYNC_PUSH_RELAY, ask_count);
+    sync->relaying = true;
+    sync->fanned = awmap_writer_counter(sync->map);
+}
+
+/* The cluster has shrunk: from now on each peer is told by us. */
+static void push_end_relaying(struct sync *sync)
+{
+    for (size_t i = 0; i < sync->peer_count && sync->relaying; i++) {
+        if (sync->peers[i]->pushed < sync->fanned)
+            sync->peers[i]->pushed = sync->fanned;
+    }
+    sync->relaying = false;
 }
 
 /* Once more from what is known to have arrived. A peer that walks learns it by that. */
 static void push_again(struct sync_turn *turn)
 {
     struct sync *sync = turn->sync;
-    struct push_targets targets = targets_of_push(sync);
+    struct sync_targets targets = targets_of_push(sync);
+    bool relay = sync->alive_count > SYNC_MESH_MAX;
     uint64_t arrived = vector_get(&sync->claimed, sync->writer);
     for (size_t i = 0; i < targets.count; i++) {
         struct sync_peer *peer = targets.items[i];
         uint64_t from = arrived > peer->base ? arrived : peer->base;
-        if (from < peer->pushed && !sync_has_outlet(sync, peer))
+        if (sync_has_outlet(sync, peer))
+            peer->pushed = relay ? sync->fanned : peer->pushed;
+        else if (relay || from < peer->pushed)
             peer->pushed = from;
     }
-    bool relay = sync->alive_count > SYNC_MESH_MAX;
     push_rounds(turn, &targets, relay ? SYNC_PUSH_RELAY : 0, targets.count);
 }
 
@@ -187,8 +144,12 @@ void sync_push(struct sync *sync, uint64_t now_ms, bool ack, struct effects *eff
     if (sync->writer == 0)
         return;
     uint64_t counter = awmap_writer_counter(sync->map);
-    struct push_targets targets = targets_of_push(sync);
-    bool sent_before = targets_behind(&targets, counter) == counter;
+    bool relay = sync->alive_count > SYNC_MESH_MAX;
+    if (!relay)
+        push_end_relaying(sync);
+    struct sync_targets targets = targets_of_push(sync);
+    bool sent_before = relay && sync->relaying ? sync->fanned == counter
+                                               : targets_behind(&targets, counter) == counter;
     size_t ask_count = 0;
     if (ack && counter > vector_get(&sync->claimed, sync->writer)) {
         sync->ack_to = counter;
@@ -198,7 +159,7 @@ void sync_push(struct sync *sync, uint64_t now_ms, bool ack, struct effects *eff
     }
     if (ask_count > 0 && sent_before)
         push_again(&turn);
-    else if (sync->alive_count > SYNC_MESH_MAX)
+    else if (relay)
         push_fan_out(&turn, &targets, ask_count);
     else
         push_rounds(&turn, &targets, 0, ask_count);
@@ -217,6 +178,7 @@ void sync_follow_writer(struct sync *sync)
     sync->ack_to = 0;
     uint64_t counter = awmap_writer_counter(sync->map);
     uint64_t claimed = vector_get(&sync->claimed, writer);
+    sync->relaying = false;
     for (size_t i = 0; i < sync->peer_count; i++)
         sync->peers[i]->base = sync->peers[i]->pushed = claimed < counter ? claimed : counter;
 }
@@ -321,17 +283,6 @@ static void push_note_gap(struct sync_turn *turn, const struct sync_held *held, 
         held_add(sync, held, body, turn->now_ms);
 }
 
-static void push_relay(struct sync_turn *turn, const struct sync_peer *from, struct span message)
-{
-    struct sync *sync = turn->sync;
-    struct push_targets targets = targets_of_relay(sync, from);
-    buffer_clear(&sync->message);
-    buffer_append(&sync->message, message.data, message.bytes);
-    sync->message.data[PUSH_FLAGS_AT] = SYNC_PUSH_RELAY;
-    for (size_t i = 0; i < targets.count; i++)
-        sync_message_send(turn, targets.items[i], CHANNEL_GOSSIP);
-}
-
 void sync_ack_if_owed(struct sync_turn *turn, struct sync_peer *peer)
 {
     struct dot owed = peer->ack_owed;
@@ -374,7 +325,7 @@ bool sync_receive_push(struct sync_turn *turn, struct sync_peer *peer, struct sp
     else
         sync_note_integrated(turn);
     if (relayed && result.news)
-        push_relay(turn, peer, message);
+        sync_relay_add(turn, peer, message);
     if (peer && (flags & SYNC_PUSH_WANTS_ACK))
         push_owe_ack(turn, peer, (struct dot){result.replica, slice.to});
     return true;
