@@ -93,7 +93,8 @@ struct disk {
     bool stopped;
     /* what the node was told */
     bool told, told_failed;
-    uint64_t told_room_bytes, told_synced;
+    uint64_t told_room_bytes; /* less what the core has logged since */
+    uint64_t told_synced;
     struct disk_statistics statistics;
 };
 
@@ -125,15 +126,15 @@ static void disk_say_why(const struct disk *disk, char *ret_text, size_t bytes)
                  (unsigned long long)disk->room_bytes);
 }
 
-/* Room is capped at DISK_ROOM_BYTES, so that a healthy disk has nothing to tell. */
+/* Room is capped at DISK_ROOM_BYTES, and what the core has logged since is taken off what it was
+ * told, as the core does: so a healthy disk tells once in DISK_ROOM_BYTES / 8 of log. */
 static bool disk_has_news(const struct disk *disk)
 {
     if (!disk->told || disk_failed(disk) != disk->told_failed)
         return true;
     uint64_t room = disk->room_bytes, told = disk->told_room_bytes;
     uint64_t change = room > told ? room - told : told - room;
-    bool at_an_end = room == DISK_ROOM_BYTES || room == 0;
-    return change >= DISK_ROOM_BYTES / 8 || (at_an_end && change > 0);
+    return change >= DISK_ROOM_BYTES / 8 || (room == 0 && told > 0);
 }
 
 static void disk_tell(struct disk *disk)
@@ -205,6 +206,8 @@ static void disk_log(void *context, const struct effect *effect)
     assert(effect->log.sequence > disk->core_sequence && record.bytes <= DISK_RECORD_BYTES_MAX);
     disk->core_sequence = effect->log.sequence;
     disk->sequence++;
+    disk->told_room_bytes -=
+        record.bytes < disk->told_room_bytes ? record.bytes : disk->told_room_bytes;
     size_t bytes = DISK_RECORD_HEADER_BYTES + record.bytes;
     if (disk->pending_bytes + bytes > DISK_PENDING_BYTES_MAX) {
         disk->dropped = effect->log.sequence;
