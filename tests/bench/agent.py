@@ -1,0 +1,316 @@
+#!/usr/bin/env python3
+"""Real agents: three processes on this host, a real disk, real sockets, and load from a C program.
+
+    HORDELET_BIN=build/release/hordelet tests/bench/agent.py [start puts lookup idle failover stop]
+
+One line per figure, medians of several repeats: what | ours | peer | goal | limit. The limits are
+measured in the same run: fdatasync of the data directory's disk, a round trip between two processes
+of this host, an HTTP answer that touches nothing, the engine without us. The engine is the fault
+engine of tests/system, without faults: it answers at once, so that what is seen is our own time.
+"""
+import contextlib
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+BINARY = os.environ.get("HORDELET_BIN", os.path.join(ROOT, "build", "release", "hordelet"))
+BUILD = os.path.dirname(BINARY)
+LOAD = os.path.join(BUILD, "tests", "bench", "http_load")
+API = "/apis/hordelet.dev/v1/"
+REPEATS = 5
+SECONDS = 1.5  # of load per figure and repeat
+
+
+def median(values):
+    values = sorted(values)
+    middle = len(values) // 2
+    return values[middle] if len(values) % 2 else (values[middle - 1] + values[middle]) / 2
+
+
+def line(what, ours, peer="-", goal="-", limit="-"):
+    print(f"{what:<58} | {ours:<26} | {peer:<26} | {goal:<20} | {limit}", flush=True)
+
+
+def wait_until(predicate, timeout, what, every=0.002):
+    deadline = time.monotonic() + timeout
+    while True:
+        with contextlib.suppress(OSError, http.client.HTTPException, AssertionError):
+            if predicate():
+                return
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"not within {timeout} s: {what}")
+        time.sleep(every)
+
+
+def free_port():
+    """One whose neighbour two further on is free as well: gossip takes both."""
+    for port in range(20000 + os.getpid() % 10000, 60000, 4):
+        with contextlib.suppress(OSError), socket.socket() as one, socket.socket() as two:
+            one.bind(("127.0.0.1", port))
+            two.bind(("127.0.0.1", port + 2))
+            if port > free_port.last:
+                free_port.last = port
+                return port
+    raise RuntimeError("no free ports")
+
+
+free_port.last = 0
+
+
+def load(agent, connections, method, path, body=None):
+    """Requests per second, p50 and p99 in us, good, bad."""
+    arguments = [LOAD, "127.0.0.1", str(agent.api), str(connections), str(SECONDS), method, path]
+    done = subprocess.run(arguments + ([body] if body else []), text=True, check=True,
+                          stdout=subprocess.PIPE)
+    return [float(word) for word in done.stdout.split()]
+
+
+def limits(directory):
+    """Microseconds: a durable append, a round trip."""
+    return [float(word) for word in subprocess.run(
+        [LOAD, "limits", directory], text=True, check=True, stdout=subprocess.PIPE).stdout.split()]
+
+
+# ---- the engine -----------------------------------------------------------------------------
+
+
+class Engine:
+    """The fault engine, one process for all agents."""
+
+    PROGRAM = os.path.join(BUILD, "tests", "fault_engine")
+
+    def __init__(self, directory):
+        self.socket = os.path.join(directory, "engine.sock")
+        self.process = None
+        if os.access(self.PROGRAM, os.X_OK):
+            self.process = subprocess.Popen([self.PROGRAM, self.socket], stdin=subprocess.DEVNULL,
+                                            stdout=subprocess.DEVNULL)
+            wait_until(lambda: os.path.exists(self.socket), 5, "the engine listens")
+
+    def close(self):
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+
+
+# ---- agents ---------------------------------------------------------------------------------
+
+
+class Agent:
+    def __init__(self, cluster, index):
+        self.name, self.cluster = f"n{index}", cluster
+        self.gossip, self.api = free_port(), free_port()
+        self.data = os.path.join(cluster.dir, self.name)
+        self.process = None
+
+    def start(self):
+        seeds = ",".join(f"127.0.0.1:{agent.gossip}" for agent in self.cluster.agents)
+        with open(self.data + ".log", "ab") as log:
+            self.process = subprocess.Popen(
+                [BINARY, "agent", "--node-name", self.name, "--cluster", "bench", "--data-dir",
+                 self.data, "--gossip", f"127.0.0.1:{self.gossip}", "--api",
+                 f"127.0.0.1:{self.api}", "--join", seeds, "--runtime",
+                 f"unix://{self.cluster.engine.socket}"],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def ask(self, method, path, body=None):
+        connection = http.client.HTTPConnection("127.0.0.1", self.api, timeout=10)
+        try:
+            connection.request(method, path if path.startswith("/") else API + path,
+                               body=json.dumps(body) if body else None,
+                               headers={"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            text = answer.read()
+            assert answer.status < 300, (answer.status, text[:300])
+            return json.loads(text) if text[:1] in (b"{", b"[") else text
+        finally:
+            connection.close()
+
+    def phases(self):
+        return {item["metadata"]["name"]: item["status"]["phase"]
+                for item in self.ask("GET", "members")["items"]}
+
+    def ready(self, name, replicas):
+        path = f"namespaces/default/workloads/{name}"
+        return self.ask("GET", path)["status"].get("readyReplicas", 0) == replicas
+
+    def memory_mb(self):
+        """Private and resident."""
+        with open(f"/proc/{self.process.pid}/smaps_rollup", encoding="ascii") as file:
+            sizes = {words[0]: int(words[1]) for words in map(str.split, file)
+                     if len(words) == 3 and words[2] == "kB"}
+        private = sizes["Private_Clean:"] + sizes["Private_Dirty:"]
+        return private / 1000, sizes["Rss:"] / 1000
+
+    def cpu_seconds(self):
+        with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def document(name, replicas):
+    return {"apiVersion": "hordelet.dev/v1", "kind": "Workload", "metadata": {"name": name},
+            "spec": {"replicas": replicas, "shutdown": "brutal_kill", "hostNetwork": True,
+                     "container": {"image": "busybox:1.36", "command": ["sleep", "1000"]}}}
+
+
+class Cluster:
+    def __init__(self, count=3):
+        self.dir = tempfile.mkdtemp(prefix="hordelet-bench-")
+        self.engine = Engine(self.dir)
+        self.agents = []
+        self.agents += [Agent(self, i + 1) for i in range(count)]
+
+    def __getitem__(self, index):
+        return self.agents[index]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *reasons):
+        for agent in self.agents:
+            if agent.process:
+                agent.process.kill()
+                agent.process.wait()
+        self.engine.close()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def joined(self):
+        return all(list(agent.phases().values()) == ["alive"] * len(self.agents)
+                   for agent in self.agents)
+
+    def start(self):
+        for agent in self.agents:
+            agent.start()
+        wait_until(self.joined, 20, "the agents see each other")
+        for agent in self.agents:
+            wait_until(lambda a=agent: a.ask("GET", "/readyz"), 20, "ready")
+        return self
+
+    def run(self, name, replicas, timeout=60):
+        self[0].ask("POST", "namespaces/default/workloads", document(name, replicas))
+        wait_until(lambda: all(agent.ready(name, replicas) for agent in self.agents), timeout,
+                   f"{replicas} children of {name} run", every=0.02)
+
+
+# ---- start ----------------------------------------------------------------------------------
+
+
+def bench_start():
+    joined, running = [], []
+    for _ in range(REPEATS):
+        with Cluster() as cluster:
+            began = time.monotonic()
+            for agent in cluster.agents:
+                agent.start()
+            wait_until(cluster.joined, 20, "the agents see each other")
+            joined.append((time.monotonic() - began) * 1000)
+            if cluster.engine.process:
+                body = document("web", 1)
+                wait_until(lambda: cluster[0].ask("POST", "namespaces/default/workloads", body), 20,
+                           "a workload is accepted")
+                wait_until(lambda: cluster[1].ready("web", 1), 20, "it runs")
+                running.append((time.monotonic() - began) * 1000)
+    line("three processes started: all see each other", f"{median(joined):.0f} ms")
+    if running:
+        line("  ... and a child applied then runs", f"{median(running):.0f} ms", "Horde 511 ms",
+             "150 ms + engine")
+
+
+# ---- puts -----------------------------------------------------------------------------------
+
+
+def bench_puts():
+    one, fifty, floors = [], [], []
+    with Cluster() as cluster:
+        cluster.start()
+        for repeat in range(REPEATS):
+            sync_us, trip_us = limits(cluster.dir)
+            floors.append(1e6 / (sync_us + trip_us))
+            for callers, rates in ((1, one), (50, fifty)):
+                body = json.dumps(document(f"w{repeat}-{callers}-%u", 0))
+                rates.append(load(cluster[0], callers, "POST", "/apis/hordelet.dev/v1/namespaces/"
+                                  "default/workloads", body))
+    limit = median(floors)
+    rate = median([run[0] for run in one])
+    line("durable puts of workloads over HTTP, 1 caller",
+         f"{rate:,.0f}/s ({rate / limit * 100:.0f} % of limit)", "Horde 2,480/s (memory)",
+         "70 % of the limit", f"{limit:,.0f}/s: 1/(fdatasync + round trip)")
+    line("  one put: p50 / p99",
+         f"{median([run[1] for run in one]):.0f} / {median([run[2] for run in one]):.0f} us")
+    line("durable puts of workloads over HTTP, 50 callers",
+         f"{median([r[0] for r in fifty]):,.0f}/s", "Horde 5,510/s, etcd 2,980/s", "5,000/s")
+    line("  one put: p50 / p99",
+         f"{median([r[1] for r in fifty]):.0f} / {median([r[2] for r in fifty]):.0f} us")
+    bad = sum(run[4] for run in one + fifty)
+    if bad:
+        line("! puts refused", f"{bad:.0f}")
+
+
+# ---- lookups --------------------------------------------------------------------------------
+
+
+def bench_lookup():
+    with Cluster() as cluster:
+        cluster.start()
+        if cluster.engine.process:
+            cluster.run("web", 100)
+        rows = [("GET of /livez over HTTP, 50 connections", "/livez", "-", "-")]
+        if cluster.engine.process:
+            rows.append(("lookup of a name over HTTP, 50 connections",
+                         API + "namespaces/default/names/web-7", "Horde 14,400/s far, no HTTP",
+                         "50,000/s"))
+        rates = {path: [] for _, path, _, _ in rows}
+        for _ in range(REPEATS):
+            for _, path, _, _ in rows:
+                rates[path].append(load(cluster[0], 50, "GET", path))
+        for what, path, peer, goal in rows:
+            floor = median([run[0] for run in rates["/livez"]])
+            line(what, f"{median([run[0] for run in rates[path]]):,.0f}/s", peer, goal,
+                 f"{floor:,.0f}/s: an empty answer")
+
+
+# ---- idle -----------------------------------------------------------------------------------
+
+
+def bench_idle():
+    seconds = 10
+    with Cluster() as cluster:
+        cluster.start()
+        time.sleep(2)
+        for children in (0, 10000) if cluster.engine.process else (0,):
+            if children:
+                cluster.run("web", children, timeout=120)
+                time.sleep(3)
+            before = [agent.cpu_seconds() for agent in cluster.agents]
+            time.sleep(seconds)
+            used = [agent.cpu_seconds() - b for agent, b in zip(cluster.agents, before)]
+            memory = [agent.memory_mb() for agent in cluster.agents]
+            line(f"an agent at {children:,} children: USS / RSS",
+                 f"{median([m[0] for m in memory]):.1f} / {median([m[1] for m in memory]):.1f} MB",
+                 f"Horde {178 if children else 50} MB, Serf 15",
+                 f"{25 if children else 10} MB (USS)")
+            line(f"an agent at {children:,} children: a core, idle",
+                 f"{median(used) / seconds * 100:.2f} %", "Serf 0.18, Swarm 0.4-0.7 %", "0.1 %")
+
+
+SECTIONS = {"start": bench_start, "puts": bench_puts, "lookup": bench_lookup, "idle": bench_idle}
+
+
+def main():
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    for name in sys.argv[1:] or SECTIONS:
+        SECTIONS[name]()
+
+
+if __name__ == "__main__":
+    main()
