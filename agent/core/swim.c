@@ -35,6 +35,7 @@ struct swim *swim_new(const struct swim_config *config, uint64_t now_ms)
     swim->self.incarnation = config->boot << 32 | 1; /* never 0, which is "unknown" */
     swim->gossip_next_ms = SWIM_NEVER;
     swim->dead_next_ms = SWIM_NEVER;
+    swim->uninitialized_cursor = (size_t)random_below(&swim->random, UINT32_MAX);
     swim->rumours = xcalloc(1, sizeof *swim->rumours); /* room for ourselves */
     return swim;
 }
@@ -116,15 +117,17 @@ static void swim_add_new(struct swim *swim, const char *name, const char *addres
     TEXT_SET(member->name, name);
     TEXT_SET(member->address, address);
     swim_reserve(swim);
-    size_t index = swim->member_count;
-    while (index > 0 && strcmp(swim->members[index - 1]->name, member->name) > 0)
-        index--;
+    size_t index = swim_member_place(swim, span_text(member->name));
     pointers_insert(swim->members, swim->member_count, index, member);
     size_t place = (size_t)random_below(&swim->random, swim->member_count + 1);
     pointers_insert(swim->order, swim->member_count, place, member);
     swim->member_count++;
     swim->state_counts[STATE_UNINITIALIZED]++;
-    swim->uninitialized_next_ms = 0;
+    swim->asks = 0;
+    if (swim->bursts == SWIM_BURSTS_MAX)
+        member->due_ms = swim->now_ms + SWIM_ASK_MS + random_below(&swim->random, SWIM_NEWCOMER_MS);
+    else
+        swim->uninitialized_next_ms = 0;
 }
 
 void swim_add(struct swim *swim, const char *name, const char *address)
@@ -267,6 +270,9 @@ static void receive_from_member(struct swim *swim, struct swim_member *member,
     case SWIM_NACK:
         receive_for_probe(swim, message);
         break;
+    case SWIM_ASK:
+        swim_tell_all(swim, member, effects);
+        break;
     case SWIM_GOSSIP:
     case SWIM_KIND_COUNT:
         break;
@@ -353,12 +359,15 @@ void swim_tick(struct swim *swim, uint64_t now_ms, struct effects *effects)
     swim_note_time(swim, now_ms);
     swim_relay_tick(swim, effects);
     swim_probe_tick(swim, effects);
+    swim_ask_tick(swim, effects);
     swim_gossip_tick(swim, effects);
 }
 
 uint64_t swim_deadline(const struct swim *swim)
 {
-    uint64_t deadline_ms = swim_probe_deadline(swim);
+    uint64_t deadline_ms = swim_probe_deadline(swim), ask_ms = swim_ask_deadline(swim);
+    if (ask_ms < deadline_ms)
+        deadline_ms = ask_ms;
     uint64_t relay_ms = swim_relay_deadline(swim);
     if (relay_ms < deadline_ms)
         deadline_ms = relay_ms;
@@ -386,6 +395,8 @@ uint64_t swim_incarnation(const struct swim *swim, const char *name)
 size_t swim_changes(struct swim *swim, const char **ret_names, size_t max)
 {
     size_t count = 0;
+    if (!swim->any_changed)
+        return 0;
     for (size_t i = 0; i < swim->member_count && count < max; i++) {
         struct swim_member *member = swim->members[i];
         if (!member->changed)
@@ -393,5 +404,6 @@ size_t swim_changes(struct swim *swim, const char **ret_names, size_t max)
         member->changed = false;
         ret_names[count++] = member->name;
     }
+    swim->any_changed = count == max;
     return count;
 }

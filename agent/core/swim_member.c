@@ -20,6 +20,12 @@ static const uint8_t state_allowed[STATE_COUNT] = {
     [STATE_DEAD] = 1u << STATE_ALIVE,
 };
 
+static void member_note_change(struct swim *swim, struct swim_member *member)
+{
+    member->changed = true;
+    swim->any_changed = true;
+}
+
 static void member_move(struct swim *swim, struct swim_member *member, enum swim_state state)
 {
     assert(state_allowed[member->state] & 1u << state);
@@ -27,23 +33,28 @@ static void member_move(struct swim *swim, struct swim_member *member, enum swim
     swim->state_counts[member->state]--;
     swim->state_counts[state]++;
     member->state = state;
-    member->changed = true;
+    member_note_change(swim, member);
 }
 
-struct swim_member *swim_member_find(const struct swim *swim, struct span name)
+size_t swim_member_place(const struct swim *swim, struct span name)
 {
     size_t low = 0, high = swim->member_count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        int order = span_compare(span_text(swim->members[middle]->name), name);
-        if (order == 0)
-            return swim->members[middle];
-        if (order < 0)
+        if (span_compare(span_text(swim->members[middle]->name), name) < 0)
             low = middle + 1;
         else
             high = middle;
     }
-    return NULL;
+    return low;
+}
+
+struct swim_member *swim_member_find(const struct swim *swim, struct span name)
+{
+    size_t place = swim_member_place(swim, name);
+    bool found =
+        place < swim->member_count && span_equal(span_text(swim->members[place]->name), name);
+    return found ? swim->members[place] : NULL;
 }
 
 bool swim_member_reachable(const struct swim_member *member)
@@ -96,19 +107,19 @@ void swim_improve(struct swim *swim)
 }
 
 /* Another boot is a change that the caller hears of, though the phase may stay. */
-static void member_raise(struct swim_member *member, uint64_t incarnation)
+static void member_raise(struct swim *swim, struct swim_member *member, uint64_t incarnation)
 {
     assert(incarnation > member->incarnation);
     if (member->incarnation > 0 && member->incarnation >> 32 != incarnation >> 32)
-        member->changed = true;
+        member_note_change(swim, member);
     member->incarnation = incarnation;
     member->accused = false;
 }
 
-static void member_end_suspicion(struct swim_member *member)
+static void member_end_suspicion(struct swim *swim, struct swim_member *member)
 {
     if (member->suspicion.active)
-        member->changed = true;
+        member_note_change(swim, member);
     member->suspicion = (struct swim_suspicion){0};
 }
 
@@ -120,10 +131,11 @@ static bool member_hint_unsettled(const struct swim *swim, const struct swim_mem
     return member->hinted_ms > 0 && swim->now_ms - member->hinted_ms < swim->timing.hint_settle_ms;
 }
 
-static void member_set_shutting_down(struct swim_member *member, bool shutting_down)
+static void member_set_shutting_down(struct swim *swim, struct swim_member *member,
+                                     bool shutting_down)
 {
     if (member->shutting_down != shutting_down)
-        member->changed = true;
+        member_note_change(swim, member);
     member->shutting_down = shutting_down;
 }
 
@@ -146,13 +158,13 @@ bool swim_member_speaks(struct swim *swim, struct swim_member *member, uint64_t 
         return true;
     bool unknown = member->state == STATE_UNINITIALIZED;
     if (newer)
-        member_raise(member, incarnation);
+        member_raise(swim, member, incarnation);
     if (incarnation == member->incarnation)
-        member_set_shutting_down(member, shutting_down);
+        member_set_shutting_down(swim, member, shutting_down);
     member->heard_ms = swim->now_ms;
     member->hinted_ms = 0;
     member->probe.active = false;
-    member_end_suspicion(member);
+    member_end_suspicion(swim, member);
     if (member->state != STATE_ALIVE)
         member_move(swim, member, STATE_ALIVE);
     if (newer || unknown)
@@ -179,7 +191,7 @@ static void suspicion_start(struct swim *swim, struct swim_member *member, const
         .accuser_count = 1,
     };
     member->accused = true;
-    member->changed = true;
+    member_note_change(swim, member);
     swim_member_watch(swim, member);
     swim_rumour_queue(swim, member, accuser, true);
 }
@@ -272,12 +284,14 @@ static void judge_alive(struct swim *swim, struct swim_member *member,
     if (rumour->incarnation <= member->incarnation)
         return;
     bool unknown = member->state == STATE_UNINITIALIZED;
-    member_raise(member, rumour->incarnation);
-    member_set_shutting_down(member, rumour->kind == RUMOUR_SHUTTING_DOWN);
-    member_end_suspicion(member);
+    member_raise(swim, member, rumour->incarnation);
+    member_set_shutting_down(swim, member, rumour->kind == RUMOUR_SHUTTING_DOWN);
+    member_end_suspicion(swim, member);
     if (member->state != STATE_ALIVE)
         member_move(swim, member, STATE_ALIVE);
     swim_rumour_queue(swim, member, NULL, !unknown);
+    if (unknown && swim->member_count > SWIM_MESH_MAX)
+        swim_rumour_is_hearsay(swim, member);
 }
 
 static bool member_just_heard(const struct swim *swim, const struct swim_member *member)
@@ -333,7 +347,7 @@ static bool judge_accusation(struct swim *swim, const struct swim_member *from,
     if (member->state == STATE_UNINITIALIZED && swim_in_grace(swim))
         return false;
     if (rumour->incarnation > member->incarnation)
-        member_raise(member, rumour->incarnation);
+        member_raise(swim, member, rumour->incarnation);
     if (member->state == STATE_DEAD)
         member->accused = true;
     else if (rumour->kind == RUMOUR_DEAD)

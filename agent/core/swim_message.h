@@ -17,6 +17,7 @@ enum swim_kind {
     SWIM_RELAY_ACK, /* sequence, subject, its incarnation: it answered me */
     SWIM_NACK,      /* sequence, subject: it did not answer me, but I am here */
     SWIM_GOSSIP,    /* rumours only */
+    SWIM_ASK,       /* sequence: whom do you hold alive? Answered by GOSSIP */
     SWIM_KIND_COUNT,
 };
 

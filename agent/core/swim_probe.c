@@ -2,7 +2,8 @@
  *
  * The idea: a member is asked by plan only when it was not heard within the last second, in the
  * order of a shuffled round, at most one each probe period. In a small cluster each pair so makes
- * one exchange a second, whoever of the two begins it; in a large one everybody asks four a second.
+ * one exchange a second, whoever of the two begins it; in a large one (swim_circle.c) everybody
+ * asks four a second.
  * A question unanswered after direct_ms goes to three others too; after total_ms it is a suspicion.
  * Beside the plan: uninitialized members are asked each second, dead ones three a second in turn,
  * and those whose connection broke at once, with short times.
@@ -238,7 +239,8 @@ static void plan_tick(struct swim *swim, struct effects *effects)
         return;
     uint64_t period_ms = swim->timing.probe_period_ms * (1 + swim->health);
     uint64_t next_ms;
-    struct swim_member *member = plan_next(swim, &next_ms);
+    struct swim_member *member =
+        swim_is_large(swim) ? swim_finger_due(swim, &next_ms) : plan_next(swim, &next_ms);
     if (member) {
         swim_probe_start(swim, member, false, effects);
         next_ms = swim->now_ms + period_ms;
@@ -264,6 +266,7 @@ static void uninitialized_tick(struct swim *swim, struct effects *effects)
     if (swim->state_counts[STATE_UNINITIALIZED] == 0 || swim->now_ms < swim->uninitialized_next_ms)
         return;
     uint64_t next_ms = swim->now_ms + SWIM_ASK_MS;
+    uint64_t pace_ms = swim->bursts < SWIM_BURSTS_MAX ? SWIM_BURST_MS : SWIM_ASK_MS;
     unsigned asked = 0;
     for (size_t i = 0; i < swim->member_count; i++) {
         swim->uninitialized_cursor = (swim->uninitialized_cursor + 1) % swim->member_count;
@@ -273,7 +276,8 @@ static void uninitialized_tick(struct swim *swim, struct effects *effects)
         if (member->due_ms <= swim->now_ms) {
             if (asked == SWIM_BURST) {
                 swim->uninitialized_cursor--; /* unsigned: from 0 it comes back to 0 by the % */
-                next_ms = swim->now_ms + SWIM_BURST_MS;
+                next_ms = swim->now_ms + pace_ms;
+                swim->bursts += swim->bursts < SWIM_BURSTS_MAX;
                 break;
             }
             uninitialized_ask(swim, member, effects);

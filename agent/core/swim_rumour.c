@@ -55,6 +55,22 @@ void swim_rumour_queue(struct swim *swim, struct swim_member *subject, const cha
     }
 }
 
+/* Those who meet it themselves say so, too: most have heard of it already. */
+void swim_rumour_is_hearsay(struct swim *swim, struct swim_member *subject)
+{
+    unsigned max = swim_rumour_transmits_max(swim);
+    if (!subject->rumour.queued || max <= SWIM_HEARSAY_TELLS)
+        return;
+    assert(swim->rumours[0] == subject);
+    subject->rumour.transmits = max - SWIM_HEARSAY_TELLS;
+    size_t place = 0;
+    for (;
+         place + 1 < swim->rumour_count && rumour_compare(&swim->rumours[place + 1], &subject) < 0;
+         place++)
+        swim->rumours[place] = swim->rumours[place + 1];
+    swim->rumours[place] = subject;
+}
+
 unsigned swim_rumour_transmits_max(const struct swim *swim)
 {
     uint32_t log2 = (log2_1024(swim_live_count(swim) + 1) + 1023) / 1024;
@@ -89,8 +105,9 @@ static void rumours_count(struct swim *swim, size_t told)
         if (subject->rumour.queued)
             swim->rumours[kept++] = subject;
     }
+    bool sorted = kept == 0 || told == swim->rumour_count;
     swim->rumour_count = kept;
-    if (kept > 1)
+    if (!sorted)
         qsort(swim->rumours, kept, sizeof *swim->rumours, rumour_compare);
 }
 
@@ -137,8 +154,8 @@ void swim_gossip_accusation(struct swim *swim, struct swim_member *to,
 }
 
 /* A random place in a shuffled list, and those that follow. */
-size_t swim_pick(struct swim *swim, const struct swim_member *except,
-                 struct swim_member **ret_members, size_t max)
+size_t swim_pick_any(struct swim *swim, const struct swim_member *except,
+                     struct swim_member **ret_members, size_t max)
 {
     if (swim->member_count == 0)
         return 0;
@@ -150,6 +167,13 @@ size_t swim_pick(struct swim *swim, const struct swim_member *except,
             ret_members[count++] = member;
     }
     return count;
+}
+
+size_t swim_pick(struct swim *swim, const struct swim_member *except,
+                 struct swim_member **ret_members, size_t max)
+{
+    return swim_is_large(swim) ? swim_pick_fingers(swim, except, ret_members, max)
+                               : swim_pick_any(swim, except, ret_members, max);
 }
 
 void swim_gossip_tick(struct swim *swim, struct effects *effects)

@@ -5,6 +5,7 @@
  *   swim_rumour.c   what is told to whom, and how often
  *   swim_probe.c    whom to ask, and when an answer is overdue
  *   swim_relay.c    asking for others
+ *   swim_circle.c   whom one deals with in a large cluster
  *   swim_timing.c   constants and arithmetic
  *   swim_message.c  bytes
  */
@@ -28,7 +29,12 @@ enum {
     SWIM_ASK_MS = 1000,       /* silent ones are asked so often */
     SWIM_DEAD_PER_SECOND = 3, /* dead ones that are asked, if there are as many */
     SWIM_BURST = 8,           /* uninitialized ones that are asked in one go ... */
-    SWIM_BURST_MS = 20,       /* ... and the time between: a thousand take 2.5 s */
+    SWIM_BURST_MS = 20,       /* ... and the time between */
+    SWIM_BURSTS_MAX = 32,     /* of these in a run; then they are asked SWIM_ASK_MS apart */
+    SWIM_MESH_MAX = 32,       /* above so many, only fingers are asked by plan */
+    SWIM_FINGERS_MAX = 16,    /* log2(MEMBERS_MAX) and a little */
+    SWIM_HEARSAY_TELLS = 4,   /* how often it is passed on that somebody lives who never died */
+    SWIM_NEWCOMER_MS = 4000,  /* in a large cluster, rumours go before asking newcomers */
     SWIM_RECONNECT_MS = 2000, /* a connection without answers is made anew */
     SWIM_TELL_MS = 200,       /* the dead who speak are told so no more often */
     SWIM_CONFIRMERS = 6,      /* how many of those who hear a suspicion probe at once */
@@ -120,7 +126,10 @@ struct swim {
     struct swim_member **rumours; /* by transmits, then newest first; may hold &self */
     size_t member_count, member_capacity, watched_count, rumour_count;
     size_t state_counts[STATE_COUNT];
-    size_t order_cursor, uninitialized_cursor, dead_cursor;
+    size_t order_cursor, uninitialized_cursor, dead_cursor, finger_cursor;
+    unsigned bursts, asks; /* so far; asks: since somebody was added */
+    uint64_t ask_next_ms;
+    bool any_changed; /* some member's `changed` is set */
     uint64_t rumour_order;
     unsigned health;
     uint32_t sequence;
@@ -132,6 +141,7 @@ struct swim {
 };
 
 /* swim_member.c */
+size_t swim_member_place(const struct swim *swim, struct span name); /* the first not before it */
 struct swim_member *swim_member_find(const struct swim *swim, struct span name);
 bool swim_member_reachable(const struct swim_member *member); /* alive and not suspected */
 enum placement_phase swim_member_phase(const struct swim_member *member);
@@ -156,6 +166,8 @@ void swim_improve(struct swim *swim);
 /* urgent: a few are told at once, not only with the next probes. accuser NULL: keep. */
 void swim_rumour_queue(struct swim *swim, struct swim_member *subject, const char *accuser,
                        bool urgent);
+/* It is told only SWIM_HEARSAY_TELLS times from now on. */
+void swim_rumour_is_hearsay(struct swim *swim, struct swim_member *subject);
 void swim_rumour_drop(struct swim *swim, struct swim_member *subject);
 /* Appends to swim->buffer what `to` should hear. */
 void swim_rumour_append(struct swim *swim, const struct swim_member *to);
@@ -166,6 +178,9 @@ void swim_gossip_accusation(struct swim *swim, struct swim_member *to,
                             const struct swim_rumour_text *accusation, struct effects *effects);
 void swim_gossip_tick(struct swim *swim, struct effects *effects);
 /* Up to max reachable members other than `except`, at random. */
+size_t swim_pick_any(struct swim *swim, const struct swim_member *except,
+                     struct swim_member **ret_members, size_t max);
+/* The same, in a large cluster only of the fingers. */
 size_t swim_pick(struct swim *swim, const struct swim_member *except,
                  struct swim_member **ret_members, size_t max);
 
@@ -180,6 +195,18 @@ void swim_probe_start(struct swim *swim, struct swim_member *member, bool hinted
 void swim_probe_acked(struct swim *swim, struct swim_member *member); /* it answered in time */
 void swim_probe_tick(struct swim *swim, struct effects *effects);
 uint64_t swim_probe_deadline(const struct swim *swim);
+
+/* swim_circle.c */
+bool swim_is_large(const struct swim *swim);
+/* Alive ones, suspects included, each once; returns how many. */
+size_t swim_fingers(const struct swim *swim, struct swim_member *ret_fingers[SWIM_FINGERS_MAX]);
+/* The next finger in turn that may be asked by plan, or NULL and when the first will be. */
+struct swim_member *swim_finger_due(struct swim *swim, uint64_t *ret_next_ms);
+size_t swim_pick_fingers(struct swim *swim, const struct swim_member *except,
+                         struct swim_member **ret_members, size_t max);
+void swim_ask_tick(struct swim *swim, struct effects *effects);
+uint64_t swim_ask_deadline(const struct swim *swim);
+void swim_tell_all(struct swim *swim, const struct swim_member *to, struct effects *effects);
 
 /* swim_relay.c */
 void swim_relay_begin(struct swim *swim, struct swim_member *requester,

@@ -112,6 +112,7 @@ static void messages_survive_encoding(void)
          .subject_incarnation = SWIM_INCARNATION_MAX - 1},
         {.kind = SWIM_NACK, .sequence = 3, .subject = span_text("b")},
         {.kind = SWIM_GOSSIP},
+        {.kind = SWIM_ASK, .sequence = 7},
     };
     for (size_t i = 0; i < sizeof messages / sizeof *messages; i++) {
         messages[i].incarnation = incarnation;
