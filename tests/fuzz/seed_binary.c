@@ -1,0 +1,242 @@
+/* Writes the first inputs of the binary targets, made by the real encoders: seed_binary CORPUS.
+ * Needed again only when a format changes; seed.py makes those of text. */
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "agent/core/envelope.h"
+#include "agent/io/disk_format.h"
+#include "crdt/exchange.h"
+#include "tests/fuzz/fuzz_node.h"
+
+static const char *corpus;
+
+static void save(const char *target, const char *name, const struct buffer *input)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", corpus, target);
+    fuzz_require(mkdir(path, 0755) == 0 || errno == EEXIST, "the corpus can be written");
+    snprintf(path, sizeof path, "%s/%s/%s", corpus, target, name);
+    FILE *file = fopen(path, "wb");
+    fuzz_require(
+        file && fwrite(input->data, 1, input->bytes, file) == input->bytes && fclose(file) == 0,
+        "the corpus can be written");
+}
+
+static void put_part(struct buffer *out, struct span part)
+{
+    uint8_t frame[2] = {(uint8_t)part.bytes, (uint8_t)(part.bytes >> 8)};
+    buffer_append(out, frame, 2);
+    buffer_append(out, part.data, part.bytes);
+}
+
+/* --- Bodies of the map ------------------------------------------------------------------------ */
+
+static struct awmap *writer_map(void)
+{
+    struct awmap *map = awmap_new();
+    awmap_set_writer(map, 9, 0);
+    for (uint8_t i = 0; i < 5; i++) {
+        uint8_t key[2] = {'k', i};
+        awmap_put(map, span_of(key, 2), span_of(key, 2), 5000 + i);
+    }
+    uint8_t gone[2] = {'k', 1};
+    awmap_remove(map, span_of(gone, 2));
+    return map;
+}
+
+static void save_body(const char *name, uint8_t kind, const struct buffer *body)
+{
+    struct buffer input = {0};
+    buffer_u8(&input, kind);
+    buffer_append(&input, body->data, body->bytes);
+    save("delta", name, &input);
+    buffer_release(&input);
+}
+
+static void seed_delta(void)
+{
+    struct awmap *map = writer_map(), *empty = awmap_new();
+    struct buffer body = {0}, position = {0};
+    struct awmap_walk walk = {0};
+    struct awmap_full full = {0};
+    bool behind;
+    awmap_push_cut(map, 0, 65536, &body);
+    save_body("push", 0, &body);
+    awmap_position_encode(empty, &position);
+    save_body("position", 4, &position);
+    buffer_clear(&body);
+    fuzz_require(awmap_walk_begin(&walk, map, buffer_view(&position), &behind), "a walk begins");
+    awmap_walk_cut(&walk, map, 65536, &body);
+    save_body("walk", 1, &body);
+    buffer_clear(&body);
+    awmap_full_begin(&full, map, ~0u);
+    awmap_full_cut(&full, map, 65536, &body);
+    save_body("full", 2, &body);
+    buffer_clear(&body);
+    awmap_entry_record(awmap_next_any(map, NULL), &body);
+    save_body("entry", 3, &body);
+    buffer_clear(&body);
+    awmap_vectors_record(map, &body);
+    save_body("vectors", 3, &body);
+    awmap_walk_release(&walk);
+    awmap_full_release(&full);
+    buffer_release(&body);
+    buffer_release(&position);
+    awmap_free(map);
+    awmap_free(empty);
+}
+
+/* --- Messages and records of nodes ------------------------------------------------------------ */
+
+/* A peer named b that meets a: what it sends, message by message. */
+enum { MESSAGES_MAX = 48, TURNS = 60 };
+
+struct talk {
+    struct node *nodes[2];
+    uint64_t now_ms;
+    struct buffer sent[2][MESSAGES_MAX]; /* by whom; those on their way */
+    size_t sent_count[2];
+    struct buffer conversation; /* what b said, as an input */
+    struct buffer records;      /* what a logged, as an input */
+    size_t said;
+};
+
+static void talk_step(struct talk *talk, size_t who, struct event *event)
+{
+    struct effects effects = {0};
+    uint64_t logged = 0;
+    event->now = (struct instant){talk->now_ms, 1700000000000 + talk->now_ms};
+    node_step(talk->nodes[who], event, &effects);
+    for (size_t i = 0; i < effects.count; i++) {
+        const struct effect *effect = &effects.items[i];
+        if (effect->type == EFFECT_LOG) {
+            logged = effect->log.sequence;
+            if (who == 0 && talk->records.bytes < 4096)
+                put_part(&talk->records, effect->log.record);
+        } else if (effect->type == EFFECT_SEND && talk->sent_count[who] < MESSAGES_MAX &&
+                   effect->send.bytes.bytes < 4096) {
+            struct buffer *message = &talk->sent[who][talk->sent_count[who]++];
+            buffer_append(message, effect->send.bytes.data, effect->send.bytes.bytes);
+        }
+    }
+    effects_release(&effects);
+    if (logged == 0)
+        return;
+    struct event synced = {.type = EVENT_LOG_SYNCED, .log_synced.sequence = logged};
+    talk_step(talk, who, &synced);
+}
+
+static void save_message(struct talk *talk, const struct buffer *message)
+{
+    struct buffer alone = {0};
+    char name[64];
+    put_part(&alone, buffer_view(message));
+    snprintf(name, sizeof name, "message-%02zu", talk->said++);
+    if (talk->said <= 24)
+        save("gossip", name, &alone);
+    if (talk->conversation.bytes < 8192)
+        put_part(&talk->conversation, buffer_view(message));
+    buffer_release(&alone);
+}
+
+static void talk_deliver(struct talk *talk, size_t from)
+{
+    static const char *const addresses[] = {"a:1", "b:1"};
+    size_t count = talk->sent_count[from];
+    struct buffer messages[MESSAGES_MAX];
+    memcpy(messages, talk->sent[from], sizeof messages);
+    memset(talk->sent[from], 0, sizeof talk->sent[from]);
+    talk->sent_count[from] = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct event event = {.type = EVENT_MESSAGE};
+        event.message.bytes = buffer_view(&messages[i]);
+        event.message.from = addresses[from];
+        if (from == 1)
+            save_message(talk, &messages[i]);
+        talk_step(talk, 1 - from, &event);
+        buffer_release(&messages[i]);
+    }
+}
+
+static void talk_begin(struct talk *talk)
+{
+    static const char *const seeds[][1] = {{"b:1"}, {"a:1"}};
+    static const char *const names[] = {"a", "b"}, *const gossip[] = {"a:1", "b:1"};
+    for (size_t i = 0; i < 2; i++) {
+        struct node_config config = {.cluster = "test",
+                                     .node_name = names[i],
+                                     .gossip_address = gossip[i],
+                                     .api_address = gossip[i],
+                                     .advertise_host = names[i],
+                                     .version = "0",
+                                     .seeds = seeds[i],
+                                     .seed_count = 1,
+                                     .start_grace_ms = 30000,
+                                     .drain_timeout_ms = 1000,
+                                     .engine_grace_ms = 60000,
+                                     .forget_after_ms = 3600000,
+                                     .random_seed = i + 1,
+                                     .fresh_replica = 17 + i};
+        talk->nodes[i] = node_new(&config);
+        struct event start = {.type = EVENT_START};
+        struct event room = {.type = EVENT_DISK_STATE, .disk.room_bytes = 1 << 30};
+        talk_step(talk, i, &start);
+        talk_step(talk, i, &room);
+    }
+}
+
+static void seed_gossip(void)
+{
+    static struct talk talk = {.now_ms = 1000};
+    talk_begin(&talk);
+    for (int turn = 0; turn < TURNS; turn++) {
+        talk.now_ms += 100;
+        for (size_t i = 0; i < 2; i++) {
+            struct event tick = {.type = EVENT_TICK};
+            talk_step(&talk, i, &tick);
+            talk_deliver(&talk, i);
+        }
+    }
+    save("gossip", "conversation", &talk.conversation);
+    struct buffer input = {0};
+    buffer_u8(&input, 3);
+    buffer_append(&input, talk.records.data, talk.records.bytes);
+    save("disk", "records", &input);
+    buffer_clear(&input);
+    buffer_u8(&input, 2);
+    buffer_append(&input, talk.records.data, talk.records.bytes);
+    save("disk", "framed", &input);
+    buffer_release(&input);
+    for (size_t i = 0; i < 2; i++)
+        node_free(talk.nodes[i]);
+}
+
+static void seed_disk(void)
+{
+    struct buffer input = {0}, records = {0};
+    buffer_u8(&input, 0);
+    disk_format_segment(&input, 1);
+    disk_format_record(&input, 1, 1, span_text("one"));
+    disk_format_record(&input, 1, 2, span_text("two"));
+    save("disk", "segment", &input);
+    buffer_clear(&input);
+    buffer_u8(&input, 1);
+    buffer_span(&records, span_text("one"));
+    disk_format_snapshot(&input, &(struct disk_snapshot_header){7, 2}, buffer_view(&records));
+    save("disk", "snapshot", &input);
+    buffer_release(&input);
+    buffer_release(&records);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 2) {
+        fprintf(stderr, "usage: seed_binary CORPUS\n");
+        return 2;
+    }
+    corpus = argv[1];
+    seed_delta();
+    seed_gossip();
+    seed_disk();
+    return 0;
+}
