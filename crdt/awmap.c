@@ -30,6 +30,8 @@ void awmap_free(struct awmap *map)
     free(map->indexes);
     vector_release(&map->seen);
     vector_release(&map->horizon);
+    vector_release(&map->retired);
+    vector_release(&map->retired_changed);
     free(map->graves.items);
     free(map->feed.items);
     free(map->scratch);
@@ -45,6 +47,7 @@ void awmap_set_writer(struct awmap *map, uint64_t replica, uint64_t counter)
         map->pushed = 0;
     map->writer = replica;
     map->counter = counter;
+    map_unretire_writer(map);
     map_raise_seen(map, (struct dot){replica, counter});
 }
 
@@ -65,7 +68,7 @@ uint64_t awmap_writer_counter(const struct awmap *map)
 static struct dot awmap_next_dot(const struct awmap *map, const struct state *state)
 {
     uint64_t counter = map->counter;
-    uint64_t seen = vector_get(&map->seen, map->writer);
+    uint64_t seen = awmap_known(map, map->writer);
     uint64_t met = state_counter(state, map->writer);
     counter = seen > counter ? seen : counter;
     counter = met > counter ? met : counter;
@@ -231,6 +234,7 @@ void awmap_changed_clear(struct awmap *map)
         map->feed.items[i]->feed = 0;
     map->feed.count = 0;
     map->seen_changed = false;
+    vector_release(&map->retired_changed);
     if (map->feed.capacity <= KEPT)
         return;
     free(map->feed.items);
@@ -250,7 +254,7 @@ static bool tombstone_disposable(const struct awmap *map, const struct state *st
     if (state_counter(state, map->writer) > map->pushed)
         return false;
     for (uint32_t i = 0; i < state->context_count; i++) {
-        if (!vector_covers(&map->seen, state->context[i]))
+        if (!map_covers(map, state->context[i]))
             return false;
     }
     return true;

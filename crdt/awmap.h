@@ -21,6 +21,10 @@ enum {
                               * (hlc, dot), the others count as replaced */
     AWMAP_BUCKETS = 32,      /* of the digest */
     AWMAP_RANGES = 256,      /* of a full comparison, by the top 8 bits of the key hash */
+    /* Of the retired table: 16 MiB. A thousand replaced nodes a day for almost three years. None is
+     * ever dropped: the table is what keeps a disk that was away from bringing back what was
+     * removed. When it is full, replicas just stay in `seen` as if they were never retired. */
+    AWMAP_RETIRED_MAX = 1 << 20,
 };
 
 struct awmap;
@@ -67,6 +71,22 @@ size_t awmap_count(const struct awmap *map); /* keys with siblings */
 size_t awmap_tombstone_count(const struct awmap *map);
 const struct vector *awmap_seen(const struct awmap *map);
 const struct vector *awmap_horizon(const struct awmap *map);
+/* What is integrated of a replica, whether it is in `seen` or retired. */
+uint64_t awmap_known(const struct awmap *map, uint64_t replica);
+bool awmap_covers(const struct awmap *map, struct dot dot);
+
+/* Retired replicas: those that will not write any more. What is known of one moves from `seen` to
+ * the retired table (16 bytes). Retiring one that lives is safe: its later dots are new and put it
+ * back into `seen`, from where it may be retired again. False: unknown, this map's own writer, or
+ * the table is full. O(retired). */
+bool awmap_retire(struct awmap *map, uint64_t replica);
+const struct vector *awmap_retired(const struct awmap *map);
+/* Strikes dots of retired replicas from the contexts of keys whose other dots `stable` covers: a
+ * copy of `seen`, as old as peers may be without being sent to a full comparison, for the horizon
+ * rises to what these keys have. Tombstones among them are dropped. Own writes that are still to be
+ * pushed and keys in the feed wait for the next time. At most budget keys; returns how many.
+ * O(dots of retired replicas in contexts). */
+size_t awmap_strike(struct awmap *map, const struct vector *stable, size_t budget);
 
 /* The feed: which keys changed since the feed was last cleared, each once, in the order of first
  * change. A changed key may have become a tombstone (count 0). `seen_changed` tells that `seen` or
@@ -84,10 +104,12 @@ size_t awmap_purge(struct awmap *map, size_t budget);
  * awmap_push_cut). */
 void awmap_note_pushed(struct awmap *map, uint64_t counter);
 
-/* On disk: one record per changed key, and one for the vectors. Records are restored in the order
- * they were written; restoring is a join for entries and a raise for vectors, so repeating is
- * harmless. Afterwards siblings, `seen` and horizon are what they were; a tombstone that was
- * dropped may be there again, until the next purge. False: the record is not one of ours (corrupt).
+/* On disk: one record per changed key, and one for the vectors, with what was retired since the
+ * feed was cleared. A snapshot has the whole retired table as well, after the keys. Records are
+ * restored in the order they were written; restoring is a join for entries and a raise for vectors,
+ * so repeating is harmless. Afterwards siblings, `seen` and horizon are what they were; a tombstone
+ * that was dropped may be there again, until the next purge. False: the record is not one of ours
+ * (corrupt).
  *
  * A RECORD OF THE VECTORS MUST FOLLOW THE RECORDS OF ALL KEYS THAT IT COVERS, or these keys are
  * lost: a dot that `seen` covers and the map lacks counts as removed. So write the feed, then the
@@ -96,14 +118,15 @@ void awmap_note_pushed(struct awmap *map, uint64_t counter);
  * same reason all records come before awmap_set_writer. */
 void awmap_entry_record(const struct awmap_entry *entry, struct buffer *buffer); /* appends */
 void awmap_vectors_record(const struct awmap *map, struct buffer *buffer);       /* appends */
+/* For snapshots: appends the next part of the retired table; *at begins at 0. False: no more. */
+bool awmap_retired_record(const struct awmap *map, size_t *at, struct buffer *buffer);
 bool awmap_restore(struct awmap *map, struct span record);
 /* Every key, tombstones included, for a snapshot. NULL starts, NULL ends. */
 const struct awmap_entry *awmap_next_any(const struct awmap *map, const struct awmap_entry *after);
 
-/* What two replicas compare to learn whether they differ. Kept up to date; reading is O(replicas).
- */
+/* What two replicas compare to learn whether they differ. Kept up to date. */
 struct awmap_digest {
-    uint64_t seen_hash;
+    uint64_t seen_hash;              /* over what is known of each replica, retired or not */
     uint64_t buckets[AWMAP_BUCKETS]; /* sums over keys mixed with their live dots; no tombstones */
 };
 

@@ -9,6 +9,7 @@ enum {
     AWMAP_CONTEXT_MAX = VECTOR_COUNT_MAX, /* replicas that ever wrote one key */
     AWMAP_RANGE_SHIFT = 56,               /* range of a key: the top 8 bits of its hash */
     AWMAP_BUCKET_SHIFT = 59,              /* bucket: the top 5 bits, so a bucket is 8 ranges */
+    AWMAP_RECENT = 64, /* retirements by which two replicas may be apart without comparing */
 };
 
 /* A live sibling. Its dot is the context's item `at`: what a replica wrote last on a key is the
@@ -56,6 +57,12 @@ struct awmap {
     struct index *indexes; /* by replica: each entry once for each replica of its context */
     uint32_t index_count, index_capacity;
     struct vector seen, horizon;
+    struct vector retired;         /* see retired.c; never the writer */
+    struct vector retired_changed; /* since the feed was cleared */
+    uint64_t retirements;          /* changes of the retired table, ever */
+    uint64_t known_sum;            /* over what is known of each replica, retired or not */
+    uint64_t retired_sum;          /* over the retired table alone */
+    uint64_t recent[AWMAP_RECENT]; /* the replicas retired last; 0: none */
     uint64_t writer, counter, pushed;
     struct entries graves; /* entries without siblings, in no order */
     size_t purge_next;     /* where among them the next purge goes on */
@@ -75,6 +82,8 @@ struct awmap_entry *entry_find(const struct awmap *map, struct span key); /* tom
 struct awmap_entry *entry_new(struct awmap *map, struct span key);        /* must not exist */
 /* Replaces the state; keeps the table, indexes, digest, tombstones and feed right. */
 void entry_assign(struct awmap *map, struct awmap_entry *entry, const struct state *state);
+/* The same, of a change that is none to readers: it does not go to the feed. */
+void entry_replace(struct awmap *map, struct awmap_entry *entry, const struct state *state);
 void entry_delete(struct awmap *map, struct awmap_entry *entry); /* a tombstone, not in the feed */
 const struct sorted *index_of(const struct awmap *map, uint64_t replica); /* NULL: none */
 struct dot *scratch_context(struct awmap *map, size_t count);
@@ -82,18 +91,30 @@ struct dot *scratch_context(struct awmap *map, size_t count);
 /* join.c */
 /* False: refused, the context would grow beyond its limit; nothing changed. */
 bool entry_join(struct awmap *map, struct span key, const struct state *theirs, bool *ret_news);
-/* Drops siblings that `theirs` lacks and `seen` covers. */
+/* Drops siblings that `theirs` lacks, and that one of the two vectors covers. */
 void entry_drop(struct awmap *map, struct awmap_entry *entry, const struct state *theirs,
-                const struct vector *seen);
+                const struct vector *seen, const struct vector *retired);
 /* True if it grew. A vector at its limit does not grow: not raising is always safe. */
 bool map_raise_seen(struct awmap *map, struct dot dot);
 void map_raise_horizon(struct awmap *map, struct dot dot);
+
+/* retired.c */
+bool map_covers(const struct awmap *map, struct dot dot); /* by `seen` or the retired table */
+uint64_t map_horizon(const struct awmap *map, uint64_t replica);
+void map_note_known(struct awmap *map, uint64_t replica, uint64_t before); /* for the sums */
+/* The table's entry becomes at least counter; false: the table is full. */
+bool map_retire(struct awmap *map, struct dot dot);
+/* A peer has it in its retired table. */
+void map_learn_retired(struct awmap *map, struct dot dot);
+/* The writer is nobody's past. */
+void map_unretire_writer(struct awmap *map);
 
 /* digest.c */
 uint64_t hash_key(struct span key);
 uint64_t hash_mix(uint64_t hash, uint64_t word);
 uint64_t hash_bytes(uint64_t seed, struct span bytes);
 uint64_t hash_vector(uint64_t seed, const struct vector *vector);
+uint64_t hash_known(struct dot dot); /* 0 of counter 0 */
 uint64_t hash_content(uint64_t key_hash, const struct state *state);
 
 #endif

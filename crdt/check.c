@@ -71,6 +71,25 @@ static void check_entry(const struct awmap *map, const struct awmap_entry *entry
     totals->buckets[entry->hash >> AWMAP_BUCKET_SHIFT] += hash_content(entry->hash, &state);
 }
 
+static void check_known(const struct awmap *map)
+{
+    uint64_t known_sum = 0, retired_sum = 0;
+    for (uint32_t i = 0; i < map->retired.count; i++) {
+        struct dot item = map->retired.items[i];
+        CHECK(item.replica != map->writer && item.counter <= DOT_COUNTER_MAX);
+        retired_sum += hash_known(item);
+        if (vector_get(&map->seen, item.replica) == 0)
+            known_sum += hash_known(item);
+    }
+    for (uint32_t i = 0; i < map->seen.count; i++) {
+        struct dot item = map->seen.items[i];
+        CHECK(item.counter > vector_get(&map->retired, item.replica));
+        known_sum += hash_known(item);
+    }
+    CHECK(retired_sum == map->retired_sum && known_sum == map->known_sum);
+    CHECK(vector_covers_all(&map->retired, &map->retired_changed));
+}
+
 void awmap_check(const struct awmap *map)
 {
     struct totals totals = {0};
@@ -91,4 +110,5 @@ void awmap_check(const struct awmap *map)
     CHECK(totals.indexed == 0); /* each entry's dots were found, so nothing else is there */
     CHECK(vector_covers_all(&map->seen, &map->horizon));
     CHECK(vector_get(&map->seen, map->writer) >= map->counter);
+    check_known(map);
 }

@@ -2,7 +2,8 @@
  *
  * The one idea: content is hashed as a sum over (key, dot) of the live dots, so that it can be kept
  * up to date by adding and subtracting, and does not depend on any order. Tombstones are not
- * counted: replicas drop them at different moments.
+ * counted: replicas drop them at different moments. What is known of each replica is hashed as a
+ * sum as well, retired or not: replicas retire others at different moments, too.
  *
  * All nodes must agree on every bit here; a test holds golden values. The constants are digits of
  * pi and of the golden ratio, made odd. */
@@ -10,6 +11,7 @@
 
 static const uint64_t hash_seed_key = UINT64_C(0x243f6a8885a308d3);
 static const uint64_t hash_seed_seen = UINT64_C(0x13198a2e03707345);
+static const uint64_t hash_seed_known = UINT64_C(0x38d01377be5466cf);
 
 /* A bijection of 64 bits in which each bit of the input reaches each bit of the output. */
 static uint64_t hash_scramble(uint64_t x)
@@ -55,6 +57,13 @@ uint64_t hash_vector(uint64_t seed, const struct vector *vector)
     return hash;
 }
 
+uint64_t hash_known(struct dot dot)
+{
+    if (dot.counter == 0)
+        return 0;
+    return hash_mix(hash_mix(hash_seed_known, dot.replica), dot.counter);
+}
+
 uint64_t hash_content(uint64_t key_hash, const struct state *state)
 {
     uint64_t sum = 0;
@@ -67,7 +76,7 @@ uint64_t hash_content(uint64_t key_hash, const struct state *state)
 
 struct awmap_digest awmap_digest(const struct awmap *map)
 {
-    struct awmap_digest digest = {.seen_hash = hash_vector(hash_seed_seen, &map->seen)};
+    struct awmap_digest digest = {.seen_hash = map->known_sum};
     for (size_t i = 0; i < AWMAP_BUCKETS; i++)
         digest.buckets[i] = map->buckets[i];
     return digest;

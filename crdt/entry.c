@@ -1,6 +1,6 @@
 /* Entries, and everything that must agree with them.
  *
- * The one idea: an entry's state changes in one function, entry_assign, which subtracts the old
+ * The one idea: an entry's state changes in one function, entry_replace, which subtracts the old
  * state from the indexes, the digest and the list of tombstones, and adds the new one. Everything
  * else (put, remove, join, full comparison, restore) only computes the next state.
  *
@@ -209,7 +209,7 @@ static void *state_pack(const struct state *state)
     return block;
 }
 
-void entry_assign(struct awmap *map, struct awmap_entry *entry, const struct state *state)
+void entry_replace(struct awmap *map, struct awmap_entry *entry, const struct state *state)
 {
     assert(state->live_count <= AWMAP_SIBLINGS_MAX && state->context_count <= AWMAP_CONTEXT_MAX);
     struct state old = entry_state(entry);
@@ -225,6 +225,11 @@ void entry_assign(struct awmap *map, struct awmap_entry *entry, const struct sta
         grave_open(map, entry);
     else if (entry->live_count > 0 && entry->grave > 0)
         grave_close(map, entry);
+}
+
+void entry_assign(struct awmap *map, struct awmap_entry *entry, const struct state *state)
+{
+    entry_replace(map, entry, state);
     if (entry->feed == 0)
         entry->feed = entries_add(&map->feed, entry);
 }

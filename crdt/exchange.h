@@ -27,10 +27,33 @@ struct awmap_push_result {
 
 bool awmap_push_apply(struct awmap *map, struct span body, struct awmap_push_result *ret_result);
 
-/* --- Walk: what a peer lacks, by the sender's index above the peer's `seen` ----------------- */
+/* --- Positions: what a replica knows -------------------------------------------------------- */
 
-/* The receiver's position (its `seen` and horizon), sent to ask for a walk. Appends. */
-void awmap_position_encode(const struct awmap *map, struct buffer *buffer);
+/* `known`: of those who may still write, and of some retired ones. `rest`: a sum over the others.
+ * Zeroed memory is none. */
+struct awmap_position {
+    struct vector known;
+    uint64_t rest;
+};
+
+/* Appends. `about` (or NULL): these are named even if they were retired long ago; a writer must
+ * learn from an answer what its peer knows of it. */
+void awmap_position_encode(const struct awmap *map, const struct vector *about,
+                           struct buffer *buffer);
+/* False: garbage. To be released in any case. */
+bool awmap_position_decode(struct awmap_position *ret_position, struct span bytes);
+void awmap_position_release(struct awmap_position *position);
+/* The position knows exactly what the map does. */
+bool awmap_position_equals(const struct awmap *map, const struct awmap_position *position);
+/* ... of the replicas that it does not name. If they differ although nothing else does, only a full
+ * comparison can tell who lacks what. */
+bool awmap_position_rest_equals(const struct awmap *map, const struct awmap_position *position);
+/* The position knows all that the map does. False also when that cannot be told. */
+bool awmap_position_covers(const struct awmap *map, const struct awmap_position *position);
+/* The map knows all that the position names. */
+bool awmap_position_is_covered(const struct awmap *map, const struct awmap_position *position);
+
+/* --- Walk: what a peer lacks, by the sender's index above the peer's `seen` ----------------- */
 
 /* The sender's side of one walk. Zeroed memory is "none". Survives changes of the map between
  * steps: entries that change meanwhile are sent again or left to the next walk, never lost
@@ -46,9 +69,10 @@ struct awmap_walk {
     bool done;
 };
 
-/* False: the position is garbage. *ret_behind: the peer is behind this map's horizon and needs a
- * full comparison instead of a walk (the walk is then not begun). */
-bool awmap_walk_begin(struct awmap_walk *walk, const struct awmap *map, struct span position,
+/* The receiver's position asks for a walk. False: the position is garbage. *ret_behind: the peer is
+ * behind this map's horizon and needs a full comparison instead of a walk (the walk is then not
+ * begun). */
+bool awmap_walk_begin(struct awmap_walk *walk, const struct awmap *map, struct span bytes,
                       bool *ret_behind);
 /* Appends the next body of at most about bytes_max, at least one entry. Sets walk->done with the
  * last one; must not be called after that. A peer that lacks nothing gets one empty last body. */
@@ -70,7 +94,8 @@ bool awmap_walk_apply(struct awmap *map, struct awmap_walk_intake *intake, struc
 /* --- Full comparison, range by range -------------------------------------------------------- */
 
 struct awmap_full {
-    struct vector start_seen, start_horizon; /* FULLEND: V0 (the horizon sent is never lower) */
+    struct vector start_seen, start_retired; /* FULLEND: V0 (with the horizon of the end) */
+    uint32_t retired_sent;                   /* of start_retired */
     uint32_t ranges[AWMAP_RANGES / 32];      /* bit set: still to send */
     struct span resume;                      /* owned: last key sent of an unfinished range */
     uint64_t chain;                          /* what the next body follows */
@@ -86,13 +111,15 @@ void awmap_full_begin(struct awmap_full *full, const struct awmap *map, uint32_t
 void awmap_full_cut(struct awmap_full *full, const struct awmap *map, size_t bytes_max,
                     struct buffer *buffer);
 void awmap_full_release(struct awmap_full *full);
-/* Receiver: one struct per session, zeroed at its start, nothing to release; a body that does not
+/* Receiver: one struct per session, zeroed at its start, released at its end; a body that does not
  * follow the one before is refused (returns false, nothing changed). Order of bodies is checked by
  * a number inside and by a hash of the body before, so that bodies of two sessions never mix. */
 struct awmap_full_intake {
     uint64_t chain;
     uint32_t next;
+    struct vector retired; /* the sender's table, as far as it has come */
 };
+void awmap_full_intake_release(struct awmap_full_intake *intake);
 bool awmap_full_apply(struct awmap *map, struct awmap_full_intake *intake, struct span body,
                       bool *ret_last);
 

@@ -1,9 +1,11 @@
 /* Full comparison: everything the sender has, range by range, and what it has not.
  *
- *     body     head, number, chain (u64), flags (u8), seen, sections, at the last of a whole: V0
+ *     body     head, number, chain (u64), flags (u8), seen, retired, sections,
+ *              at the last of a whole: V0
+ *     retired  count, (replica (u64), counter) each: the next part of the sender's table
  *     section  1, first range (u8), has lower (u8), lower key (span),
  *              entries, last range (u8), has upper (u8), upper key (span)
- *     V0       seen, horizon, retired
+ *     V0       seen, horizon
  *
  * The one idea: within a section's bounds the receiver knows the sender's whole state. What of its
  * own siblings the sender lacks although the sender's `seen`, at the moment of the cut, covers
@@ -13,7 +15,11 @@
  * Only the end of a comparison of all ranges raises, and to what the sender had at its beginning
  * (FULLEND): each range was judged at some moment after that. The horizon is raised to what the
  * sender has dropped by the end, as far as V0 covers it: a receiver that claims to know V0 without
- * those tombstones must, like the sender, send others to a full comparison. */
+ * those tombstones must, like the sender, send others to a full comparison.
+ *
+ * The sender's retired table as of its beginning comes before the first section and is part of both
+ * `seen` and V0. What is retired later stays in `seen`. If the sender learned of a retired replica
+ * more than V0 has, entries were perhaps struck of it, and the end raises nothing (FULLRETIRED). */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +27,7 @@
 #include "crdt/exchange.h"
 #include "crdt/record.h"
 
-enum { FULL_LAST = 1, FULL_WHOLE = 2, BUCKET_RANGES = AWMAP_RANGES / AWMAP_BUCKETS };
+enum { FULL_LAST = 1, FULL_RAISES = 2, BUCKET_RANGES = AWMAP_RANGES / AWMAP_BUCKETS };
 
 static const uint64_t full_chain_seed = UINT64_C(0xbe5466cf34e90c6d);
 
@@ -54,7 +60,7 @@ void awmap_full_begin(struct awmap_full *full, const struct awmap *map, uint32_t
     }
     full->whole = buckets == UINT32_MAX;
     vector_copy(&full->start_seen, &map->seen);
-    vector_copy(&full->start_horizon, &map->horizon);
+    vector_copy(&full->start_retired, &map->retired);
     full->chain = hash_vector(full_chain_seed + buckets, &map->seen);
     full->chain = hash_vector(full->chain, &map->horizon);
 }
@@ -62,7 +68,7 @@ void awmap_full_begin(struct awmap_full *full, const struct awmap *map, uint32_t
 void awmap_full_release(struct awmap_full *full)
 {
     vector_release(&full->start_seen);
-    vector_release(&full->start_horizon);
+    vector_release(&full->start_retired);
     free((void *)full->resume.data);
     *full = (struct awmap_full){0};
 }
@@ -158,6 +164,8 @@ static bool full_section(struct full_body *body, uint32_t first, uint32_t end)
 static void full_sections(struct full_body *body)
 {
     struct awmap_full *full = body->full;
+    if (full->retired_sent < full->start_retired.count)
+        return;
     uint32_t first = full_next(full, 0, true);
     while (first < AWMAP_RANGES) {
         uint32_t end = full_next(full, first, false);
@@ -172,15 +180,55 @@ static void full_sections(struct full_body *body)
  */
 static void full_vectors(const struct full_body *body)
 {
-    const struct vector *seen = &body->full->start_seen, *dropped = &body->map->horizon;
+    const struct vector *seen = &body->full->start_seen;
     struct vector horizon = {0};
-    for (uint32_t i = 0; i < dropped->count; i++) {
-        struct dot item = dropped->items[i];
-        uint64_t most = vector_get(seen, item.replica);
-        vector_raise(&horizon, item.replica, item.counter < most ? item.counter : most);
+    for (uint32_t i = 0; i < seen->count; i++) {
+        struct dot item = seen->items[i];
+        uint64_t dropped = map_horizon(body->map, item.replica);
+        vector_raise(&horizon, item.replica, dropped < item.counter ? dropped : item.counter);
     }
-    vectors_encode(seen, &horizon, body->buffer);
+    vector_encode(seen, body->buffer);
+    vector_encode(&horizon, body->buffer);
     vector_release(&horizon);
+}
+
+/* `seen` of now; who was in it at the start still is, retired since or not. */
+static void full_seen(const struct full_body *body)
+{
+    const struct vector *start = &body->full->start_seen;
+    struct vector seen = {0};
+    vector_copy(&seen, &body->map->seen);
+    for (uint32_t i = 0; i < start->count; i++)
+        vector_raise(&seen, start->items[i].replica,
+                     awmap_known(body->map, start->items[i].replica));
+    vector_encode(&seen, body->buffer);
+    vector_release(&seen);
+}
+
+/* As much of the retired table as fits, at least one item of what is left. */
+static void full_retired(struct full_body *body)
+{
+    enum { ITEM_BYTES_MAX = 8 + 10 };
+    struct awmap_full *full = body->full;
+    uint32_t left = full->start_retired.count - full->retired_sent;
+    size_t used_bytes = body->buffer->bytes - body->begin;
+    size_t room =
+        used_bytes < body->bytes_max ? (body->bytes_max - used_bytes) / ITEM_BYTES_MAX : 0;
+    uint32_t count = left < room ? left : room > 0 ? (uint32_t)room : left > 0;
+    retired_encode(&full->start_retired, full->retired_sent, count, body->buffer);
+    full->retired_sent += count;
+    body->section_count += count > 0;
+}
+
+/* FULLRETIRED */
+static bool full_may_raise(const struct awmap_full *full, const struct awmap *map)
+{
+    for (uint32_t i = 0; i < map->retired.count; i++) {
+        struct dot item = map->retired.items[i];
+        if (!vector_covers(&full->start_seen, item) && !vector_covers(&full->start_retired, item))
+            return false;
+    }
+    return full->whole;
 }
 
 void awmap_full_cut(struct awmap_full *full, const struct awmap *map, size_t bytes_max,
@@ -194,12 +242,13 @@ void awmap_full_cut(struct awmap_full *full, const struct awmap *map, size_t byt
     buffer_u64(buffer, full->chain);
     size_t flags_at = buffer->bytes;
     buffer_u8(buffer, 0);
-    vector_encode(&map->seen, buffer);
+    full_seen(&body);
+    full_retired(&body);
     full_sections(&body);
     buffer_u8(buffer, 0);
-    buffer->data[flags_at] =
-        (uint8_t)((full->done ? FULL_LAST : 0) | (full->whole ? FULL_WHOLE : 0));
-    if (full->done && full->whole)
+    bool raises = full->done && full_may_raise(full, map);
+    buffer->data[flags_at] = (uint8_t)((full->done ? FULL_LAST : 0) | (raises ? FULL_RAISES : 0));
+    if (raises)
         full_vectors(&body);
     struct span all = span_of(buffer->data + body.begin, buffer->bytes - body.begin);
     full->chain = hash_bytes(full_chain_seed, all);
@@ -229,7 +278,8 @@ static bool bound_is_above(const struct bound *bound, uint64_t hash, struct span
 struct full_intake {
     struct awmap *map;
     struct reader *reader;
-    struct vector seen; /* the sender's at the cut */
+    struct vector seen;     /* the sender's at the cut */
+    struct vector *retired; /* the sender's, as far as it has come */
     struct decoder decoder;
 };
 
@@ -246,7 +296,7 @@ static void full_drop_between(struct full_intake *intake, const struct bound *fr
     const struct slot *slot = sorted_at(table, place);
     for (; slot && bound_is_above(to, slot->order, awmap_entry_key(slot->entry));
          slot = sorted_step(table, &place))
-        entry_drop(intake->map, slot->entry, &none, &intake->seen);
+        entry_drop(intake->map, slot->entry, &none, &intake->seen, intake->retired);
 }
 
 static bool full_take_entry(struct full_intake *intake)
@@ -260,7 +310,7 @@ static bool full_take_entry(struct full_intake *intake)
         return false;
     struct awmap_entry *entry = entry_find(map, decoder->key);
     if (entry)
-        entry_drop(map, entry, &decoder->state, &intake->seen);
+        entry_drop(map, entry, &decoder->state, &intake->seen, intake->retired);
     return true;
 }
 
@@ -315,22 +365,26 @@ static bool full_take_vectors(struct full_intake *intake)
         map_raise_seen(intake->map, seen.items[i]);
     for (uint32_t i = 0; good && intake->map && i < horizon.count; i++)
         map_raise_horizon(intake->map, horizon.items[i]);
+    for (uint32_t i = 0; good && intake->map && i < intake->retired->count; i++)
+        map_learn_retired(intake->map, intake->retired->items[i]);
     vector_release(&seen);
     vector_release(&horizon);
     return good;
 }
 
-/* What follows the head. */
-static bool full_take(struct awmap *map, struct reader reader, uint8_t flags)
+/* What follows the head. The retired table grows by it if there is a map. */
+static bool full_take(struct awmap *map, struct vector *retired, struct reader reader,
+                      uint8_t flags)
 {
-    struct full_intake intake = {.map = map, .reader = &reader};
+    struct full_intake intake = {.map = map, .reader = &reader, .retired = retired};
     decoder_init(&intake.decoder);
-    bool good = vector_decode(&intake.seen, &reader);
+    bool good =
+        vector_decode(&intake.seen, &reader) && retired_decode(map ? retired : NULL, &reader);
     uint8_t more = good ? reader_u8(&reader) : 0;
     for (; good && more == 1; more = reader_u8(&reader))
         good = full_take_section(&intake);
     good = good && more == 0 && !reader.failed;
-    if (good && flags == (FULL_LAST | FULL_WHOLE)) /* FULLEND */
+    if (good && flags == (FULL_LAST | FULL_RAISES)) /* FULLEND */
         good = full_take_vectors(&intake);
     vector_release(&intake.seen);
     decoder_release(&intake.decoder);
@@ -345,13 +399,21 @@ bool awmap_full_apply(struct awmap *map, struct awmap_full_intake *intake, struc
     size_t number = reader_count(&reader, UINT32_MAX);
     uint64_t chain = reader_u64(&reader);
     uint8_t flags = reader_u8(&reader);
-    if (!ours || reader.failed || flags > (FULL_LAST | FULL_WHOLE) || number != intake->next ||
+    if (!ours || reader.failed || flags > (FULL_LAST | FULL_RAISES) || number != intake->next ||
         (number > 0 && chain != intake->chain))
         return false;
-    if (!full_take(NULL, reader, flags) || !full_take(map, reader, flags))
+    if (intake->retired.count > AWMAP_RETIRED_MAX ||
+        !full_take(NULL, &intake->retired, reader, flags) ||
+        !full_take(map, &intake->retired, reader, flags))
         return false;
     intake->next++;
     intake->chain = hash_bytes(full_chain_seed, body);
     *ret_last = (flags & FULL_LAST) != 0;
     return true;
+}
+
+void awmap_full_intake_release(struct awmap_full_intake *intake)
+{
+    vector_release(&intake->retired);
+    *intake = (struct awmap_full_intake){0};
 }

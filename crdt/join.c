@@ -94,8 +94,8 @@ static void merged_add(struct merged *merged, const struct live *live, struct do
     merged->live[at].at = merged_at(merged, dot.replica);
 }
 
-static void merge_live(struct merged *merged, const struct state *mine, const struct state *theirs,
-                       const struct vector *seen)
+static void merge_live(struct merged *merged, const struct awmap *map, const struct state *mine,
+                       const struct state *theirs)
 {
     for (uint32_t i = 0; i < mine->live_count; i++) {
         struct dot dot = state_dot(mine, i);
@@ -108,7 +108,7 @@ static void merge_live(struct merged *merged, const struct state *mine, const st
     for (uint32_t i = 0; i < theirs->live_count; i++) {
         struct dot dot = state_dot(theirs, i);
         bool known = state_counter(mine, dot.replica) >= dot.counter;
-        if (!known && !vector_covers(seen, dot)) /* NOSEEN */
+        if (!known && !map_covers(map, dot)) /* NOSEEN */
             merged_add(merged, &theirs->live[i], dot);
     }
     if (merged->live_count > AWMAP_SIBLINGS_MAX)
@@ -132,10 +132,10 @@ static bool state_same(const struct state *a, const struct state *b)
     return true;
 }
 
-static bool context_covered(const struct state *state, const struct vector *seen)
+static bool context_covered(const struct awmap *map, const struct state *state)
 {
     for (uint32_t i = 0; i < state->context_count; i++) {
-        if (!vector_covers(seen, state->context[i]))
+        if (!map_covers(map, state->context[i]))
             return false;
     }
     return true;
@@ -150,9 +150,9 @@ bool entry_join(struct awmap *map, struct span key, const struct state *theirs, 
     merged.context = scratch_context(map, (size_t)mine.context_count + theirs->context_count);
     if (!merge_contexts(&merged, &mine, theirs))
         return false;
-    merge_live(&merged, &mine, theirs, &map->seen);
+    merge_live(&merged, map, &mine, theirs);
     struct state next = merged_state(&merged);
-    if (!entry && next.live_count == 0 && context_covered(&next, &map->seen))
+    if (!entry && next.live_count == 0 && context_covered(map, &next))
         return true; /* a tombstone that was dropped here before */
     if (entry && state_same(&mine, &next))
         return true;
@@ -164,14 +164,15 @@ bool entry_join(struct awmap *map, struct span key, const struct state *theirs, 
 }
 
 void entry_drop(struct awmap *map, struct awmap_entry *entry, const struct state *theirs,
-                const struct vector *seen)
+                const struct vector *seen, const struct vector *retired)
 {
     struct state mine = entry_state(entry);
     struct live kept[AWMAP_SIBLINGS_MAX];
     uint32_t count = 0;
     for (uint32_t i = 0; i < mine.live_count; i++) {
         struct dot dot = state_dot(&mine, i);
-        if (state_has_live(theirs, dot) || !vector_covers(seen, dot))
+        if (state_has_live(theirs, dot) ||
+            (!vector_covers(seen, dot) && !vector_covers(retired, dot)))
             kept[count++] = mine.live[i];
     }
     if (count == mine.live_count)
@@ -194,12 +195,16 @@ static bool map_raise(struct awmap *map, struct vector *vector, struct dot dot)
 
 bool map_raise_seen(struct awmap *map, struct dot dot)
 {
-    return map_raise(map, &map->seen, dot);
+    uint64_t before = awmap_known(map, dot.replica);
+    if (dot.counter <= before || !map_raise(map, &map->seen, dot))
+        return false;
+    map_note_known(map, dot.replica, before);
+    return true;
 }
 
 void map_raise_horizon(struct awmap *map, struct dot dot)
 {
     /* What `seen` had no room for cannot have been dropped by anybody whom we could tell. */
-    if (vector_covers(&map->seen, dot))
+    if (vector_covers(&map->seen, dot) && dot.counter > vector_get(&map->retired, dot.replica))
         map_raise(map, &map->horizon, dot);
 }

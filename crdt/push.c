@@ -54,7 +54,7 @@ uint64_t awmap_push_cut(const struct awmap *map, uint64_t from, size_t bytes_max
     struct buffer entries = {0};
     struct slice slice = push_entries(map, from, bytes_max, &entries);
     bool complete = !slice.more || slice.count == slice.to - slice.from;
-    bool remembers = from >= vector_get(&map->horizon, map->writer); /* PUSHHORIZON */
+    bool remembers = from >= map_horizon(map, map->writer); /* PUSHHORIZON */
     body_begin(buffer, BODY_PUSH);
     buffer_u8(buffer,
               (uint8_t)((complete && remembers ? PUSH_RAISE : 0) | (slice.more ? PUSH_MORE : 0)));
@@ -95,7 +95,7 @@ bool awmap_push_apply(struct awmap *map, struct span body, struct awmap_push_res
     if (!entries_apply(NULL, &checked, &news) || !reader_done(&checked) ||
         !entries_apply(map, &reader, &news))
         return false;
-    uint64_t seen = vector_get(&map->seen, head.replica);
+    uint64_t seen = awmap_known(map, head.replica);
     bool raises = (head.flags & PUSH_RAISE) && seen >= head.from; /* PUSHGAP */
     if (raises)
         news |= map_raise_seen(map, (struct dot){head.replica, head.to});

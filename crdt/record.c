@@ -215,18 +215,34 @@ bool entries_apply(struct awmap *map, struct reader *reader, bool *ret_news)
 
 /* --- Vectors --------------------------------------------------------------------------------- */
 
-void vectors_encode(const struct vector *seen, const struct vector *horizon, struct buffer *buffer)
-{
-    vector_encode(seen, buffer);
-    vector_encode(horizon, buffer);
-    buffer_varint(buffer, 0); /* retired replicas */
-}
-
 bool vectors_decode(struct vector *ret_seen, struct vector *ret_horizon, struct reader *reader)
 {
     return vector_decode(ret_seen, reader) && vector_decode(ret_horizon, reader) &&
-           reader_varint(reader) == 0 && !reader->failed &&
            vector_covers_all(ret_seen, ret_horizon);
+}
+
+void retired_encode(const struct vector *table, uint32_t at, uint32_t count, struct buffer *buffer)
+{
+    buffer_varint(buffer, count);
+    for (uint32_t i = at; i < at + count; i++) {
+        buffer_u64(buffer, table->items[i].replica);
+        buffer_varint(buffer, table->items[i].counter);
+    }
+}
+
+bool retired_decode(struct vector *table, struct reader *reader)
+{
+    size_t count = reader_count(reader, AWMAP_RETIRED_MAX);
+    uint64_t before = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t replica = reader_u64(reader), counter = reader_varint(reader);
+        if (reader->failed || replica <= before || counter == 0 || counter > DOT_COUNTER_MAX)
+            return false;
+        if (table)
+            vector_raise(table, replica, counter);
+        before = replica;
+    }
+    return !reader->failed;
 }
 
 /* --- On disk --------------------------------------------------------------------------------- */
@@ -242,7 +258,24 @@ void awmap_entry_record(const struct awmap_entry *entry, struct buffer *buffer)
 void awmap_vectors_record(const struct awmap *map, struct buffer *buffer)
 {
     body_begin(buffer, RECORD_VECTORS);
-    vectors_encode(&map->seen, &map->horizon, buffer);
+    vector_encode(&map->seen, buffer);
+    vector_encode(&map->horizon, buffer);
+    retired_encode(&map->retired_changed, 0, map->retired_changed.count, buffer);
+}
+
+bool awmap_retired_record(const struct awmap *map, size_t *at, struct buffer *buffer)
+{
+    enum { PART_MAX = 4096 };
+    if (*at >= map->retired.count)
+        return false;
+    const struct vector none = {0};
+    size_t left = map->retired.count - *at, count = left < PART_MAX ? left : PART_MAX;
+    body_begin(buffer, RECORD_VECTORS);
+    vector_encode(&none, buffer);
+    vector_encode(&none, buffer);
+    retired_encode(&map->retired, (uint32_t)*at, (uint32_t)count, buffer);
+    *at += count;
+    return true;
 }
 
 static bool restore_entry(struct awmap *map, struct reader reader)
@@ -258,15 +291,18 @@ static bool restore_entry(struct awmap *map, struct reader reader)
 
 static bool restore_vectors(struct awmap *map, struct reader reader)
 {
-    struct vector seen = {0}, horizon = {0};
+    struct vector seen = {0}, horizon = {0}, retired = {0};
     bool good = body_open(&reader, RECORD_VECTORS) && vectors_decode(&seen, &horizon, &reader) &&
-                reader_done(&reader);
+                retired_decode(&retired, &reader) && reader_done(&reader);
+    for (uint32_t i = 0; good && i < retired.count; i++)
+        map_retire(map, retired.items[i]);
     for (uint32_t i = 0; good && i < seen.count; i++)
         map_raise_seen(map, seen.items[i]);
     for (uint32_t i = 0; good && i < horizon.count; i++)
         map_raise_horizon(map, horizon.items[i]);
     vector_release(&seen);
     vector_release(&horizon);
+    vector_release(&retired);
     return good;
 }
 

@@ -5,17 +5,18 @@
  *              context: (replica, counter) ascending by replica,
  *              live: (place in the context, hlc, value (span)) descending by (hlc, dot)
  *     replica  a number: of the replicas met so far in these bytes, or the next one and then 8
- * bytes counter, hlc   the difference to the one before in these bytes, zigzag retired  a count,
- * zero in this version: room for a later one
+ * bytes counter, hlc   the difference to the one before in these bytes, zigzag vectors  seen,
+ * horizon, retired: what of that table is new, or a part of it
  *
  * Everything is a varint where nothing else is said. */
 #ifndef CRDT_RECORD_H
 #define CRDT_RECORD_H
 
 #include "crdt/awmap_private.h"
+#include "crdt/exchange.h"
 
 enum {
-    BODY_VERSION = 1,
+    BODY_VERSION = 2,
     BODY_PUSH = 'P',
     BODY_POSITION = 'Q',
     BODY_WALK = 'W',
@@ -60,9 +61,17 @@ void entries_end(struct buffer *buffer);
 void entries_put(struct encoder *encoder, const struct awmap_entry *entry, struct buffer *buffer);
 bool entries_apply(struct awmap *map, struct reader *reader, bool *ret_news);
 
-/* seen, and how far the horizon is below it: a pair of vectors of which the first covers the
- * second. */
-void vectors_encode(const struct vector *seen, const struct vector *horizon, struct buffer *buffer);
+/* seen and horizon: a pair of vectors of which the first covers the second. */
 bool vectors_decode(struct vector *ret_seen, struct vector *ret_horizon, struct reader *reader);
+
+/* A part of a retired table: a count and (replica (u64), counter) each. Decoding raises `table`;
+ * with NULL it only checks. */
+void retired_encode(const struct vector *table, uint32_t at, uint32_t count, struct buffer *buffer);
+bool retired_decode(struct vector *table, struct reader *reader);
+
+/* position.c: the sum over the retired that `named` does not name; whether a position reaches the
+ * horizon, in which case it comes to know of all in `seen` what its rest says of them. */
+uint64_t map_rest(const struct awmap *map, const struct vector *named);
+bool position_reaches_horizon(const struct awmap *map, struct awmap_position *position);
 
 #endif

@@ -1,6 +1,5 @@
 /* Walk: what a peer lacks, by the index of each replica above the peer's `seen`.
  *
- *     position  head, seen, horizon, retired
  *     body      head, number, chain (u64), last (u8), entries, claim count, claims
  *     claim     replica (u64), low, high - low
  *
@@ -12,7 +11,8 @@
  * Why entries may change between bodies: a change gives an item a greater counter, hence a place
  * further on in the same index. A tombstone that is dropped meanwhile leaves the index; if it was
  * still ahead of the cursor the horizon tells, the walk ends there without claims, and the receiver
- * asks again (WALKHORIZON).
+ * asks again (WALKHORIZON). So it does for a context that is struck, or a replica retired, ahead
+ * of the cursor.
  *
  * A claim carries its `low` and each body a hash of the one before it: bodies of another session or
  * for another receiver raise nothing. */
@@ -23,39 +23,23 @@
 
 static const uint64_t walk_chain_seed = UINT64_C(0x452821e638d01377);
 
-void awmap_position_encode(const struct awmap *map, struct buffer *buffer)
-{
-    body_begin(buffer, BODY_POSITION);
-    vectors_encode(&map->seen, &map->horizon, buffer);
-}
-
 /* --- The sender ------------------------------------------------------------------------------ */
 
-static bool position_decode(struct vector *ret_seen, struct span position)
-{
-    struct reader reader = reader_of(position);
-    struct vector horizon = {0};
-    bool good = body_open(&reader, BODY_POSITION) && vectors_decode(ret_seen, &horizon, &reader) &&
-                reader_done(&reader);
-    vector_release(&horizon);
-    return good;
-}
-
-bool awmap_walk_begin(struct awmap_walk *walk, const struct awmap *map, struct span position,
+bool awmap_walk_begin(struct awmap_walk *walk, const struct awmap *map, struct span bytes,
                       bool *ret_behind)
 {
-    struct vector peer = {0};
-    if (!position_decode(&peer, position)) {
-        vector_release(&peer);
+    struct awmap_position position = {0};
+    if (!awmap_position_decode(&position, bytes)) {
+        awmap_position_release(&position);
         return false;
     }
-    *ret_behind = !vector_covers_all(&peer, &map->horizon);
+    *ret_behind = !position_reaches_horizon(map, &position);
     if (*ret_behind) {
-        vector_release(&peer);
+        awmap_position_release(&position);
         return true;
     }
     awmap_walk_release(walk);
-    walk->peer = peer;
+    walk->peer = position.known;
     for (uint32_t i = 0; i < map->seen.count; i++) {
         struct dot item = map->seen.items[i];
         if (!vector_covers(&walk->peer, item))
@@ -138,7 +122,7 @@ static void walk_sections(struct walk_body *body)
             continue;
         if (end.replica > walk->cursor.replica)
             walk->cursor = (struct dot){end.replica, vector_get(&walk->peer, end.replica)};
-        if (vector_get(&body->map->horizon, end.replica) > walk->cursor.counter)
+        if (map_horizon(body->map, end.replica) > walk->cursor.counter)
             break; /* WALKHORIZON */
         if (!walk_section(body, end.replica) || !walk_fits(body, CLAIM_BYTES_MAX))
             return;
@@ -213,7 +197,7 @@ static bool walk_claims_apply(struct awmap *map, struct reader *reader)
             more > DOT_COUNTER_MAX - low)
             return false;
         claim.counter = low + more;
-        if (map && vector_get(&map->seen, claim.replica) >= low)
+        if (map && awmap_known(map, claim.replica) >= low)
             map_raise_seen(map, claim);
     }
     return reader_done(reader);

@@ -166,6 +166,8 @@ static void durable_snapshot(struct node *node)
         }
     }
     buffer_clear(&item);
+    for (size_t at = 0; awmap_retired_record(node->map, &at, &item); buffer_clear(&item))
+        batch_item(&batch, 'V', &item);
     awmap_vectors_record(node->map, &item);
     batch_item(&batch, 'V', &item);
     buffer_span(&records, buffer_view(&batch));

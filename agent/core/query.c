@@ -379,7 +379,7 @@ uint64_t query_digest(const struct node *node)
 
 bool query_covers(const struct node *node, struct dot dot)
 {
-    return vector_covers(awmap_seen(node->map), dot);
+    return awmap_covers(node->map, dot);
 }
 
 bool query_stopping(const struct node *node)

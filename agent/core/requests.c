@@ -349,7 +349,7 @@ static bool pending_answer(struct node *node, const struct pending *pending, str
     reply->id = pending->id;
     reply->written = pending->written;
     reply->status = 200;
-    if (pending->kind == REQUEST_WAIT && vector_covers(awmap_seen(node->map), pending->after))
+    if (pending->kind == REQUEST_WAIT && awmap_covers(node->map, pending->after))
         return true;
     if (pending->written.counter && pending->sequence <= node->durable.synced) {
         reply->alone = !sync_has_alive_peer(node->sync);

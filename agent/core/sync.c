@@ -44,7 +44,6 @@ void sync_free(struct sync *sync)
         sync_peer_free(sync->peers[i]);
     free(sync->peers);
     free(sync->self);
-    vector_release(&sync->claimed);
     buffer_release(&sync->message);
     buffer_release(&sync->slice);
     buffer_release(&sync->relay_bytes);
@@ -160,14 +159,13 @@ bool sync_has_alive_peer(const struct sync *sync)
 
 /* --- What peers claim ------------------------------------------------------------------------ */
 
-/* Claims come from anybody: the vector stays within what a decoder would take. */
 void sync_note_claim(struct sync *sync, struct dot dot)
 {
-    if (dot.replica == 0 || dot.counter == 0)
+    if (dot.replica != sync->writer)
         return;
-    if (sync->claimed.count < VECTOR_COUNT_MAX || vector_get(&sync->claimed, dot.replica))
-        vector_raise(&sync->claimed, dot.replica, dot.counter);
-    if (dot.replica == sync->writer && sync->ack_to <= dot.counter)
+    if (dot.counter > sync->claimed)
+        sync->claimed = dot.counter;
+    if (sync->ack_to <= dot.counter)
         sync->ack_to = 0;
 }
 
@@ -179,12 +177,12 @@ void sync_note_claims(struct sync *sync, const struct vector *seen)
 
 bool sync_acknowledged(const struct sync *sync, struct dot dot)
 {
-    return vector_covers(&sync->claimed, dot);
+    return dot.replica == sync->writer && dot.counter <= sync->claimed;
 }
 
 uint64_t sync_peer_seen_max(const struct sync *sync, uint64_t replica)
 {
-    return vector_get(&sync->claimed, replica);
+    return replica == sync->writer ? sync->claimed : 0;
 }
 
 /* A comparison that was begun before the restart tells of a time before it. */

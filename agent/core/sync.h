@@ -63,8 +63,8 @@ bool sync_acknowledged(const struct sync *sync, struct dot dot);
  * sync_restart_compared (or ever). */
 bool sync_compared(const struct sync *sync);
 void sync_restart_compared(struct sync *sync);
-/* The greatest counter of this replica that any peer has claimed to have seen (an old disk image
- * shows itself so). */
+/* The greatest counter of the map's writer that any peer has claimed to have seen (an old disk
+ * image shows itself so); of others 0. */
 uint64_t sync_peer_seen_max(const struct sync *sync, uint64_t replica);
 bool sync_has_alive_peer(const struct sync *sync);
 

@@ -10,6 +10,9 @@
  * In a large cluster one rarely hears the same peer twice; so our own summary, differing from
  * whoever speaks, counts as well. Exchanges that change nothing become rare.
  *
+ * What is known of replicas that were retired long ago is compared as one sum. If that differs and
+ * goes on to, it is treated as all content being unequal.
+ *
  * Equal `seen` and unequal content, twice running, can only be healed by comparing the content of
  * those buckets (rule NOCONTENT).
  */
@@ -80,17 +83,18 @@ static void need_end(struct sync_peer *peer, unsigned need)
         peer->tries = 0;
 }
 
+/* An answer names what we know of all that the question (NULL: this is one) names. */
 static void digest_send(struct sync_turn *turn, const struct sync_peer *peer, uint64_t nonce,
-                        bool question)
+                        const struct vector *about)
 {
     struct sync *sync = turn->sync;
     struct awmap_digest digest = awmap_digest(sync->map);
     struct buffer *message = sync_message_begin(sync, SYNC_DIGEST);
-    buffer_u8(message, question ? SYNC_DIGEST_QUESTION : 0);
+    buffer_u8(message, about ? 0 : SYNC_DIGEST_QUESTION);
     buffer_u64(message, nonce);
     for (size_t i = 0; i < AWMAP_BUCKETS; i++)
         buffer_u64(message, digest.buckets[i]);
-    vector_encode(awmap_seen(sync->map), message);
+    awmap_position_encode(sync->map, about, message);
     sync_message_send(turn, peer, CHANNEL_GOSSIP);
 }
 
@@ -117,7 +121,7 @@ static void need_compare(struct sync_turn *turn, struct sync_peer *peer)
     if (peer->nonce == 0)
         peer->nonce = sync_serial_next(turn->sync);
     peer->compare_ms = retry_ms(turn, SYNC_COMPARE_RETRY_MS, peer->tries++);
-    digest_send(turn, peer, peer->nonce, true);
+    digest_send(turn, peer, peer->nonce, NULL);
 }
 
 /* When something is to be done about the peer's needs. */
@@ -131,7 +135,7 @@ static uint64_t needs_ms(const struct sync_peer *peer)
 static void needs_pursue(struct sync_turn *turn, struct sync_peer *peer)
 {
     struct sync *sync = turn->sync;
-    if (vector_covers_all(awmap_seen(sync->map), &peer->target))
+    if (sync_covers_all(sync, &peer->target))
         need_end(peer, SYNC_NEED_WALK);
     if (peer->tries >= (peer->alive ? SYNC_TRIES_MAX : SYNC_TRIES_ABSENT_MAX))
         need_end(peer, peer->needs);
@@ -187,10 +191,19 @@ void sync_session_ended(struct sync_turn *turn, struct sync_peer *peer, uint64_t
     }
     if (completed && buckets)
         need_end(peer, SYNC_NEED_FULL);
-    if (vector_covers_all(awmap_seen(sync->map), &peer->target))
+    if (sync_covers_all(sync, &peer->target))
         need_end(peer, SYNC_NEED_WALK);
     peer->session_ms = retry_ms(turn, SYNC_SESSION_RETRY_MS, completed ? 0 : peer->tries++);
     needs_wake(turn);
+}
+
+bool sync_covers_all(const struct sync *sync, const struct vector *target)
+{
+    for (uint32_t i = 0; i < target->count; i++) {
+        if (!awmap_covers(sync->map, target->items[i]))
+            return false;
+    }
+    return true;
 }
 
 /* --- Digests --------------------------------------------------------------------------------- */
@@ -199,7 +212,7 @@ struct digest {
     bool question;
     uint64_t nonce;
     uint64_t buckets[AWMAP_BUCKETS];
-    struct vector seen;
+    struct awmap_position position;
 };
 
 static bool digest_decode(struct digest *ret_digest, struct reader *reader)
@@ -209,14 +222,20 @@ static bool digest_decode(struct digest *ret_digest, struct reader *reader)
     ret_digest->nonce = reader_u64(reader);
     for (size_t i = 0; i < AWMAP_BUCKETS; i++)
         ret_digest->buckets[i] = reader_u64(reader);
-    return flags <= SYNC_DIGEST_QUESTION && vector_decode(&ret_digest->seen, reader) &&
-           reader_done(reader);
+    struct span position = reader_take(reader, reader_left(reader));
+    return flags <= SYNC_DIGEST_QUESTION && !reader->failed &&
+           awmap_position_decode(&ret_digest->position, position);
 }
 
-/* The buckets whose content differs although both have seen the same; 0 in all other cases. */
+/* The buckets whose content differs although both have seen the same. All, if what is known of the
+ * retired differs: then only a whole comparison helps. 0 in all other cases. */
 static uint32_t digest_unequal(const struct sync *sync, const struct digest *theirs)
 {
-    if (!vector_covers_all(&theirs->seen, awmap_seen(sync->map)))
+    const struct awmap_position *position = &theirs->position;
+    if (!awmap_position_equals(sync->map, position) &&
+        !awmap_position_rest_equals(sync->map, position))
+        return UINT32_MAX;
+    if (!awmap_position_covers(sync->map, position))
         return 0;
     struct awmap_digest ours = awmap_digest(sync->map);
     uint32_t unequal = 0;
@@ -249,7 +268,8 @@ static void digest_judge(struct sync_turn *turn, struct sync_peer *peer,
                          const struct digest *theirs)
 {
     struct sync *sync = turn->sync;
-    bool lacking = !vector_covers_all(awmap_seen(sync->map), &theirs->seen);
+    const struct vector *known = &theirs->position.known;
+    bool lacking = !awmap_position_is_covered(sync->map, &theirs->position);
     uint32_t unequal = lacking ? 0 : digest_unequal(sync, theirs);
     if (!theirs->question && theirs->nonce == peer->nonce && peer->nonce != 0) {
         need_end(peer, SYNC_NEED_COMPARE);
@@ -260,9 +280,9 @@ static void digest_judge(struct sync_turn *turn, struct sync_peer *peer,
     digest_judge_content(turn, peer, unequal);
     if (!lacking)
         return;
-    for (uint32_t i = 0; i < theirs->seen.count; i++) {
-        struct dot dot = theirs->seen.items[i];
-        if (!vector_covers(awmap_seen(sync->map), dot))
+    for (uint32_t i = 0; i < known->count; i++) {
+        struct dot dot = known->items[i];
+        if (!awmap_covers(sync->map, dot))
             vector_raise(&peer->target, dot.replica, dot.counter);
     }
     sync_need(sync, peer, SYNC_NEED_WALK, turn->now_ms);
@@ -273,12 +293,12 @@ bool sync_receive_digest(struct sync_turn *turn, struct sync_peer *peer, struct 
     struct digest theirs = {0};
     bool good = digest_decode(&theirs, reader);
     if (good) {
-        sync_note_claims(turn->sync, &theirs.seen);
+        sync_note_claims(turn->sync, &theirs.position.known);
         if (theirs.question)
-            digest_send(turn, peer, theirs.nonce, false);
+            digest_send(turn, peer, theirs.nonce, &theirs.position.known);
         digest_judge(turn, peer, &theirs);
     }
-    vector_release(&theirs.seen);
+    awmap_position_release(&theirs.position);
     return good;
 }
 

@@ -10,7 +10,7 @@
  *
  *     PUSH          flags (u8), from, to, body        a slice of awmap_push_cut
  *     ACK           replica (u64), counter            "my `seen` of replica is counter"
- *     DIGEST        flags (u8), nonce (u64), 32 bucket sums (u64), `seen`
+ *     DIGEST        flags (u8), nonce (u64), 32 bucket sums (u64), position
  *     WALK_REQUEST  serial (u64), position
  *     FULL_REQUEST  serial (u64), buckets (u32)
  *     WALK, FULL    serial (u64), index, body         a chunk
@@ -27,7 +27,7 @@
 #define SYNC_NEVER UINT64_MAX
 
 enum {
-    SYNC_VERSION = 1,
+    SYNC_VERSION = 2,
     SYNC_PEERS_MAX = MEMBERS_MAX + SEEDS_MAX,
     SYNC_CHUNK_BYTES_MAX = BULK_CHUNK_BYTES_MAX / 2, /* a window of 4 is kept per session */
     SYNC_PUSH_HEAD_BYTES_MAX = 32,
@@ -176,7 +176,7 @@ struct sync {
     struct sync_peer **needy; /* all that have needs, perhaps some that have none any more */
     size_t needy_count, needy_capacity;
     size_t ack_owed_count;
-    struct vector claimed; /* the greatest counters that peers have ever claimed */
+    uint64_t claimed; /* own counter: the greatest that any peer has ever claimed */
 
     bool relaying;   /* at the last push there were more than SYNC_MESH_MAX; then all peers */
     uint64_t fanned; /* ... count as told up to this own counter */
@@ -247,6 +247,7 @@ void sync_tick_relay(struct sync_turn *turn);
 uint64_t sync_deadline_relay(const struct sync *sync);
 
 /* sync_digest.c */
+bool sync_covers_all(const struct sync *sync, const struct vector *target);
 void sync_need(struct sync *sync, struct sync_peer *peer, unsigned need, uint64_t try_ms);
 /* The peer has this dot, and a slice that waits for it is here. */
 void sync_need_dot(struct sync *sync, struct sync_peer *peer, struct dot dot, uint64_t now_ms);

@@ -125,7 +125,7 @@ static void push_again(struct sync_turn *turn)
     struct sync *sync = turn->sync;
     struct sync_targets targets = targets_of_push(sync);
     bool relay = sync->alive_count > SYNC_MESH_MAX;
-    uint64_t arrived = vector_get(&sync->claimed, sync->writer);
+    uint64_t arrived = sync->claimed;
     for (size_t i = 0; i < targets.count; i++) {
         struct sync_peer *peer = targets.items[i];
         uint64_t from = arrived > peer->base ? arrived : peer->base;
@@ -151,7 +151,7 @@ void sync_push(struct sync *sync, uint64_t now_ms, bool ack, struct effects *eff
     bool sent_before = relay && sync->relaying ? sync->fanned == counter
                                                : targets_behind(&targets, counter) == counter;
     size_t ask_count = 0;
-    if (ack && counter > vector_get(&sync->claimed, sync->writer)) {
+    if (ack && counter > sync->claimed) {
         sync->ack_to = counter;
         sync->ack_tries = 0;
         sync->ack_retry_ms = now_ms + SYNC_ACK_RETRY_MS;
@@ -167,8 +167,7 @@ void sync_push(struct sync *sync, uint64_t now_ms, bool ack, struct effects *eff
     sync_pursue(&turn);
 }
 
-/* The map writes under another id from now on. What peers have claimed of it is where slices begin:
- * nothing, if the id is fresh. */
+/* The map writes under another id from now on, of which peers know nothing. */
 void sync_follow_writer(struct sync *sync)
 {
     uint64_t writer = awmap_writer(sync->map);
@@ -176,11 +175,10 @@ void sync_follow_writer(struct sync *sync)
         return;
     sync->writer = writer;
     sync->ack_to = 0;
-    uint64_t counter = awmap_writer_counter(sync->map);
-    uint64_t claimed = vector_get(&sync->claimed, writer);
+    sync->claimed = 0;
     sync->relaying = false;
     for (size_t i = 0; i < sync->peer_count; i++)
-        sync->peers[i]->base = sync->peers[i]->pushed = claimed < counter ? claimed : counter;
+        sync->peers[i]->base = sync->peers[i]->pushed = 0;
 }
 
 /* --- Slices that wait ------------------------------------------------------------------------ */
@@ -231,7 +229,7 @@ static void held_apply(struct sync_turn *turn, size_t index)
     struct sync_held *held = &sync->held[index];
     struct awmap_push_result result;
     awmap_push_apply(sync->map, buffer_view(&held->body), &result);
-    if (vector_get(awmap_seen(sync->map), held->from.replica) < held->to)
+    if (awmap_known(sync->map, held->from.replica) < held->to)
         held_ask(sync, held, turn->now_ms);
     held_remove(sync, index);
 }
@@ -243,7 +241,7 @@ static bool held_pass(struct sync_turn *turn)
     bool applied = false;
     for (size_t i = sync->held_count; i-- > 0;) {
         const struct sync_held *held = &sync->held[i];
-        uint64_t seen = vector_get(awmap_seen(sync->map), held->from.replica);
+        uint64_t seen = awmap_known(sync->map, held->from.replica);
         if (seen >= held->to) {
             held_remove(sync, i);
         } else if (seen >= held->from.counter) {
@@ -277,7 +275,7 @@ static void push_note_gap(struct sync_turn *turn, const struct sync_held *held, 
 {
     struct sync *sync = turn->sync;
     struct sync_held asked = *held;
-    if (vector_get(awmap_seen(sync->map), held->from.replica) >= held->from.counter)
+    if (awmap_known(sync->map, held->from.replica) >= held->from.counter)
         held_ask(sync, &asked, turn->now_ms);
     else if (!held_is_there(sync, held->from, held->to))
         held_add(sync, held, body, turn->now_ms);
@@ -286,13 +284,13 @@ static void push_note_gap(struct sync_turn *turn, const struct sync_held *held, 
 void sync_ack_if_owed(struct sync_turn *turn, struct sync_peer *peer)
 {
     struct dot owed = peer->ack_owed;
-    if (owed.replica == 0 || !vector_covers(awmap_seen(turn->sync->map), owed))
+    if (owed.replica == 0 || !awmap_covers(turn->sync->map, owed))
         return;
     peer->ack_owed = (struct dot){0};
     turn->sync->ack_owed_count--;
     struct buffer *message = sync_message_begin(turn->sync, SYNC_ACK);
     buffer_u64(message, owed.replica);
-    buffer_varint(message, vector_get(awmap_seen(turn->sync->map), owed.replica));
+    buffer_varint(message, awmap_known(turn->sync->map, owed.replica));
     sync_message_send(turn, peer, CHANNEL_GOSSIP);
 }
 

@@ -47,7 +47,7 @@ static void intake_request(struct sync_turn *turn, const struct sync_intake *int
     if (intake->buckets)
         buffer_u32(message, intake->buckets);
     else
-        awmap_position_encode(sync->map, message);
+        awmap_position_encode(sync->map, NULL, message);
     sync_message_send(turn, intake->peer, CHANNEL_GOSSIP);
 }
 
@@ -90,6 +90,7 @@ static void intake_release(struct sync_intake *intake)
     for (size_t i = 0; i < SYNC_CREDIT_CHUNKS; i++)
         buffer_release(&intake->ahead[i]);
     vector_release(&intake->target);
+    awmap_full_intake_release(&intake->full);
     *intake = (struct sync_intake){0};
 }
 
@@ -115,7 +116,7 @@ static bool intake_apply(struct sync *sync, struct sync_intake *intake, struct s
 /* A walk that met a new horizon at the sender comes to an end, but not to its claims. */
 static bool intake_is_complete(const struct sync *sync, const struct sync_intake *intake)
 {
-    return !intake->walk.broken && vector_covers_all(awmap_seen(sync->map), &intake->target);
+    return !intake->walk.broken && sync_covers_all(sync, &intake->target);
 }
 
 /* This chunk, and those after it that are here already. False: garbage, and the session is over. */

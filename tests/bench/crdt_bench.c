@@ -87,7 +87,7 @@ static size_t walk_between(struct awmap *to, const struct awmap *from)
     struct awmap_walk_intake intake = {0};
     struct buffer body = {0};
     bool behind, last;
-    awmap_position_encode(to, &body);
+    awmap_position_encode(to, NULL, &body);
     size_t bytes = body.bytes;
     if (!awmap_walk_begin(&walk, from, buffer_view(&body), &behind) || behind)
         abort();

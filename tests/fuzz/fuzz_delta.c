@@ -31,8 +31,11 @@ static bool apply(struct awmap *map, enum kind kind, struct span body)
         return awmap_push_apply(map, body, &result);
     case WALK:
         return awmap_walk_apply(map, &walk, body, &last);
-    case FULL:
-        return awmap_full_apply(map, &full, body, &last);
+    case FULL: {
+        bool taken = awmap_full_apply(map, &full, body, &last);
+        awmap_full_intake_release(&full);
+        return taken;
+    }
     case RECORD:
         return awmap_restore(map, body);
     default:

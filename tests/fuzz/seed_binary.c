@@ -31,10 +31,27 @@ static void put_part(struct buffer *out, struct span part)
 
 /* --- Bodies of the map ------------------------------------------------------------------------ */
 
+/* What a writer has left that will not write any more. */
+static void take_past_writer(struct awmap *map, uint64_t writer)
+{
+    struct awmap *past = awmap_new();
+    struct buffer body = {0};
+    struct awmap_push_result result;
+    awmap_set_writer(past, writer, 0);
+    awmap_put(past, span_text("past"), span_text("value"), 4000);
+    awmap_push_cut(past, 0, 65536, &body);
+    fuzz_require(awmap_push_apply(map, buffer_view(&body), &result), "a push is taken");
+    awmap_retire(map, writer);
+    buffer_release(&body);
+    awmap_free(past);
+}
+
 static struct awmap *writer_map(void)
 {
     struct awmap *map = awmap_new();
     awmap_set_writer(map, 9, 0);
+    take_past_writer(map, 8);
+    take_past_writer(map, 10);
     for (uint8_t i = 0; i < 5; i++) {
         uint8_t key[2] = {'k', i};
         awmap_put(map, span_of(key, 2), span_of(key, 2), 5000 + i);
@@ -55,18 +72,21 @@ static void save_body(const char *name, uint8_t kind, const struct buffer *body)
 
 static void seed_delta(void)
 {
-    struct awmap *map = writer_map(), *empty = awmap_new();
+    struct awmap *map = writer_map(), *empty = awmap_new(), *writer = awmap_new();
     struct buffer body = {0}, position = {0};
     struct awmap_walk walk = {0};
     struct awmap_full full = {0};
+    struct awmap_push_result result;
     bool behind;
     awmap_push_cut(map, 0, 65536, &body);
     save_body("push", 0, &body);
-    awmap_position_encode(empty, &position);
+    fuzz_require(awmap_push_apply(writer, buffer_view(&body), &result), "a push is taken");
+    awmap_position_encode(empty, NULL, &position);
     save_body("position", 4, &position);
     buffer_clear(&body);
-    fuzz_require(awmap_walk_begin(&walk, map, buffer_view(&position), &behind), "a walk begins");
-    awmap_walk_cut(&walk, map, 65536, &body);
+    fuzz_require(awmap_walk_begin(&walk, writer, buffer_view(&position), &behind) && !behind,
+                 "a walk begins");
+    awmap_walk_cut(&walk, writer, 65536, &body);
     save_body("walk", 1, &body);
     buffer_clear(&body);
     awmap_full_begin(&full, map, ~0u);
@@ -84,6 +104,7 @@ static void seed_delta(void)
     buffer_release(&position);
     awmap_free(map);
     awmap_free(empty);
+    awmap_free(writer);
 }
 
 /* --- Messages and records of nodes ------------------------------------------------------------ */

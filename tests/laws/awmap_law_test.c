@@ -3,8 +3,9 @@
  * The scenes are those of awmap_model.py: a few replicas and keys; writes; pushes that are lost,
  * repeated, late or cut into slices; walks and full comparisons in small bodies, interrupted and
  * interleaved with everything else; tombstones dropped; replicas that die for ever, are restarted
- * from their log, or come back from an old image of it under a new writer id. At the end the
- * survivors exchange everything. Then: they are equal; nothing that one of them covers was lost
+ * from their log, or come back from an old image of it under a new writer id; the dead, and some of
+ * the living by mistake, are retired by each survivor when it likes. At the end the survivors
+ * exchange everything. Then: they are equal; nothing that one of them covers was lost
  * unless a write replaced or removed it; nothing so removed has come back.
  *
  * No two random numbers are drawn in one expression: a seed means the same with any compiler.
@@ -26,6 +27,7 @@ enum {
     SESSIONS_MAX = 12,
     LATE_MAX = 8,
     ROUNDS = 12,
+    PAST_MAX = 32,
 };
 
 /* --- A small world --------------------------------------------------------------------------- */
@@ -57,6 +59,8 @@ struct write {
 struct replica {
     struct awmap *map;
     bool dead;
+    uint64_t past_writers[PAST_MAX]; /* that it wrote under, the last included */
+    uint32_t past_count;
     struct buffer log;                     /* u32 length, record; ... */
     size_t batch_ends[STEPS * 8], batches; /* where the log may have been cut off */
 };
@@ -152,6 +156,8 @@ static void replica_snapshot(struct replica *replica)
         log_record(&log, &record);
     }
     buffer_clear(&record);
+    for (size_t at = 0; awmap_retired_record(replica->map, &at, &record); buffer_clear(&record))
+        log_record(&log, &record);
     awmap_vectors_record(replica->map, &record);
     log_record(&log, &record);
     buffer_release(&record);
@@ -177,6 +183,7 @@ static void session_close(struct session *session)
 {
     awmap_walk_release(&session->walk);
     awmap_full_release(&session->full);
+    awmap_full_intake_release(&session->full_intake);
     buffer_release(&session->held);
     *session = (struct session){0};
 }
@@ -192,7 +199,7 @@ static void sessions_forget(struct world *world, uint32_t index)
         if (session->to != index)
             continue;
         session->walk_intake = (struct awmap_walk_intake){0};
-        session->full_intake = (struct awmap_full_intake){0};
+        awmap_full_intake_release(&session->full_intake);
     }
 }
 
@@ -220,13 +227,23 @@ static void replica_restart(struct world *world, uint32_t index)
     struct awmap *map = log_restore(buffer_view(&replica->log));
     if (!same_content(map, replica->map) ||
         !vector_equal(awmap_seen(map), awmap_seen(replica->map)) ||
-        !vector_equal(awmap_horizon(map), awmap_horizon(replica->map)))
+        !vector_equal(awmap_horizon(map), awmap_horizon(replica->map)) ||
+        !vector_equal(awmap_retired(map), awmap_retired(replica->map)) ||
+        awmap_digest(map).seen_hash != awmap_digest(replica->map).seen_hash)
         world->misread = true;
+    awmap_check(map);
     awmap_set_writer(map, awmap_writer(replica->map),
                      awmap_writer_counter(replica->map) + random_below(&world->random, 3));
     sessions_forget(world, index);
     awmap_free(replica->map);
     replica->map = map;
+}
+
+static void replica_write_as(struct replica *replica, uint64_t writer)
+{
+    awmap_set_writer(replica->map, writer, 0);
+    if (replica->past_count < PAST_MAX)
+        replica->past_writers[replica->past_count++] = writer;
 }
 
 /* An old image of the disk: the rest is lost here, though perhaps not elsewhere. */
@@ -240,7 +257,7 @@ static void replica_regress(struct world *world, uint32_t index)
     sessions_forget(world, index);
     awmap_free(replica->map);
     replica->map = log_restore(buffer_view(&replica->log));
-    awmap_set_writer(replica->map, world->next_writer++, 0);
+    replica_write_as(replica, world->next_writer++);
 }
 
 /* --- What replicas do ------------------------------------------------------------------------ */
@@ -331,7 +348,7 @@ static struct session *session_open_walk(struct world *world, uint32_t from, uin
     struct buffer position = {0};
     bool behind;
     session->kind = SESSION_WALK;
-    awmap_position_encode(world->replicas[to].map, &position);
+    awmap_position_encode(world->replicas[to].map, NULL, &position);
     if (!awmap_walk_begin(&session->walk, world->replicas[from].map, buffer_view(&position),
                           &behind))
         abort();
@@ -414,6 +431,57 @@ static void scene_death(struct world *world, uint32_t index)
     }
 }
 
+/* Nothing is too young to be struck here. */
+static void world_strike(struct world *world, uint32_t index)
+{
+    struct replica *replica = &world->replicas[index];
+    struct vector stable = {0};
+    replica_save(replica);
+    vector_copy(&stable, awmap_seen(replica->map));
+    awmap_strike(replica->map, &stable, random_chance(&world->random, 30) ? 1 : SIZE_MAX);
+    vector_release(&stable);
+}
+
+/* Who belongs to nobody alive is retired here; sometimes by mistake also who does. */
+static void scene_retire(struct world *world, uint32_t at)
+{
+    replica_save(&world->replicas[at]);
+    for (uint32_t i = 0; i < world->count; i++) {
+        const struct replica *of = &world->replicas[i];
+        for (uint32_t j = 0; j < of->past_count; j++) {
+            bool gone = of->dead || j + 1 < of->past_count;
+            if (random_chance(&world->random, gone ? 60 : 8))
+                awmap_retire(world->replicas[at].map, of->past_writers[j]);
+        }
+    }
+    world_strike(world, at);
+}
+
+/* `a` writes over what a dead writer has left, and strikes its dot before all know of the write. */
+static void scene_strike(struct world *world, uint32_t a, uint32_t b)
+{
+    struct replica *writer = &world->replicas[a];
+    uint32_t dead = random_below(&world->random, world->count);
+    uint32_t key = random_below(&world->random, KEYS);
+    if (dead == a || !world->replicas[dead].dead)
+        return;
+    const struct replica *past = &world->replicas[dead];
+    world_write(world, a, key, random_chance(&world->random, 70));
+    if (random_chance(&world->random, 50))
+        awmap_note_pushed(writer->map, awmap_writer_counter(writer->map)); /* and it was lost */
+    struct session *session = session_open_walk(world, a, b);
+    if (session->kind != SESSION_NONE && random_chance(&world->random, 50))
+        session_step(world, session, 1, 0);
+    replica_save(writer);
+    for (uint32_t j = 0; j < past->past_count; j++)
+        awmap_retire(writer->map, past->past_writers[j]);
+    world_strike(world, a);
+    while (session->kind != SESSION_NONE && random_chance(&world->random, 80))
+        session_step(world, session, pick_bytes_max(world), 5);
+    if (random_chance(&world->random, 60))
+        world_push(world, a, b);
+}
+
 /* A tombstone is dropped while a walk has still to reach it. */
 static void scene_drop_ahead(struct world *world, uint32_t a, uint32_t b, uint32_t key)
 {
@@ -434,7 +502,9 @@ static void scene_special(struct world *world, uint32_t a, uint32_t b)
 {
     struct random *random = &world->random;
     uint32_t key = random_below(random, KEYS);
-    if (random_chance(random, 20)) {
+    if (random_chance(random, 35)) {
+        scene_strike(world, a, b);
+    } else if (random_chance(random, 20)) {
         scene_drop_ahead(world, a, b, key);
     } else if (random_chance(random, 50)) {
         world_write(world, a, key, false);
@@ -492,8 +562,10 @@ static void world_step(struct world *world)
         session_open_full(world, a, b, random_chance(random, 70) ? UINT32_MAX : some);
     } else if (x < 960) {
         scene_continue(world);
-    } else if (x < 985) {
+    } else if (x < 972) {
         scene_disk(world, a);
+    } else if (x < 987) {
+        scene_retire(world, a);
     } else {
         scene_death(world, a);
     }
@@ -514,14 +586,32 @@ static uint32_t buckets_differing(const struct awmap *a, const struct awmap *b)
     return buckets;
 }
 
+/* The buckets that `b` should ask `a` for, as a core finds out from a's digest; 0: it walks. */
+static uint32_t buckets_to_compare(const struct awmap *a, const struct awmap *b)
+{
+    struct awmap_position position = {0};
+    struct buffer bytes = {0};
+    awmap_position_encode(a, awmap_seen(b), &bytes);
+    if (!awmap_position_decode(&position, buffer_view(&bytes)))
+        abort();
+    uint32_t buckets = 0;
+    if (!awmap_position_is_covered(b, &position))
+        buckets = 0;
+    else if (!awmap_position_equals(b, &position) && !awmap_position_rest_equals(b, &position))
+        buckets = UINT32_MAX;
+    else if (awmap_position_covers(b, &position))
+        buckets = buckets_differing(a, b); /* NOCONTENT */
+    awmap_position_release(&position);
+    buffer_release(&bytes);
+    return buckets;
+}
+
 /* What a core does when digests differ. */
 static void settle_pair(struct world *world, uint32_t from, uint32_t to)
 {
-    const struct awmap *a = world->replicas[from].map, *b = world->replicas[to].map;
-    uint32_t buckets = buckets_differing(a, b);
-    bool content = buckets != 0 && vector_covers_all(awmap_seen(b), awmap_seen(a)); /* NOCONTENT */
+    uint32_t buckets = buckets_to_compare(world->replicas[from].map, world->replicas[to].map);
     struct session *session =
-        content ? session_open_full(world, from, to, buckets) : session_open_walk(world, from, to);
+        buckets ? session_open_full(world, from, to, buckets) : session_open_walk(world, from, to);
     while (session->kind != SESSION_NONE)
         session_step(world, session, pick_bytes_max(world), 0);
 }
@@ -544,7 +634,7 @@ static bool world_covers(const struct world *world, struct dot dot)
 {
     for (uint32_t i = 0; i < world->count; i++) {
         const struct replica *replica = &world->replicas[i];
-        if (!replica->dead && vector_covers(awmap_seen(replica->map), dot))
+        if (!replica->dead && awmap_covers(replica->map, dot))
             return true;
     }
     return false;
@@ -583,6 +673,20 @@ static bool context_has(const struct world *world, uint32_t key, struct dot dot)
     return false;
 }
 
+/* Some survivor has met the write, or one that replaced it: contexts may be struck of the former.
+ */
+static bool dot_has_effect(const struct world *world, uint32_t key, struct dot dot)
+{
+    if (context_has(world, key, dot))
+        return true;
+    for (size_t i = 0; i < world->write_count; i++) {
+        const struct write *write = &world->writes[i];
+        if (write_replaces(write, key, dot) && dot_has_effect(world, key, write->dot))
+            return true;
+    }
+    return false;
+}
+
 /* NULL, or what became of the put. */
 static const char *put_fate(const struct world *world, const struct write *put,
                             const struct awmap *map)
@@ -593,7 +697,7 @@ static const char *put_fate(const struct world *world, const struct write *put,
         if (!write_replaces(write, put->key, put->dot))
             continue;
         gone |= world_covers(world, write->dot);
-        effect |= context_has(world, put->key, write->dot);
+        effect |= dot_has_effect(world, put->key, write->dot);
     }
     const struct awmap_entry *entry = awmap_find(map, key_of(put->key));
     for (size_t i = 0; entry && i < awmap_entry_count(entry); i++)
@@ -655,7 +759,7 @@ static const char *world_run(uint64_t seed)
     world->count = 3 + random_below(&world->random, 3);
     for (uint32_t i = 0; i < world->count; i++) {
         world->replicas[i].map = awmap_new();
-        awmap_set_writer(world->replicas[i].map, i + 1, 0);
+        replica_write_as(&world->replicas[i], i + 1);
     }
     world->next_writer = world->count + 1;
     for (uint32_t step = 0; step < STEPS; step++)

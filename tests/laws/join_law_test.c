@@ -80,7 +80,7 @@ static bool walk_join(struct awmap *map, const struct awmap *from, size_t bytes_
     struct awmap_walk_intake intake = {0};
     struct buffer body = {0};
     bool behind = false, last = false;
-    awmap_position_encode(map, &body);
+    awmap_position_encode(map, NULL, &body);
     CU_ASSERT_TRUE(awmap_walk_begin(&walk, from, buffer_view(&body), &behind));
     while (!behind && !walk.done) {
         buffer_clear(&body);
@@ -243,11 +243,11 @@ static void bodies_make(struct awmap *const maps[REPLICAS], struct buffer bodies
         awmap_entry_record(entry, &bodies[0]);
     awmap_vectors_record(maps[1], &bodies[1]);
     awmap_push_cut(maps[1], 0, 1000, &bodies[2]);
-    awmap_position_encode(maps[1], &bodies[3]);
+    awmap_position_encode(maps[1], NULL, &bodies[3]);
     struct awmap_walk walk = {0};
     struct buffer position = {0};
     bool behind;
-    awmap_position_encode(maps[0], &position);
+    awmap_position_encode(maps[0], NULL, &position);
     if (awmap_walk_begin(&walk, maps[1], buffer_view(&position), &behind) && !behind)
         awmap_walk_cut(&walk, maps[1], 1000, &bodies[4]);
     awmap_walk_release(&walk);

@@ -47,7 +47,7 @@ static struct awmap_walk walk_between(const struct awmap *from, const struct awm
 {
     struct awmap_walk walk = {0};
     struct buffer position = {0};
-    awmap_position_encode(to, &position);
+    awmap_position_encode(to, NULL, &position);
     CU_ASSERT_TRUE(awmap_walk_begin(&walk, from, buffer_view(&position), ret_behind));
     buffer_release(&position);
     return walk;
@@ -443,7 +443,7 @@ static void bodies_of_another_kind_are_refused(void)
     struct buffer body = {0}, position = {0};
     bool flag;
     awmap_push_cut(a, 0, 1000, &body);
-    awmap_position_encode(a, &position);
+    awmap_position_encode(a, NULL, &position);
     CU_ASSERT_FALSE(awmap_walk_apply(b, &walk_intake, buffer_view(&body), &flag));
     CU_ASSERT_FALSE(awmap_full_apply(b, &full_intake, buffer_view(&body), &flag));
     CU_ASSERT_FALSE(awmap_walk_begin(&walk, b, buffer_view(&body), &flag));

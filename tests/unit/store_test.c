@@ -638,7 +638,7 @@ static void exchange(struct bench *to, const struct bench *from)
     struct awmap_walk walk = {0};
     struct awmap_walk_intake intake = {0};
     bool behind = true, last = false;
-    awmap_position_encode(to->map, &position);
+    awmap_position_encode(to->map, NULL, &position);
     CU_ASSERT_TRUE(awmap_walk_begin(&walk, from->map, buffer_view(&position), &behind));
     CU_ASSERT_FALSE(behind);
     while (!last) {

@@ -444,7 +444,7 @@ static void too_many_sessions_are_refused(void)
         buffer_u8(&request, SYNC_VERSION);
         buffer_u8(&request, SYNC_WALK_REQUEST);
         buffer_u64(&request, 1000 + i);
-        awmap_position_encode(empty, &request);
+        awmap_position_encode(empty, NULL, &request);
         CU_ASSERT_TRUE(
             sync_receive(net->nodes[0].sync, net->now_ms, name, buffer_view(&request), NULL));
     }

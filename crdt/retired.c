@@ -1,0 +1,205 @@
+/* Replicas that are gone for good.
+ *
+ *     seen       r -> counter        what is integrated of those who may still write
+ *     retired    r -> counter        the same of those who will not: 16 bytes each, nothing else
+ *
+ * The one idea: what a map knows of a replica is the greater of the two, and for a retired one the
+ * horizon is as high as that. So it can lose its items in `seen` and in the horizon, and still
+ * nothing of it can come back (NOSEEN by the table), and whoever knows less of it gets a full
+ * comparison. A dot above the table's counter is still new (RETIREBARE): retiring the living costs
+ * 16 bytes and no write.
+ *
+ * Its dots in contexts are struck, except where they are alive. A struck context no longer says
+ * that the key's present siblings have replaced those dots, and a peer may have them alive and be
+ * told of their replacement by this very entry. So a strike is a dropped tombstone in small: the
+ * horizon rises to the key's other dots as well (STRIKEHORIZON), and who lacks one of them gets a
+ * full comparison. That is dear, so only keys are struck that have not changed for a while.
+ *
+ * Replicas retire others at different moments and with different counters. `known_sum` is over what
+ * is known, wherever it stands, so equal knowledge has equal digests. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "crdt/awmap_private.h"
+
+/* --- Knowing --------------------------------------------------------------------------------- */
+
+uint64_t awmap_known(const struct awmap *map, uint64_t replica)
+{
+    uint64_t seen = vector_get(&map->seen, replica), retired = vector_get(&map->retired, replica);
+    return seen > retired ? seen : retired;
+}
+
+bool awmap_covers(const struct awmap *map, struct dot dot)
+{
+    return dot.counter <= awmap_known(map, dot.replica);
+}
+
+bool map_covers(const struct awmap *map, struct dot dot)
+{
+    return vector_covers(&map->seen, dot) || vector_covers(&map->retired, dot);
+}
+
+uint64_t map_horizon(const struct awmap *map, uint64_t replica)
+{
+    uint64_t horizon = vector_get(&map->horizon, replica);
+    uint64_t retired = vector_get(&map->retired, replica);
+    return horizon > retired ? horizon : retired;
+}
+
+const struct vector *awmap_retired(const struct awmap *map)
+{
+    return &map->retired;
+}
+
+void map_note_known(struct awmap *map, uint64_t replica, uint64_t before)
+{
+    struct dot was = {replica, before}, is = {replica, awmap_known(map, replica)};
+    map->known_sum += hash_known(is) - hash_known(was);
+}
+
+/* --- Striking -------------------------------------------------------------------------------- */
+
+static bool context_is_live(const struct state *state, uint32_t at)
+{
+    for (uint32_t i = 0; i < state->live_count; i++) {
+        if (state->live[i].at == at)
+            return true;
+    }
+    return false;
+}
+
+/* As for a tombstone that is dropped: what the horizon is to rise to must be known, and own slices
+ * cut. What is in the feed must first get to the disk whole: an older record there may have a
+ * sibling that only this context covers. */
+static bool entry_is_stable(const struct awmap *map, const struct awmap_entry *entry,
+                            const struct vector *stable)
+{
+    struct state state = entry_state(entry);
+    if (entry->feed > 0 || state_counter(&state, map->writer) > map->pushed)
+        return false;
+    for (uint32_t i = 0; i < state.context_count; i++) {
+        struct dot dot = state.context[i];
+        if (!vector_covers(&map->retired, dot) && !vector_covers(stable, dot))
+            return false;
+    }
+    return true;
+}
+
+static void entry_strike(struct awmap *map, struct awmap_entry *entry)
+{
+    struct state state = entry_state(entry);
+    for (uint32_t i = 0; i < state.context_count; i++)
+        map_raise_horizon(map, state.context[i]); /* STRIKEHORIZON */
+    if (state.live_count == 0) {
+        entry_delete(map, entry);
+        return;
+    }
+    struct live live[AWMAP_SIBLINGS_MAX];
+    struct state next = {scratch_context(map, state.context_count), live, 0, state.live_count};
+    memcpy(live, state.live, state.live_count * sizeof *live);
+    for (uint32_t i = 0; i < state.context_count; i++) {
+        bool alive = context_is_live(&state, i);
+        if (vector_covers(&map->retired, state.context[i]) && !alive)
+            continue;
+        for (uint32_t j = 0; alive && j < state.live_count; j++) {
+            if (state.live[j].at == i)
+                live[j].at = next.context_count;
+        }
+        map->scratch[next.context_count++] = state.context[i];
+    }
+    entry_replace(map, entry, &next);
+}
+
+/* Of one replica's index: entries where its dot is dead and known. */
+static size_t index_strike(struct awmap *map, const struct sorted *index, struct dot retired,
+                           const struct vector *stable, size_t budget)
+{
+    struct entries found = {0};
+    found.items = xmalloc(index->total * sizeof *found.items);
+    struct place place = {0, 0};
+    const struct slot *slot = sorted_at(index, place);
+    for (; slot && slot->order <= retired.counter && found.count < budget;
+         slot = sorted_step(index, &place)) {
+        struct state state = entry_state(slot->entry);
+        bool alive = state_has_live(&state, (struct dot){retired.replica, slot->order});
+        if (!alive && entry_is_stable(map, slot->entry, stable))
+            found.items[found.count++] = slot->entry;
+    }
+    for (size_t i = 0; i < found.count; i++)
+        entry_strike(map, found.items[i]);
+    free(found.items);
+    return found.count;
+}
+
+size_t awmap_strike(struct awmap *map, const struct vector *stable, size_t budget)
+{
+    size_t struck = 0;
+    for (uint32_t i = map->index_count; i-- > 0 && struck < budget;) {
+        if (i >= map->index_count)
+            continue; /* striking has emptied and closed indexes */
+        struct dot retired = {.replica = map->indexes[i].replica};
+        retired.counter = vector_get(&map->retired, retired.replica);
+        if (retired.counter > 0)
+            struck +=
+                index_strike(map, &map->indexes[i].by_counter, retired, stable, budget - struck);
+    }
+    return struck;
+}
+
+/* --- Retiring -------------------------------------------------------------------------------- */
+
+bool map_retire(struct awmap *map, struct dot dot)
+{
+    uint64_t before = awmap_known(map, dot.replica);
+    uint64_t retired = vector_get(&map->retired, dot.replica);
+    if (retired == 0 && map->retired.count >= AWMAP_RETIRED_MAX)
+        return false;
+    if (dot.counter > retired) {
+        vector_raise(&map->retired, dot.replica, dot.counter);
+        map->retired_sum += hash_known(dot) - hash_known((struct dot){dot.replica, retired});
+        if (vector_covers(&map->retired, (struct dot){dot.replica, before})) {
+            vector_remove(&map->seen, dot.replica);
+            vector_remove(&map->horizon, dot.replica);
+        }
+        map_note_known(map, dot.replica, before);
+        vector_raise(&map->retired_changed, dot.replica, dot.counter);
+        map->recent[map->retirements++ % AWMAP_RECENT] = dot.replica;
+        map->seen_changed = true;
+    }
+    return true;
+}
+
+bool awmap_retire(struct awmap *map, uint64_t replica)
+{
+    uint64_t known = awmap_known(map, replica);
+    if (known == 0 || replica == map->writer)
+        return false;
+    return map_retire(map, (struct dot){replica, known});
+}
+
+/* Who is in `seen` here is retired here when this map is told so; until then the horizon says the
+ * same. */
+void map_learn_retired(struct awmap *map, struct dot dot)
+{
+    bool here = dot.replica == map->writer || vector_get(&map->seen, dot.replica) > 0;
+    if (!here && (dot.counter <= vector_get(&map->retired, dot.replica) || map_retire(map, dot)))
+        return;
+    map_raise_seen(map, dot);
+    map_raise_horizon(map, dot);
+}
+
+void map_unretire_writer(struct awmap *map)
+{
+    struct dot dot = {map->writer, vector_get(&map->retired, map->writer)};
+    if (dot.counter == 0)
+        return;
+    vector_remove(&map->retired, dot.replica);
+    vector_remove(&map->retired_changed, dot.replica);
+    map->retired_sum -= hash_known(dot);
+    vector_raise(&map->seen, dot.replica, dot.counter);
+    vector_raise(&map->horizon, dot.replica, dot.counter);
+    map->retirements++;
+    map->seen_changed = true;
+}
