@@ -1,5 +1,5 @@
-/* The skip list of index.h. One idea: node level = number of trailing zero bits (by twos) of the
- * key's hash. */
+/* The skip list of index.h, and the table over it. One idea for each: node level = number of
+ * trailing zero bits (by twos) of the key's hash; bucket = its leading bits. */
 #include "agent/core/index.h"
 
 #include <assert.h>
@@ -8,17 +8,19 @@
 
 #include "placement/hash.h"
 
+enum { BUCKETS_MIN = 8 };
+
 struct index_node {
     void *value;
-    size_t key_bytes;
-    uint8_t *key;
+    uint64_t hash;
+    struct index_node *chain; /* the next one in its bucket */
+    uint32_t key_bytes;
     int levels;
-    struct index_node *next[];
+    struct index_node *next[]; /* one per level; then the key's bytes */
 };
 
-static int index_levels(struct span key)
+static int index_levels(uint64_t hash)
 {
-    uint64_t hash = placement_hash(key.data, key.bytes);
     int levels = 1;
     while (levels < INDEX_LEVELS && (hash & 3) == 0) {
         hash >>= 2;
@@ -29,8 +31,47 @@ static int index_levels(struct span key)
 
 static struct span index_key(const struct index_node *node)
 {
-    return span_of(node->key, node->key_bytes);
+    return span_of(node->next + node->levels, node->key_bytes);
 }
+
+/* --- The table ------------------------------------------------------------------------------- */
+
+static struct index_node **index_bucket(const struct index *index, uint64_t hash)
+{
+    return &index->buckets[(hash >> 32) & (index->bucket_count - 1)];
+}
+
+/* What points to the node of this key in its chain, or to the chain's end. */
+static struct index_node **index_chain(const struct index *index, struct span key, uint64_t hash)
+{
+    struct index_node **link = index_bucket(index, hash);
+    while (*link && ((*link)->hash != hash || !span_equal(index_key(*link), key)))
+        link = &(*link)->chain;
+    return link;
+}
+
+static struct index_node *index_lookup(const struct index *index, struct span key)
+{
+    if (index->count == 0)
+        return NULL;
+    return *index_chain(index, key, placement_hash(key.data, key.bytes));
+}
+
+static void index_grow(struct index *index)
+{
+    if (index->count < index->bucket_count)
+        return;
+    free(index->buckets);
+    index->bucket_count = index->bucket_count ? 2 * index->bucket_count : BUCKETS_MIN;
+    index->buckets = xcalloc(index->bucket_count, sizeof(struct index_node *));
+    for (struct index_node *node = index->heads[0]; node; node = node->next[0]) {
+        struct index_node **bucket = index_bucket(index, node->hash);
+        node->chain = *bucket;
+        *bucket = node;
+    }
+}
+
+/* --- The list -------------------------------------------------------------------------------- */
 
 /* Links into which a node with this key belongs: link[i] points to the first node of level i that
  * is not smaller. */
@@ -50,33 +91,39 @@ static void index_links(const struct index *index, struct span key,
 
 void *index_find(const struct index *index, struct span key)
 {
-    struct index_node **links[INDEX_LEVELS];
-    index_links(index, key, links);
-    struct index_node *node = *links[0];
-    return node && span_equal(index_key(node), key) ? node->value : NULL;
+    struct index_node *node = index_lookup(index, key);
+    return node ? node->value : NULL;
 }
 
 void *index_after(const struct index *index, struct span key)
 {
     struct index_node **links[INDEX_LEVELS];
-    index_links(index, key, links);
-    struct index_node *node = *links[0];
-    if (node && key.bytes > 0 && span_equal(index_key(node), key))
+    struct index_node *node = key.bytes > 0 ? index_lookup(index, key) : NULL;
+    if (node) {
         node = node->next[0];
+    } else {
+        index_links(index, key, links);
+        node = *links[0];
+    }
     return node ? node->value : NULL;
 }
 
 void index_insert(struct index *index, struct span key, void *value)
 {
     struct index_node **links[INDEX_LEVELS];
+    uint64_t hash = placement_hash(key.data, key.bytes);
+    index_grow(index);
+    struct index_node **chain = index_chain(index, key, hash);
+    assert(!*chain && key.bytes <= UINT32_MAX);
     index_links(index, key, links);
-    assert(!*links[0] || !span_equal(index_key(*links[0]), key));
-    int levels = index_levels(key);
-    struct index_node *node = xmalloc(sizeof *node + (size_t)levels * sizeof node->next[0]);
-    node->value = value;
-    node->key_bytes = key.bytes;
-    node->key = xmemdup(key.data, key.bytes);
-    node->levels = levels;
+    int levels = index_levels(hash);
+    struct index_node *node =
+        xmalloc(sizeof *node + (size_t)levels * sizeof node->next[0] + key.bytes);
+    *node = (struct index_node){
+        .value = value, .hash = hash, .key_bytes = (uint32_t)key.bytes, .levels = levels};
+    if (key.bytes > 0)
+        memcpy(node->next + levels, key.data, key.bytes);
+    *chain = node;
     for (int i = 0; i < levels; i++) {
         node->next[i] = *links[i];
         *links[i] = node;
@@ -84,23 +131,18 @@ void index_insert(struct index *index, struct span key, void *value)
     index->count++;
 }
 
-static void index_node_free(struct index_node *node)
-{
-    free(node->key);
-    free(node);
-}
-
 void *index_remove(struct index *index, struct span key)
 {
     struct index_node **links[INDEX_LEVELS];
-    index_links(index, key, links);
-    struct index_node *node = *links[0];
-    if (!node || !span_equal(index_key(node), key))
+    struct index_node *node = index_lookup(index, key);
+    if (!node)
         return NULL;
+    *index_chain(index, key, node->hash) = node->chain;
+    index_links(index, key, links);
     for (int i = 0; i < node->levels; i++)
         *links[i] = node->next[i];
     void *value = node->value;
-    index_node_free(node);
+    free(node);
     index->count--;
     return value;
 }
@@ -112,8 +154,9 @@ void index_release(struct index *index, void (*free_value)(void *))
         struct index_node *next = node->next[0];
         if (free_value)
             free_value(node->value);
-        index_node_free(node);
+        free(node);
         node = next;
     }
+    free(index->buckets);
     memset(index, 0, sizeof *index);
 }

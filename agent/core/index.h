@@ -1,6 +1,7 @@
 /* An ordered map from byte keys to pointers: a skip list whose levels come from a hash of the key,
- * so that equal contents have equal shape whatever the order of insertion. Find, insert, remove,
- * successor: O(log n). Keys are copied, values borrowed. */
+ * so that equal contents have equal shape whatever the order of insertion, and a table of the same
+ * hashes. Find, and successor of a key that is there: O(1). Insert, remove, successor of any key:
+ * O(log n). Keys are copied, values borrowed. */
 #ifndef AGENT_CORE_INDEX_H
 #define AGENT_CORE_INDEX_H
 
@@ -13,6 +14,8 @@ struct index_node;
 /* Zeroed memory is empty. */
 struct index {
     struct index_node *heads[INDEX_LEVELS];
+    struct index_node **buckets; /* chains of equal hash modulo bucket_count, a power of two */
+    size_t bucket_count;
     size_t count;
 };
 
