@@ -13,10 +13,15 @@ bool claim_is_ours(const struct node *node, const struct claim *claim)
  * under the same name. */
 bool claim_holder_is_lost(const struct node *node, const struct claim *claim)
 {
-    const struct member_entry *entry = store_member(&node->store, claim->node);
-    if (!entry || entry->record.replica != claim->replica)
+    return member_life_is_lost(node, claim->node, claim->replica);
+}
+
+bool member_life_is_lost(const struct node *node, const char *name, uint64_t replica)
+{
+    const struct member_entry *entry = store_member(&node->store, name);
+    if (!entry || entry->record.replica != replica)
         return true;
-    enum placement_phase phase = member_phase(node, claim->node);
+    enum placement_phase phase = member_phase(node, name);
     return phase == PLACEMENT_DEAD || phase == PLACEMENT_LEFT;
 }
 

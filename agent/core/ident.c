@@ -4,15 +4,29 @@
  * texts for one child would be two keys in the map and two places on the ring. */
 #include "agent/core/ident.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "placement/hash.h"
 
+/* By hand, since every key and every hash of a child begins here. */
 void child_id_print(const struct child_id *id, char *ret_text, size_t bytes)
 {
-    snprintf(ret_text, bytes, "%s/%s/%" PRIu32, id->ns, id->workload, id->ordinal);
+    char text[CHILD_ID_TEXT_BYTES_MAX], digits[10];
+    size_t ns_bytes = strlen(id->ns), workload_bytes = strlen(id->workload), digit_count = 0;
+    uint32_t left = id->ordinal;
+    do {
+        digits[digit_count++] = (char)('0' + left % 10);
+        left /= 10;
+    } while (left > 0);
+    memcpy(text, id->ns, ns_bytes);
+    size_t at = ns_bytes;
+    text[at++] = '/';
+    memcpy(text + at, id->workload, workload_bytes);
+    at += workload_bytes;
+    text[at++] = '/';
+    while (digit_count > 0)
+        text[at++] = digits[--digit_count];
+    text_set_span(ret_text, bytes, span_of(text, at));
 }
 
 static bool ordinal_parse(uint32_t *ret_ordinal, const char *text)

@@ -1,15 +1,24 @@
 /* Keys of the replicated map: print and parse. The order of bytes has no meaning here. */
 #include "agent/core/key.h"
 
-#include <stdio.h>
 #include <string.h>
+
+static void key_append(struct key *key, char separator, const char *text)
+{
+    size_t bytes = strlen(text);
+    key->text[key->bytes++] = separator;
+    memcpy(key->text + key->bytes, text, bytes + 1);
+    key->bytes += bytes;
+}
 
 static struct key key_print(char letter, const char *a, const char *b)
 {
     struct key key;
-    int bytes = b ? snprintf(key.text, sizeof key.text, "%c/%s/%s", letter, a, b)
-                  : snprintf(key.text, sizeof key.text, "%c/%s", letter, a);
-    key.bytes = (size_t)bytes;
+    key.text[0] = letter;
+    key.bytes = 1;
+    key_append(&key, '/', a);
+    if (b)
+        key_append(&key, '/', b);
     return key;
 }
 

@@ -240,6 +240,7 @@ void supervise_run_stops(struct node *node);
 /* claim.c */
 bool claim_is_ours(const struct node *node, const struct claim *claim);
 bool claim_holder_is_lost(const struct node *node, const struct claim *claim);
+bool member_life_is_lost(const struct node *node, const char *name, uint64_t replica);
 bool claim_is_adoptable(const struct node *node, const struct claim *claim);
 void claim_write(struct node *node, struct child *child, enum claim_state state, uint64_t epoch,
                  uint64_t spec_hash);

@@ -183,21 +183,20 @@ bool query_workload_next(const struct node *node, const char *ns, const char *af
 
 /* --- Names ----------------------------------------------------------------------------------- */
 
-static void query_fill_name(const struct node *node, const struct name_entry *entry,
-                            struct name_view *view)
+static void query_fill_name(const struct name_entry *entry, struct name_view *view)
 {
     const struct name_record *record = &entry->record;
     *view = (struct name_view){.ns = entry->ns,
                                .name = entry->name,
                                .version = entry->version,
                                .port = record->port,
+                               .node = record->node,
+                               .address = record->address,
                                .epoch = record->epoch,
                                .value = record->value};
     child_id_print(&record->owner, view->owner, sizeof view->owner);
-    TEXT_SET(view->node, record->node);
-    TEXT_SET(view->address, record->address);
-    const struct group *group = store_group(&node->store, record->owner.ns, record->owner.workload);
-    view->workload = group && group->has_workload ? &group->workload : NULL;
+    const struct group *group = entry->owner->group;
+    view->workload = group->has_workload ? &group->workload : NULL;
 }
 
 bool query_name(const struct node *node, const char *ns, const char *name, struct name_view *ret)
@@ -205,7 +204,7 @@ bool query_name(const struct node *node, const char *ns, const char *name, struc
     const struct name_entry *entry = store_name(&node->store, ns, name);
     if (!entry || !registry_is_live(node, entry))
         return false;
-    query_fill_name(node, entry, ret);
+    query_fill_name(entry, ret);
     return true;
 }
 
@@ -216,7 +215,7 @@ bool query_name_next(const struct node *node, const char *ns, const char *after_
     for (; entry; entry = store_name_after(&node->store, entry->ns, entry->name)) {
         if ((ns && strcmp(entry->ns, ns) != 0) || !registry_is_live(node, entry))
             continue;
-        query_fill_name(node, entry, ret);
+        query_fill_name(entry, ret);
         return true;
     }
     return false;

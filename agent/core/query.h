@@ -53,8 +53,7 @@ struct name_view {
     const char *ns, *name;
     uint64_t version;
     char owner[CHILD_ID_TEXT_BYTES_MAX]; /* child id in text */
-    char node[NAME_BYTES_MAX + 1];
-    char address[ADDRESS_BYTES_MAX + 1]; /* host only */
+    const char *node, *address;          /* address: host only */
     uint16_t port;                       /* 0: none */
     uint64_t epoch;
     const char *value;               /* JSON text or NULL */

@@ -13,18 +13,15 @@ enum { CONFLICT_LOOK_MS = 1000 };
 bool registry_is_live(const struct node *node, const struct name_entry *name)
 {
     const struct name_record *record = &name->record;
-    const struct child *owner = store_child(&node->store, &record->owner);
-    if (!owner || !owner->has_claim)
+    const struct child *owner = name->owner;
+    if (!owner->has_claim)
         return false;
     const struct claim *claim = &owner->claim;
     /* Until a newer claim ends it, the holder of the epoch before runs on, and so do its names. */
     bool same = claim->epoch == record->claim_epoch && claim->replica == record->replica &&
                 claim->state == CLAIM_CLAIMED;
     bool before = claim->state == CLAIM_PULLING && claim->epoch > record->claim_epoch;
-    struct claim holder = *claim;
-    TEXT_SET(holder.node, record->node);
-    holder.replica = record->replica;
-    return (same || before) && !claim_holder_is_lost(node, &holder);
+    return (same || before) && !member_life_is_lost(node, record->node, record->replica);
 }
 
 /* --- What a child's names are ---------------------------------------------------------------- */

@@ -479,6 +479,7 @@ static void store_name_own(struct store *store, struct name_entry *name)
     struct child *owner = store_child_make(store, &name->record.owner);
     owner->names = xrealloc(owner->names, (owner->name_count + 1) * sizeof(struct name_entry *));
     owner->names[owner->name_count++] = name;
+    name->owner = owner;
     store_mark(store, owner);
 }
 
@@ -486,8 +487,8 @@ static void store_name_disown(struct store *store, struct name_entry *name)
 {
     if (name->siblings == 0)
         return;
-    struct child *owner = store_child(store, &name->record.owner);
-    assert(owner);
+    struct child *owner = name->owner;
+    name->owner = NULL;
     for (size_t i = 0; i < owner->name_count; i++)
         if (owner->names[i] == name)
             owner->names[i--] = owner->names[--owner->name_count];

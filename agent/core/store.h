@@ -79,6 +79,7 @@ struct name_entry {
     char ns[NAME_BYTES_MAX + 1];
     char name[NAME_BYTES_MAX + 1];
     struct name_record record; /* the winning sibling */
+    struct child *owner;       /* of that; it exists as long as the name is its */
     size_t siblings;
     uint64_t version;
     uint64_t epoch_max;

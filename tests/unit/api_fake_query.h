@@ -162,8 +162,8 @@ static inline void fake_add_children(struct node *node, const char *on_node)
             snprintf(name->name, sizeof name->name, workload->replicas > 1 ? "%.50s-%u" : "%.50s",
                      workload->name, ordinal);
             child_id_print(&view->id, name->view.owner, sizeof name->view.owner);
-            TEXT_SET(name->view.node, on_node);
-            TEXT_SET(name->view.address, "10.0.0.1");
+            name->view.node = on_node;
+            name->view.address = "10.0.0.1";
             name->view.ns = name->ns;
             name->view.name = name->name;
         }
