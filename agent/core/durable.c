@@ -206,11 +206,6 @@ void durable_settle(struct node *node)
     bool changed = awmap_changed_count(node->map) > 0 || awmap_seen_changed(node->map);
     if (changed)
         durable_drain_feed(node);
-    /* While we drain, a second member must know what we release. */
-    if (node->own_writes)
-        sync_push(node->sync, node->now.mono_ms, node->user_writes || node->supervision.draining,
-                  node->effects);
-    node->own_writes = node->user_writes = false;
     if (!changed)
         return;
     if (awmap_tombstone_count(node->map) > PURGE_SLACK + awmap_count(node->map) / 4) {
@@ -226,6 +221,15 @@ void durable_settle(struct node *node)
     durable_snapshot(node);
     if (node->store.dirty_count > 0)
         node->dirty = true;
+}
+
+void durable_push(struct node *node)
+{
+    /* While we drain, a second member must know what we release. */
+    if (node->own_writes)
+        sync_push(node->sync, node->now.mono_ms, node->user_writes || node->supervision.draining,
+                  node->effects);
+    node->own_writes = node->user_writes = false;
 }
 
 /* --- Identity -------------------------------------------------------------------------------- */

@@ -2,8 +2,9 @@
  * work.
  *
  * A step: 1 note the time, and whether we were away; 2 take in the event; 3 on a tick: probes,
- * exchanges, membership, decisions; 4 settle: changes of the map go to the store, the log and the
- * peers; 5 answer what has become durable. */
+ * exchanges, membership, decisions; 4 settle: changes of the map go to the store and the log; on a
+ * tick, the writes of all steps since the last one go to the peers together; 5 answer what has
+ * become durable. */
 #include "agent/core/node.h"
 
 #include <assert.h>
@@ -306,7 +307,7 @@ static void node_dispatch(struct node *node, const struct event *event)
 static uint64_t node_next_deadline(const struct node *node)
 {
     uint64_t now_ms = node->now.mono_ms;
-    if (node->dirty || (node->store.dirty_count > 0 && supervise_is_open(node)))
+    if (node->dirty || node->own_writes || (node->store.dirty_count > 0 && supervise_is_open(node)))
         return now_ms;
     const uint64_t candidates[] = {swim_deadline(node->swim), sync_deadline(node->sync),
                                    membership_deadline(node), supervise_deadline(node),
@@ -332,6 +333,8 @@ void node_step(struct node *node, const struct event *event, struct effects *eff
         node_thaw(node);
     node_dispatch(node, event);
     durable_settle(node);
+    if (event->type == EVENT_TICK)
+        durable_push(node);
     requests_settle(node);
     node->deadline_ms = node_next_deadline(node);
     node->effects = NULL;

@@ -40,8 +40,9 @@ struct durable {
 #define SEQUENCE_NEXT UINT64_MAX
 
 void durable_start(struct node *node);
-/* Everything that changed in the map goes to the store, the log and the peers. */
+/* Everything that changed in the map goes to the store and the log. */
 void durable_settle(struct node *node);
+void durable_push(struct node *node);            /* our own writes go to the peers */
 bool durable_may_write(const struct node *node); /* identity and counters are safe */
 void durable_synced(struct node *node, uint64_t sequence);
 bool durable_has_room(const struct node *node); /* for users' writes and new claims */
@@ -351,7 +352,7 @@ struct node {
     bool stepping, started, stopped;
     uint64_t turn;                /* ticks so far */
     bool dirty;                   /* children wait for a decision: tick at once */
-    bool own_writes, user_writes; /* since the last settle */
+    bool own_writes, user_writes; /* since the last push */
     bool must_sync;               /* after a thaw: nothing starts before one comparison */
     uint64_t must_sync_until_ms;
     int stop_requests;
