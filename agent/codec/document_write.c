@@ -39,11 +39,10 @@ static const char *manager_of(const struct write *write)
     return write->manager != NULL && *write->manager != '\0' ? write->manager : "unknown";
 }
 
-char *document_print(const cJSON *object, struct error *err)
+char *document_print(cJSON *object, struct error *err)
 {
-    cleanup_json cJSON *exact = json_copy(object);
-    numbers_make_exact(exact);
-    char *text = json_print(exact);
+    numbers_make_exact(object);
+    char *text = json_print(object);
     size_t bytes = strlen(text);
     if (bytes <= DOCUMENT_BYTES_MAX)
         return text;

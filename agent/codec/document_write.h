@@ -34,8 +34,9 @@ int document_canonical(cJSON **ret_object, const struct document_kind *kind, con
                        const struct marks *marks, struct error *err);
 
 /* The text of a canonical object, at most DOCUMENT_BYTES_MAX; the caller frees. NULL:
- * ERROR_TOO_LARGE. */
-char *document_print(const cJSON *object, struct error *err);
+ * ERROR_TOO_LARGE. Read the object before: numbers that cJSON would round are raw text in it
+ * afterwards. */
+char *document_print(cJSON *object, struct error *err);
 /* Reads what was stored; an object without anything if that is damaged. */
 cJSON *document_read(const char *text, size_t bytes);
 

@@ -52,6 +52,26 @@ void schema_complete(const struct schema_field *field, cJSON *item)
             schema_complete(field->item, child);
 }
 
+/* A scalar is told without a tree; our tables write texts without escapes. */
+static bool is_fallback(const struct schema_field *field, const cJSON *member)
+{
+    const char *text = field->fallback;
+    if (cJSON_IsBool(member))
+        return strcmp(text, cJSON_IsTrue(member) ? "true" : "false") == 0;
+    if (cJSON_IsString(member)) {
+        size_t bytes = strlen(member->valuestring);
+        return *text == '"' && strncmp(text + 1, member->valuestring, bytes) == 0 &&
+               strcmp(text + 1 + bytes, "\"") == 0;
+    }
+    if (cJSON_IsNumber(member)) {
+        char *end;
+        double value = strtod(text, &end);
+        return *end == '\0' && value == member->valuedouble;
+    }
+    cleanup_json cJSON *fallback = fallback_of(field);
+    return values_equal(member, fallback);
+}
+
 static void strip_object(const struct schema_field *field, cJSON *item)
 {
     drop_nulls(item);
@@ -61,12 +81,8 @@ static void strip_object(const struct schema_field *field, cJSON *item)
         if (member == NULL)
             continue;
         schema_strip(known, member);
-        if (known->fallback == NULL)
-            continue;
-        cJSON *fallback = fallback_of(known);
-        if (values_equal(member, fallback))
+        if (known->fallback != NULL && is_fallback(known, member))
             cJSON_Delete(cJSON_DetachItemViaPointer(item, member));
-        cJSON_Delete(fallback);
     }
 }
 

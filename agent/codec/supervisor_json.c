@@ -82,17 +82,18 @@ static void read_spec(struct supervisor *supervisor, const cJSON *spec)
 static int supervisor_fill(struct supervisor *ret_supervisor, cJSON *canonical, struct error *err)
 {
     cleanup_json cJSON *object = canonical;
-    char *text = document_print(object, err);
-    if (text == NULL)
-        return -1;
     const char *uid = json_text(JSON_GET_PATH(object, "metadata", "uid"));
-    ret_supervisor->document = text;
-    ret_supervisor->document_bytes = strlen(text);
     TEXT_SET(ret_supervisor->name, document_name(object));
     TEXT_SET(ret_supervisor->uid, uid ? uid : "");
     ret_supervisor->generation = document_generation(object);
     ret_supervisor->created_ms = document_created_ms(object);
     read_spec(ret_supervisor, json_get(object, "spec"));
+    ret_supervisor->document = document_print(object, err);
+    if (ret_supervisor->document == NULL) {
+        supervisor_release(ret_supervisor);
+        return -1;
+    }
+    ret_supervisor->document_bytes = strlen(ret_supervisor->document);
     return 0;
 }
 

@@ -166,14 +166,13 @@ static void read_container(struct workload *workload, const cJSON *container)
 static uint64_t spec_hash(const cJSON *object)
 {
     static const char *const parts[] = {"container", "hostNetwork", "volumes"};
-    cleanup_json cJSON *copy = json_copy(object);
-    schema_strip(schema_workload.root, copy);
     cleanup_json cJSON *shape = json_new_object();
     for (size_t i = 0; i < SCHEMA_COUNT(parts); i++) {
-        const cJSON *part = JSON_GET_PATH(copy, "spec", parts[i]);
+        const cJSON *part = JSON_GET_PATH(object, "spec", parts[i]);
         if (part != NULL)
             json_add(shape, parts[i], json_copy(part));
     }
+    schema_strip(schema_find(schema_workload.root->object, "spec"), shape);
     char *text = json_print(shape);
     uint64_t hash = placement_hash(text, strlen(text));
     free(text);
@@ -184,15 +183,16 @@ static uint64_t spec_hash(const cJSON *object)
 static int workload_fill(struct workload *ret_workload, cJSON *canonical, struct error *err)
 {
     cleanup_json cJSON *object = canonical;
-    char *text = document_print(object, err);
-    if (text == NULL)
-        return -1;
-    ret_workload->document = text;
-    ret_workload->document_bytes = strlen(text);
     read_metadata(ret_workload, object);
     read_spec(ret_workload, json_get(object, "spec"));
     read_container(ret_workload, JSON_GET_PATH(object, "spec", "container"));
     ret_workload->spec_hash = spec_hash(object);
+    ret_workload->document = document_print(object, err);
+    if (ret_workload->document == NULL) {
+        workload_release(ret_workload);
+        return -1;
+    }
+    ret_workload->document_bytes = strlen(ret_workload->document);
     return 0;
 }
 
