@@ -21,7 +21,7 @@ void awmap_free(struct awmap *map)
     struct place place = {0, 0};
     const struct slot *slot = sorted_at(&map->table, place);
     for (; slot; slot = sorted_step(&map->table, &place)) {
-        free(slot->entry->block);
+        block_free(slot->entry->block);
         free(slot->entry);
     }
     sorted_release(&map->table);

@@ -73,6 +73,10 @@ struct awmap {
     size_t scratch_count;
 };
 
+/* block.c */
+void *block_new(const struct state *state); /* a copy of all of it; never changed */
+void block_free(void *block);               /* NULL is allowed */
+
 /* entry.c: the only file that changes entries. */
 struct state entry_state(const struct awmap_entry *entry);
 struct dot state_dot(const struct state *state, uint32_t live);

@@ -188,27 +188,6 @@ struct awmap_entry *entry_new(struct awmap *map, struct span key)
     return entry;
 }
 
-static void *state_pack(const struct state *state)
-{
-    size_t context_bytes = state->context_count * sizeof *state->context;
-    size_t bytes = context_bytes + state->live_count * sizeof *state->live;
-    for (uint32_t i = 0; i < state->live_count; i++)
-        bytes += state->live[i].value_bytes;
-    uint8_t *block = xmalloc(bytes);
-    if (context_bytes > 0)
-        memcpy(block, state->context, context_bytes);
-    struct live *live = (struct live *)(block + context_bytes);
-    uint8_t *value = (uint8_t *)(live + state->live_count);
-    for (uint32_t i = 0; i < state->live_count; i++) {
-        live[i] = state->live[i];
-        if (live[i].value_bytes > 0)
-            memcpy(value, live[i].value, live[i].value_bytes);
-        live[i].value = value;
-        value += live[i].value_bytes;
-    }
-    return block;
-}
-
 void entry_replace(struct awmap *map, struct awmap_entry *entry, const struct state *state)
 {
     assert(state->live_count <= AWMAP_SIBLINGS_MAX && state->context_count <= AWMAP_CONTEXT_MAX);
@@ -216,8 +195,8 @@ void entry_replace(struct awmap *map, struct awmap_entry *entry, const struct st
     entry_reindex(map, entry, &old, state);
     uint64_t *bucket = &map->buckets[entry->hash >> AWMAP_BUCKET_SHIFT];
     *bucket += hash_content(entry->hash, state) - hash_content(entry->hash, &old);
-    void *block = state_pack(state);
-    free(entry->block);
+    void *block = block_new(state);
+    block_free(entry->block);
     entry->block = block;
     entry->context_count = state->context_count;
     entry->live_count = (uint16_t)state->live_count;
@@ -241,6 +220,6 @@ void entry_delete(struct awmap *map, struct awmap_entry *entry)
     entry_reindex(map, entry, &old, &none);
     sorted_remove(&map->table, entry->hash, entry);
     grave_close(map, entry);
-    free(entry->block);
+    block_free(entry->block);
     free(entry);
 }

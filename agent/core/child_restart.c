@@ -127,7 +127,7 @@ void child_load_state(struct child *child)
     local->crash_loop = local->image_ready = false;
     local->retry_ms = local->pull_failing_ms = 0;
     local->pull_failures = 0;
-    const struct status *status = &child->status;
+    const struct status *status = child->status;
     if (!child->has_status || status->spec_hash != workload->spec_hash ||
         strcmp(status->uid, workload->uid) != 0)
         return;

@@ -41,10 +41,10 @@ static void status_waiting(const struct node *node, const struct child *child,
 static void status_finished(const struct child *child, struct status *status)
 {
     const struct local *local = child->local;
-    bool stored = child->has_status && child->status.epoch == child->claim.epoch &&
-                  (child->status.phase == CHILD_SUCCEEDED || child->status.phase == CHILD_FAILED);
+    bool stored = child->has_status && child->status->epoch == child->claim.epoch &&
+                  (child->status->phase == CHILD_SUCCEEDED || child->status->phase == CHILD_FAILED);
     if (!local->reason[0] && stored) {
-        *status = child->status;
+        status_copy(status, child->status);
         return;
     }
     bool good = strcmp(local->reason, "Completed") == 0 || strcmp(local->reason, "deleted") == 0;
@@ -133,7 +133,7 @@ void child_status_update(struct node *node, struct child *child)
         local->status = status;
         store_touch(&node->store, child);
     }
-    if (child->has_status && status_equal(&status, &child->status)) {
+    if (child->has_status && status_equal(&status, child->status)) {
         local->status_changed_ms = 0;
         return;
     }

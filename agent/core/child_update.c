@@ -10,7 +10,7 @@ enum { UPDATE_LOOK_MS = 1000 };
  * of other machines may be wrong by years. */
 void child_note_ready(struct node *node, struct child *child)
 {
-    const struct status *status = &child->status;
+    const struct status *status = child->status;
     bool ready = child->has_status && child->has_claim && status->epoch == child->claim.epoch &&
                  (status->ready || status->phase == CHILD_SUCCEEDED) &&
                  strcmp(status->uid, child->group->workload.uid) == 0;
@@ -18,7 +18,7 @@ void child_note_ready(struct node *node, struct child *child)
         child->ready_since_ms = 0;
     else if (child->ready_since_ms == 0 || child->ready_hash != status->spec_hash)
         child->ready_since_ms = node->now.mono_ms ? node->now.mono_ms : 1;
-    child->ready_hash = status->spec_hash;
+    child->ready_hash = child->has_status ? status->spec_hash : 0;
 }
 
 /* Ready with the present spec for long enough, or when it will be; UINT64_MAX: not now. */
@@ -69,10 +69,10 @@ bool child_must_wait_for_recreate(struct node *node, struct child *child)
     for (size_t i = 0; i < group->child_count; i++) {
         const struct child *other = group->children[i];
         if (other != child && other->has_status && other->has_claim &&
-            strcmp(other->status.uid, group->workload.uid) == 0 &&
-            other->status.spec_hash != group->workload.spec_hash && child_is_wanted(other) &&
+            strcmp(other->status->uid, group->workload.uid) == 0 &&
+            other->status->spec_hash != group->workload.spec_hash && child_is_wanted(other) &&
             !claim_is_adoptable(node, &other->claim) &&
-            (other->status.phase == CHILD_RUNNING || other->status.phase == CHILD_STOPPING)) {
+            (other->status->phase == CHILD_RUNNING || other->status->phase == CHILD_STOPPING)) {
             group->update_waiting = true;
             child_wake(child, node->now.mono_ms + UPDATE_LOOK_MS);
             return true;

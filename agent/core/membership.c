@@ -104,8 +104,8 @@ static void membership_member_changed(void *context, const char *name)
     member = member_make(node, name);
     member->recorded = true;
     /* A greeting of this run tells a later address than a record of the run before. */
-    if (!member->greeting.replica || entry->record.join_counter >= member->greeting.boot ||
-        entry->record.replica != member->greeting.replica)
+    if (!member->met_replica || entry->record.join_counter >= member->met_boot ||
+        entry->record.replica != member->met_replica)
         member_address(node, member, entry->record.gossip_address);
 }
 

@@ -43,9 +43,8 @@ static bool member_is_met(const struct node *node, const char *name,
                           const struct greeting *greeting)
 {
     const struct member *member = member_find(node, name);
-    return member && member->recorded && member->greeting.replica == greeting->replica &&
-           member->greeting.boot == greeting->boot &&
-           strcmp(member->address, greeting->address) == 0 &&
+    return member && member->recorded && member->met_replica == greeting->replica &&
+           member->met_boot == greeting->boot && strcmp(member->address, greeting->address) == 0 &&
            member_phase_is_reachable(swim_phase(node->swim, name));
 }
 
@@ -54,7 +53,8 @@ static void member_meet(struct node *node, const char *name, const struct greeti
     struct member *member = member_make(node, name);
     if (member->address[0] && strcmp(member->address, greeting->address) != 0)
         effects_disconnect(node->effects, member->address);
-    member->greeting = *greeting;
+    member->met_replica = greeting->replica;
+    member->met_boot = greeting->boot;
     member->met_ms = node->now.mono_ms;
     member_address(node, member, greeting->address);
     swim_heard(node->swim, node->now.mono_ms, name);
@@ -72,12 +72,10 @@ static bool membership_name_is_taken(const struct node *node, const char *name,
     if (!member || !member_phase_is_reachable(phase) ||
         strcmp(member->address, greeting->address) == 0)
         return false;
-    uint64_t replica = member->greeting.replica ? member->greeting.replica
-                       : entry                  ? entry->record.replica
-                                                : 0;
-    uint64_t boot = member->greeting.replica ? member->greeting.boot
-                    : entry                  ? entry->record.join_counter
-                                             : 0;
+    uint64_t replica = member->met_replica ? member->met_replica
+                       : entry             ? entry->record.replica
+                                           : 0;
+    uint64_t boot = member->met_replica ? member->met_boot : entry ? entry->record.join_counter : 0;
     return replica != 0 && (replica != greeting->replica || greeting->boot <= boot);
 }
 

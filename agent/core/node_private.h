@@ -66,8 +66,9 @@ enum { GREET_EVERY_MS = 30000 };
 struct member { /* somebody we talk to, recorded in the map or only just met */
     char name[NAME_BYTES_MAX + 1];
     char address[ADDRESS_BYTES_MAX + 1];
-    bool recorded;            /* has a record in the map that is not `left` */
-    struct greeting greeting; /* of the last meeting in this run; replica 0: none */
+    bool recorded; /* has a record in the map that is not `left` */
+    uint64_t met_replica,
+        met_boot; /* as it said at the last meeting in this run; replica 0: none */
     uint64_t met_ms;
     uint64_t dead_ms; /* since when, 0: not dead */
 };

@@ -38,7 +38,7 @@ static void view_pending(const struct child *child, struct child_view *view)
     TEXT_SET(view->reason, child->pending_reason ? child->pending_reason : "");
     TEXT_SET(view->message, child->pending_message ? child->pending_message : "");
     if (child->has_status)
-        view->restarts = child->status.restarts;
+        view->restarts = child->status->restarts;
 }
 
 static void view_claimed(const struct node *node, const struct child *child,
@@ -47,13 +47,13 @@ static void view_claimed(const struct node *node, const struct child *child,
     const struct claim *claim = &child->claim;
     TEXT_SET(view->node, claim->node);
     view->epoch = claim->epoch;
-    bool told = child->has_status && child->status.epoch == claim->epoch &&
-                strcmp(child->status.uid, claim->uid) == 0;
+    bool told = child->has_status && child->status->epoch == claim->epoch &&
+                strcmp(child->status->uid, claim->uid) == 0;
     struct status status = {0};
     if (claim_is_ours(node, claim) && child->local)
         status = child_status_now(node, child);
     else if (told)
-        status = child->status;
+        status_copy(&status, child->status);
     else
         status.phase = claim->state == CLAIM_PULLING ? CHILD_PULLING : CHILD_STARTING;
     view_status(view, &status);
@@ -185,7 +185,7 @@ bool query_workload_next(const struct node *node, const char *ns, const char *af
 
 static void query_fill_name(const struct name_entry *entry, struct name_view *view)
 {
-    const struct name_record *record = &entry->record;
+    const struct name_record *record = entry->record;
     *view = (struct name_view){.ns = entry->ns,
                                .name = entry->name,
                                .version = entry->version,

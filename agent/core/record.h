@@ -61,9 +61,9 @@ struct name_record {
     uint64_t replica;
     uint64_t claim_epoch; /* of the owner's claim */
     uint64_t epoch;       /* of the name: last known + 1 at each registration */
-    char address[ADDRESS_BYTES_MAX + 1];
     uint16_t port;
     char *value; /* owned; JSON text or NULL */
+    char address[ADDRESS_BYTES_MAX + 1];
 };
 
 void name_record_release(struct name_record *record);

@@ -12,7 +12,7 @@ enum { CONFLICT_LOOK_MS = 1000 };
 
 bool registry_is_live(const struct node *node, const struct name_entry *name)
 {
-    const struct name_record *record = &name->record;
+    const struct name_record *record = name->record;
     const struct child *owner = name->owner;
     if (!owner->has_claim)
         return false;
@@ -90,10 +90,10 @@ static void registry_put(struct node *node, const struct child *child, const cha
                          struct name_record *record)
 {
     const struct name_entry *entry = store_name(&node->store, child->id.ns, name);
-    if (entry && entry->siblings == 1 && registry_equal(&entry->record, record))
+    if (entry && entry->siblings == 1 && registry_equal(entry->record, record))
         return;
-    bool same = entry && registry_equal(&entry->record, record);
-    record->epoch = same ? entry->record.epoch : entry ? entry->epoch_max + 1 : 1;
+    bool same = entry && registry_equal(entry->record, record);
+    record->epoch = same ? entry->record->epoch : entry ? entry->epoch_max + 1 : 1;
     struct buffer value = {0};
     name_record_encode(record, &value);
     struct key key = key_name(child->id.ns, name);
@@ -105,7 +105,7 @@ static bool registry_is_anothers(const struct node *node, const struct child *ch
                                  const char *name)
 {
     const struct name_entry *entry = store_name(&node->store, child->id.ns, name);
-    return entry && child_id_compare(&entry->record.owner, &child->id) != 0 &&
+    return entry && child_id_compare(&entry->record->owner, &child->id) != 0 &&
            registry_is_live(node, entry);
 }
 
@@ -188,7 +188,7 @@ void registry_update(struct node *node, struct child *child)
                    !node->supervision.draining;
     bool waits = child_reserved_elsewhere(node, child) && !node->supervision.draining;
     for (size_t i = 0; i < child->name_count && !waits; i++)
-        if (registry_may_remove(node, child, &child->names[i]->record) &&
+        if (registry_may_remove(node, child, child->names[i]->record) &&
             !(running && registry_wants(child, child->names[i]->name)))
             registry_remove(node, child, child->names[i]->name);
     if (child->local)

@@ -324,10 +324,24 @@ struct child *store_child_make(struct store *store, const struct child_id *id)
     return child;
 }
 
+/* The one that counts is kept by the list, if there is one. */
+static void child_drop_statuses(struct child *child)
+{
+    if (!child->statuses)
+        kept_status_drop(child->status);
+    for (size_t i = 0; i < child->status_siblings; i++)
+        kept_status_drop(child->statuses[i]);
+    free(child->statuses);
+    child->status = NULL;
+    child->statuses = NULL;
+    child->status_siblings = 0;
+    child->has_status = false;
+}
+
 static void child_free(struct child *child)
 {
     free(child->names);
-    free(child->statuses);
+    child_drop_statuses(child);
     free(child);
 }
 
@@ -386,7 +400,7 @@ static void child_pick_status(struct child *child)
 {
     const struct status *best = NULL;
     for (size_t i = 0; i < child->status_siblings; i++) {
-        const struct status *status = &child->statuses[i];
+        const struct status *status = child->statuses[i];
         if (child->has_claim && status->epoch == child->claim.epoch) {
             best = status;
             break;
@@ -395,7 +409,7 @@ static void child_pick_status(struct child *child)
             best = status;
     }
     if (best)
-        child->status = *best;
+        child->status = best;
 }
 
 static void store_apply_claim(struct store *store, const struct key_parts *key,
@@ -428,13 +442,11 @@ static void store_apply_status(struct store *store, const struct key_parts *key,
 {
     struct child *child = store_child_make(store, &key->child);
     size_t count = awmap_entry_count(entry);
-    free(child->statuses);
-    child->statuses = count > 1 ? xcalloc(count, sizeof *child->statuses) : NULL;
-    child->status_siblings = 0;
-    child->has_status = false;
+    child_drop_statuses(child);
+    child->statuses = count > 1 ? xcalloc(count, sizeof(const struct status *)) : NULL;
     for (size_t i = 0; i < count; i++) {
-        struct status status;
-        if (!status_decode(&status, awmap_entry_sibling(entry, i).value)) {
+        const struct status *status = kept_status(awmap_entry_sibling(entry, i).value);
+        if (!status) {
             store->undecodable++;
             continue;
         }
@@ -442,8 +454,8 @@ static void store_apply_status(struct store *store, const struct key_parts *key,
         child->has_status = true;
         if (child->statuses)
             child->statuses[child->status_siblings++] = status;
-        if (status.epoch > child->epoch_max)
-            child->epoch_max = status.epoch;
+        if (status->epoch > child->epoch_max)
+            child->epoch_max = status->epoch;
     }
     child_pick_status(child);
     store_touch(store, child);
@@ -470,13 +482,13 @@ static struct name_entry *store_name_make(struct store *store, const struct key_
 static void name_entry_free(void *value)
 {
     struct name_entry *name = value;
-    name_record_release(&name->record);
+    kept_name_drop(name->record);
     free(name);
 }
 
 static void store_name_own(struct store *store, struct name_entry *name)
 {
-    struct child *owner = store_child_make(store, &name->record.owner);
+    struct child *owner = store_child_make(store, &name->record->owner);
     owner->names = xrealloc(owner->names, (owner->name_count + 1) * sizeof(struct name_entry *));
     owner->names[owner->name_count++] = name;
     name->owner = owner;
@@ -493,7 +505,8 @@ static void store_name_disown(struct store *store, struct name_entry *name)
         if (owner->names[i] == name)
             owner->names[i--] = owner->names[--owner->name_count];
     store_mark(store, owner);
-    name_record_release(&name->record);
+    kept_name_drop(name->record);
+    name->record = NULL;
     name->siblings = 0;
 }
 
@@ -503,25 +516,21 @@ static void store_apply_name(struct store *store, const struct key_parts *key,
     struct name_entry *name = store_name_make(store, key);
     store_name_disown(store, name);
     for (size_t i = 0; i < awmap_entry_count(entry); i++) {
-        struct name_record record;
-        if (!name_record_decode(&record, awmap_entry_sibling(entry, i).value)) {
+        const struct name_record *record = kept_name(awmap_entry_sibling(entry, i).value);
+        if (!record) {
             store->undecodable++;
             continue;
         }
-        bool wins =
-            name->siblings == 0 || name_record_compare(&record, &name->record, key->name) > 0;
+        bool wins = name->siblings == 0 || name_record_compare(record, name->record, key->name) > 0;
         name->siblings++;
-        if (wins) {
-            name_record_release(&name->record);
+        kept_name_drop(wins ? name->record : record);
+        if (wins)
             name->record = record;
-        } else {
-            name_record_release(&record);
-        }
     }
     name->version = ++store->position;
     if (name->siblings > 0) {
-        if (name->record.epoch > name->epoch_max)
-            name->epoch_max = name->record.epoch;
+        if (name->record->epoch > name->epoch_max)
+            name->epoch_max = name->record->epoch;
         store_name_own(store, name);
         return;
     }

@@ -9,6 +9,7 @@
 #define AGENT_CORE_STORE_H
 
 #include "agent/core/index.h"
+#include "agent/core/kept.h"
 #include "agent/core/key.h"
 #include "agent/core/record.h"
 #include "crdt/awmap.h"
@@ -36,8 +37,8 @@ struct child {
     struct claim claim;    /* the winning sibling */
     size_t claim_siblings; /* more than 1: the winner writes once more */
     bool has_status;
-    struct status status;    /* the sibling of the claim's epoch, or else of the greatest */
-    struct status *statuses; /* all siblings, if there are several; owned */
+    const struct status *status;    /* the sibling of the claim's epoch, or else of the greatest */
+    const struct status **statuses; /* all siblings, if there are several; owned, kept */
     size_t status_siblings;
     struct name_entry **names; /* in the map, owned by this child; the array is owned here */
     size_t name_count;
@@ -78,8 +79,8 @@ struct group {
 struct name_entry {
     char ns[NAME_BYTES_MAX + 1];
     char name[NAME_BYTES_MAX + 1];
-    struct name_record record; /* the winning sibling */
-    struct child *owner;       /* of that; it exists as long as the name is its */
+    const struct name_record *record; /* the winning sibling; kept; NULL: none */
+    struct child *owner; /* of that; it exists as long as the name is its */
     size_t siblings;
     uint64_t version;
     uint64_t epoch_max;

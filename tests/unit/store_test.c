@@ -208,11 +208,11 @@ static void the_status_of_the_greatest_epoch_is_read(void)
         sibling(&bench, key_status(&web_0), order ? 20 : 10, status_value(5, 50));
         struct child *child = store_child(&bench.store, &web_0);
         CU_ASSERT_TRUE(child->has_status);
-        CU_ASSERT_EQUAL(child->status.restarts, 50);
+        CU_ASSERT_EQUAL(child->status->restarts, 50);
         CU_ASSERT_EQUAL(child->epoch_max, 5);
         sibling(&bench, key_status(&web_0), 30, status_value(5, 51)); /* the last written */
         sibling(&bench, key_status(&web_0), 25, status_value(5, 52));
-        CU_ASSERT_EQUAL(child->status.restarts, 51);
+        CU_ASSERT_EQUAL(child->status->restarts, 51);
         bench_free(&bench);
     }
 }
@@ -229,7 +229,7 @@ static void the_status_of_the_claims_epoch_is_read(void)
         sibling(&bench, key_status(&web_0), 20, status_value(5, 50));
         if (!claim_first)
             sibling(&bench, key_claim(&web_0), 1, claim_value(4, "a", 1));
-        CU_ASSERT_EQUAL(store_child(&bench.store, &web_0)->status.restarts, 40);
+        CU_ASSERT_EQUAL(store_child(&bench.store, &web_0)->status->restarts, 40);
         bench_free(&bench);
     }
 }
@@ -243,8 +243,8 @@ static void the_greater_name_wins(void)
     sibling(&bench, key, 10, name_value(db_0, "b", 2));
     struct name_entry *name = store_name(&bench.store, "default", "n");
     CU_ASSERT_EQUAL(name->siblings, 2);
-    CU_ASSERT_STRING_EQUAL(name->record.node, "b");
-    CU_ASSERT_STRING_EQUAL(name->record.value, "{\"tier\":\"gold\"}");
+    CU_ASSERT_STRING_EQUAL(name->record->node, "b");
+    CU_ASSERT_STRING_EQUAL(name->record->value, "{\"tier\":\"gold\"}");
     CU_ASSERT_EQUAL(name->epoch_max, 2);
     CU_ASSERT_EQUAL(store_child(&bench.store, &web_0)->name_count, 0);
     CU_ASSERT_EQUAL_FATAL(store_child(&bench.store, &db_0)->name_count, 1);
@@ -294,8 +294,8 @@ static void undecodable_siblings_are_passed_over_and_counted(void)
     CU_ASSERT_EQUAL(store_group(store, "default", "web")->workload.generation, 5);
     CU_ASSERT_EQUAL(store_child(store, &web_0)->claim.epoch, 3);
     CU_ASSERT_EQUAL(store_child(store, &web_0)->claim_siblings, 2); /* the winner writes again */
-    CU_ASSERT_EQUAL(store_child(store, &web_0)->status.restarts, 9);
-    CU_ASSERT_STRING_EQUAL(store_name(store, "default", "n")->record.node, "a");
+    CU_ASSERT_EQUAL(store_child(store, &web_0)->status->restarts, 9);
+    CU_ASSERT_STRING_EQUAL(store_name(store, "default", "n")->record->node, "a");
     CU_ASSERT_EQUAL(store_member(store, "a")->record.join_counter, 1);
     CU_ASSERT_EQUAL(store_supervisor(store, "mine")->supervisor.max_children, 7);
     bench_free(&bench);
@@ -498,10 +498,10 @@ static void dump_child(const struct child *child, struct buffer *text)
         CU_ASSERT_TRUE(child->epoch_max >= child->claim.epoch);
     }
     if (child->has_status)
-        status_encode(&child->status, text);
+        status_encode(child->status, text);
     buffer_varint(text, child->name_count);
     for (size_t i = 0; i < child->name_count; i++)
-        CU_ASSERT_EQUAL(child_id_compare(&child->names[i]->record.owner, &child->id), 0);
+        CU_ASSERT_EQUAL(child_id_compare(&child->names[i]->record->owner, &child->id), 0);
 }
 
 static size_t dump_groups(const struct store *store, struct buffer *text)
@@ -531,7 +531,7 @@ static struct buffer dump(const struct store *store)
     CU_ASSERT_EQUAL(dump_groups(store, &text), store->child_count);
     for (struct name_entry *n = store_name_after(store, "", ""); n;
          n = store_name_after(store, n->ns, n->name)) {
-        struct child *owner = store_child(store, &n->record.owner);
+        struct child *owner = store_child(store, &n->record->owner);
         bool known = false;
         for (size_t i = 0; owner && i < owner->name_count; i++)
             known = known || owner->names[i] == n;
@@ -539,7 +539,7 @@ static struct buffer dump(const struct store *store)
         buffer_text(&text, n->ns);
         buffer_text(&text, n->name);
         buffer_varint(&text, n->siblings);
-        name_record_encode(&n->record, &text);
+        name_record_encode(n->record, &text);
     }
     for (struct member_entry *m = store_member_after(store, ""); m;
          m = store_member_after(store, m->name)) {

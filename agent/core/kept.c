@@ -1,0 +1,45 @@
+/* See kept.h. The longest text of each struct is its last field, and what it does not use is not
+ * allocated. */
+#include "agent/core/kept.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+static size_t status_bytes(const struct status *status)
+{
+    return offsetof(struct status, message) + strlen(status->message) + 1;
+}
+
+const struct status *kept_status(struct span value)
+{
+    struct status status;
+    return status_decode(&status, value) ? xmemdup(&status, status_bytes(&status)) : NULL;
+}
+
+void kept_status_drop(const struct status *status)
+{
+    free((void *)status);
+}
+
+void status_copy(struct status *to, const struct status *from)
+{
+    memset(to, 0, sizeof *to);
+    memcpy(to, from, status_bytes(from));
+}
+
+const struct name_record *kept_name(struct span value)
+{
+    struct name_record record;
+    if (!name_record_decode(&record, value))
+        return NULL;
+    size_t bytes = offsetof(struct name_record, address) + strlen(record.address) + 1;
+    return xmemdup(&record, bytes); /* the value's text goes over to it */
+}
+
+void kept_name_drop(const struct name_record *record)
+{
+    if (record)
+        free(record->value);
+    free((void *)record);
+}

@@ -1,0 +1,18 @@
+/* Decoded values that the store keeps and nobody changes: no larger than their texts need.
+ *
+ * Made from the encoded form and dropped by whoever keeps them. The large simulator puts its own
+ * functions in their place, under which equal values of many nodes are one. */
+#ifndef AGENT_CORE_KEPT_H
+#define AGENT_CORE_KEPT_H
+
+#include "agent/core/record.h"
+
+/* NULL: garbage. What is returned ends after the text in its last field: status_copy, never `=`. */
+const struct status *kept_status(struct span value);
+void kept_status_drop(const struct status *status); /* NULL is allowed */
+void status_copy(struct status *to, const struct status *from);
+
+const struct name_record *kept_name(struct span value);
+void kept_name_drop(const struct name_record *record);
+
+#endif
