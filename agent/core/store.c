@@ -471,9 +471,10 @@ static struct name_entry *store_name_make(struct store *store, const struct key_
     struct name_entry *name = store_name(store, key->ns, key->name);
     if (name)
         return name;
-    name = xcalloc(1, sizeof *name);
-    TEXT_SET(name->ns, key->ns);
-    TEXT_SET(name->name, key->name);
+    size_t ns_bytes = strlen(key->ns) + 1, name_bytes = strlen(key->name) + 1;
+    name = xcalloc(1, sizeof *name + ns_bytes + name_bytes);
+    memcpy(name->ns, key->ns, ns_bytes);
+    name->name = memcpy(name->ns + ns_bytes, key->name, name_bytes);
     struct pair_key pair = pair_key(key->ns, key->name);
     index_insert(&store->names, pair_span(&pair), name);
     return name;

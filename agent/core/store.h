@@ -77,13 +77,13 @@ struct group {
 };
 
 struct name_entry {
-    char ns[NAME_BYTES_MAX + 1];
-    char name[NAME_BYTES_MAX + 1];
     const struct name_record *record; /* the winning sibling; kept; NULL: none */
     struct child *owner; /* of that; it exists as long as the name is its */
     size_t siblings;
     uint64_t version;
     uint64_t epoch_max;
+    const char *name; /* behind ns */
+    char ns[];
 };
 
 struct supervisor_entry {
