@@ -78,7 +78,7 @@ struct group {
 
 struct name_entry {
     const struct name_record *record; /* the winning sibling; kept; NULL: none */
-    struct child *owner; /* of that; it exists as long as the name is its */
+    struct child *owner;              /* of that; it exists as long as the name is its */
     size_t siblings;
     uint64_t version;
     uint64_t epoch_max;
