@@ -38,14 +38,19 @@ static void membership_refuse(struct node *node, const struct greeting *to, cons
 
 /* --- Greetings ------------------------------------------------------------------------------- */
 
-/* Nothing new: the same run at the same address, recorded, and both of us see the other. */
+/* Nothing new: the same run at the same address, by its own greeting or by its record, and we see
+ * it alive. A comparison is as long as there are members; it is not made without need. */
 static bool member_is_met(const struct node *node, const char *name,
                           const struct greeting *greeting)
 {
     const struct member *member = member_find(node, name);
-    return member && member->recorded && member->met_replica == greeting->replica &&
-           member->met_boot == greeting->boot && strcmp(member->address, greeting->address) == 0 &&
-           member_phase_is_reachable(swim_phase(node->swim, name));
+    const struct member_entry *entry = store_member(&node->store, name);
+    if (!member || !entry || !member->recorded || strcmp(member->address, greeting->address) != 0 ||
+        !member_phase_is_reachable(swim_phase(node->swim, name)))
+        return false;
+    bool greeted = member->met_replica == greeting->replica && member->met_boot == greeting->boot;
+    return greeted || (entry->record.replica == greeting->replica &&
+                       entry->record.join_counter == greeting->boot);
 }
 
 static void member_meet(struct node *node, const char *name, const struct greeting *greeting)
