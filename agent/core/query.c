@@ -41,28 +41,44 @@ static void view_pending(const struct child *child, struct child_view *view)
         view->restarts = child->status->restarts;
 }
 
+/* What its holder last told of a claimed child; of our own, what is so now. */
+static const struct status *query_status(const struct node *node, const struct child *child,
+                                         struct status *scratch)
+{
+    const struct claim *claim = &child->claim;
+    if (claim_is_ours(node, claim) && child->local) {
+        *scratch = child_status_now(node, child);
+        return scratch;
+    }
+    if (child->has_status && child->status->epoch == claim->epoch &&
+        strcmp(child->status->uid, claim->uid) == 0)
+        return child->status;
+    *scratch =
+        (struct status){.phase = claim->state == CLAIM_PULLING ? CHILD_PULLING : CHILD_STARTING};
+    return scratch;
+}
+
 static void view_claimed(const struct node *node, const struct child *child,
                          struct child_view *view)
 {
     const struct claim *claim = &child->claim;
+    struct status scratch;
     TEXT_SET(view->node, claim->node);
     view->epoch = claim->epoch;
-    bool told = child->has_status && child->status->epoch == claim->epoch &&
-                strcmp(child->status->uid, claim->uid) == 0;
-    struct status status = {0};
-    if (claim_is_ours(node, claim) && child->local)
-        status = child_status_now(node, child);
-    else if (told)
-        status_copy(&status, child->status);
-    else
-        status.phase = claim->state == CLAIM_PULLING ? CHILD_PULLING : CHILD_STARTING;
-    view_status(view, &status);
+    view_status(view, query_status(node, child, &scratch));
     if (claim->state != CLAIM_FINISHED && claim_holder_is_lost(node, claim)) {
         view->phase = CHILD_PENDING;
         view->ready = false;
         TEXT_SET(view->reason, "NodeLost");
         TEXT_SET(view->message, "its node is dead or gone; another one will take it");
     }
+}
+
+/* Its claim is of the workload as it is now, or of one that is gone, and not given back. */
+static bool query_is_current(const struct child *child, bool wanted)
+{
+    return child->has_claim && child->claim.state != CLAIM_RELEASED &&
+           (!wanted || strcmp(child->claim.uid, child->group->workload.uid) == 0);
 }
 
 static void query_fill_child(const struct node *node, const struct child *child,
@@ -76,8 +92,7 @@ static void query_fill_child(const struct node *node, const struct child *child,
     view->workload = wanted ? workload : NULL;
     TEXT_SET(view->uid, wanted ? workload->uid : child->claim.uid);
     TEXT_SET(view->supervisor, workload->supervisor);
-    bool current = child->has_claim && child->claim.state != CLAIM_RELEASED &&
-                   (!wanted || strcmp(child->claim.uid, workload->uid) == 0);
+    bool current = query_is_current(child, wanted);
     if (current)
         view_claimed(node, child, view);
     else
@@ -140,22 +155,47 @@ bool query_child_next(const struct node *node, const char *ns, const struct chil
 
 /* --- Workloads ------------------------------------------------------------------------------- */
 
+/* The holder of the child counted last, since children of one holder are many. */
+struct counted_holder {
+    const struct holder *holder;
+    uint64_t replica;
+    bool lost;
+};
+
+/* What query_fill_child would tell of a wanted child, without the texts. */
+static void query_count_child(const struct node *node, const struct child *child,
+                              struct counted_holder *last, struct workload_view *view)
+{
+    const struct claim *claim = &child->claim;
+    struct status scratch;
+    if (!query_is_current(child, true))
+        return;
+    const struct status *status = query_status(node, child, &scratch);
+    bool up = status->ready || status->phase == CHILD_RUNNING || status->phase == CHILD_SUCCEEDED;
+    if (up && claim->state != CLAIM_FINISHED) {
+        if (last->holder != child->holder || last->replica != claim->replica)
+            *last = (struct counted_holder){child->holder, claim->replica,
+                                            claim_holder_is_lost(node, claim)};
+        up = !last->lost;
+    }
+    if (!up)
+        return;
+    view->running += status->phase == CHILD_RUNNING;
+    view->ready += status->ready;
+    view->updated += (status->ready || status->phase == CHILD_SUCCEEDED) &&
+                     status->spec_hash == child->group->workload.spec_hash;
+}
+
 static void query_fill_workload(const struct node *node, const struct group *group,
                                 struct workload_view *view)
 {
+    struct counted_holder last = {.holder = NULL};
     *view = (struct workload_view){.workload = &group->workload, .version = group->version};
     view->status_version =
         group->status_version > group->version ? group->status_version : group->version;
-    for (size_t i = 0; i < group->child_count; i++) {
-        struct child_view child;
-        if (!child_is_wanted(group->children[i]))
-            continue;
-        query_fill_child(node, group->children[i], &child);
-        view->running += child.phase == CHILD_RUNNING;
-        view->ready += child.ready;
-        view->updated += (child.ready || child.phase == CHILD_SUCCEEDED) &&
-                         child.spec_hash == group->workload.spec_hash;
-    }
+    for (size_t i = 0; i < group->child_count; i++)
+        if (child_is_wanted(group->children[i]))
+            query_count_child(node, group->children[i], &last, view);
 }
 
 bool query_workload(const struct node *node, const char *ns, const char *name,
