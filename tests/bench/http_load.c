@@ -1,6 +1,7 @@
 /* A load generator for the agents' API, and the limits of the machine it runs on.
  *
  *     http_load HOST PORT CONNECTIONS SECONDS METHOD PATH [BODY]
+ *         HOST may be the path of a Unix socket; then PORT means nothing.
  *         Keep-alive connections, one request at a time on each. "%u" in path and body is the
  *         number of the request. Prints: requests per second, p50 and p99 in microseconds, good
  *         (2xx) and bad answers.
@@ -18,6 +19,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,7 +35,8 @@ struct connection {
 };
 
 struct load {
-    struct sockaddr_in address;
+    struct sockaddr_storage address;
+    socklen_t address_bytes;
     const char *method, *path, *body;
     struct connection connections[CONNECTIONS_MAX];
     int count, epoll;
@@ -86,10 +89,11 @@ static void request_send(struct load *load, struct connection *connection)
 static void connection_open(struct load *load, struct connection *connection)
 {
     int one = 1;
-    connection->descriptor = socket(AF_INET, SOCK_STREAM, 0);
-    if (connect(connection->descriptor, (struct sockaddr *)&load->address, sizeof load->address))
+    connection->descriptor = socket(load->address.ss_family, SOCK_STREAM, 0);
+    if (connect(connection->descriptor, (struct sockaddr *)&load->address, load->address_bytes))
         fail("connect");
-    setsockopt(connection->descriptor, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (load->address.ss_family == AF_INET)
+        setsockopt(connection->descriptor, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
     epoll_ctl(load->epoll, EPOLL_CTL_ADD, connection->descriptor, &event);
 }
@@ -130,12 +134,23 @@ static void connection_read(struct load *load, struct connection *connection)
         request_send(load, connection);
 }
 
+static void load_address(struct load *load, const char *host, const char *port)
+{
+    struct sockaddr_un path = {.sun_family = AF_UNIX};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
+    bool is_path = host[0] == '/' && strlen(host) < sizeof path.sun_path;
+    if (is_path)
+        memcpy(path.sun_path, host, strlen(host));
+    else if (inet_pton(AF_INET, host, &address.sin_addr) != 1)
+        fail(host);
+    load->address_bytes = is_path ? sizeof path : sizeof address;
+    memcpy(&load->address, is_path ? (void *)&path : (void *)&address, load->address_bytes);
+}
+
 static int run_load(char **arguments)
 {
     static struct load load;
-    load.address = (struct sockaddr_in){.sin_family = AF_INET,
-                                        .sin_port = htons((uint16_t)atoi(arguments[1]))};
-    inet_pton(AF_INET, arguments[0], &load.address.sin_addr);
+    load_address(&load, arguments[0], arguments[1]);
     load.count = atoi(arguments[2]);
     double seconds = atof(arguments[3]);
     load.method = arguments[4];
