@@ -196,7 +196,8 @@ static int agent_open_disk(struct agent *agent, struct error *err)
 
 static int agent_open_peers(struct agent *agent, struct error *err)
 {
-    struct peers_options options = {agent->options->gossip, agent->gossip_address};
+    struct peers_options options = {.listen = agent->options->gossip,
+                                    .advertised = agent->gossip_address};
     return peers_open(&agent->peers, agent->loop, &options, err);
 }
 

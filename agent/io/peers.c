@@ -1,8 +1,8 @@
 /* The transport between agents.
  *
  *     gossip port --PULL--> inbox --+                               +--> link (PUSH) per address,
- * gossip bulk port   --PULL--> inbox --+--> EVENT_MESSAGE  EFFECT_SEND-+--> link (PUSH) per
- * address, bulk, closed when idle
+ *       bulk port   --PULL--> inbox --+--> EVENT_MESSAGE  EFFECT_SEND-+--> link (PUSH) per
+ * address, bulk
  *
  * nng's threads fill the inboxes and leave notes at the links; uv_async wakes the loop, whose
  * thread takes both. PUSH and PULL, because among nng's patterns only they are directed, ordered
@@ -10,8 +10,9 @@
  * waits behind a chunk, neither on the wire nor here.
  *
  * A link is opened by the first send to an address and redials by itself; its pipe's end is
- * EVENT_PEER_BROKEN. Closing may block in nng, so the closer's thread does it, and the link is
- * forgotten here at once: the next send opens another.
+ * EVENT_PEER_BROKEN. One that is not used any more is closed, which is no news. Closing may block
+ * in nng, so the closer's thread does it, and the link is forgotten here at once: the next send
+ * opens another.
  *
  * Invariants: one link per address and channel. A link is in the list, or with the closer, or
  * freed. Everything here belongs to the loop's thread. */
@@ -28,7 +29,6 @@
 #include "agent/io/peers_link.h"
 
 enum {
-    BULK_IDLE_MS = 10000,
     GOSSIP_MESSAGES_PER_WAKE = 2 * INBOX_MESSAGES_MAX,
     BULK_MESSAGES_PER_WAKE = 64,
     URL_BYTES_MAX = ADDRESS_BYTES_MAX + 16,
@@ -38,7 +38,8 @@ struct peers {
     struct loop *loop;
     char advertised[ADDRESS_BYTES_MAX + 1], listen[ADDRESS_BYTES_MAX + 1];
     uv_async_t wake;
-    uv_timer_t idle; /* runs only while there are bulk links */
+    uv_timer_t idle; /* runs only while there are links */
+    uint64_t idle_ms;
     struct inbox gossip, bulk;
     struct link_notes notes;
     struct link *links; /* O(count) to find one: a few dozen, at most hundreds */
@@ -109,8 +110,8 @@ static struct link *peers_open_link(struct peers *peers, const char *address, en
         return NULL;
     link->next = peers->links;
     peers->links = link;
-    if (channel == CHANNEL_BULK && !uv_is_active((uv_handle_t *)&peers->idle))
-        uv_timer_start(&peers->idle, peers_close_idle, BULK_IDLE_MS, 0);
+    if (!uv_is_active((uv_handle_t *)&peers->idle))
+        uv_timer_start(&peers->idle, peers_close_idle, peers->idle_ms, 0);
     return link;
 }
 
@@ -138,19 +139,14 @@ static void peers_close_idle(uv_timer_t *timer)
 {
     struct peers *peers = timer->data;
     uint64_t now_ms = loop_now(peers->loop).mono_ms;
-    bool more = false;
     struct link *next;
     for (struct link *link = peers->links; link; link = next) {
         next = link->next;
-        if (link->channel != CHANNEL_BULK)
-            continue;
-        if (link->used_ms + BULK_IDLE_MS <= now_ms && !closer_is_full(&peers->closer))
+        if (link->used_ms + peers->idle_ms <= now_ms && !closer_is_full(&peers->closer))
             peers_close_link(peers, link);
-        else
-            more = true;
     }
-    if (more)
-        uv_timer_start(timer, peers_close_idle, BULK_IDLE_MS, 0);
+    if (peers->links)
+        uv_timer_start(timer, peers_close_idle, peers->idle_ms, 0);
 }
 
 /* ---- effects ---- */
@@ -256,6 +252,7 @@ int peers_open(struct peers **ret_peers, struct loop *loop, const struct peers_o
 {
     struct peers *peers = xcalloc(1, sizeof *peers);
     peers->loop = loop;
+    peers->idle_ms = options->idle_ms ? options->idle_ms : PEERS_IDLE_MS;
     TEXT_SET(peers->advertised, options->advertised);
     TEXT_SET(peers->listen, options->listen);
     uv_async_init(loop_uv(loop), &peers->wake, peers_woken);

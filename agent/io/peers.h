@@ -14,9 +14,15 @@ struct peers;
 /* 7371 is the API's. */
 enum { PEERS_BULK_PORT_OFFSET = 2 };
 
+/* A connection over which nothing was sent for so long is closed; the next send makes another. Who
+ * is asked by plan is asked each few seconds (swim_probe.c), so up to SWIM_MESH_MAX members all
+ * connections stay, above that log2(n): those to others, made for one question, go. */
+enum { PEERS_IDLE_MS = 10000 };
+
 struct peers_options {
     const char *listen;     /* host:port */
     const char *advertised; /* host:port, our own: nothing is ever sent there */
+    uint64_t idle_ms;       /* 0: PEERS_IDLE_MS */
 };
 
 /* Listens, and becomes the sink of EFFECT_SEND, EFFECT_RECONNECT and EFFECT_DISCONNECT. Events:

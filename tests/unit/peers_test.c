@@ -115,7 +115,7 @@ static void want_peer(enum effect_type type, const char *address)
 }
 
 /* Two ports that nobody has, and the agent there. */
-static void begin(void)
+static void begin_with(uint64_t idle_ms)
 {
     static uint16_t next;
     memset(&node, 0, sizeof node);
@@ -131,7 +131,8 @@ static void begin(void)
         node.port = next++;
         snprintf(node.own, sizeof node.own, "127.0.0.1:%u", node.port);
         snprintf(node.by_name, sizeof node.by_name, "localhost:%u", node.port);
-        struct peers_options options = {node.own, node.own};
+        struct peers_options options = {
+            .listen = node.own, .advertised = node.own, .idle_ms = idle_ms};
         if (peers_open(&node.peers, node.loop, &options, &error) == 0)
             return;
         CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "--gossip 127.0.0.1"));
@@ -140,6 +141,11 @@ static void begin(void)
         peers_free(node.peers);
     }
     CU_FAIL_FATAL("no free port");
+}
+
+static void begin(void)
+{
+    begin_with(0);
 }
 
 static void end(void)
@@ -313,6 +319,31 @@ static void a_broken_connection_is_told_of(void)
     end();
 }
 
+static bool no_links_goal(void)
+{
+    return peers_statistics(node.peers).links == 0;
+}
+
+/* Above the mesh's size most peers are asked once and then not for long: their connections go, and
+ * nobody is told that one broke. */
+static void unused_connections_are_closed(void)
+{
+    begin_with(200);
+    nng_socket bare = listen_bare("127.0.0.1", bare_port());
+    want_send(bare_address(), CHANNEL_GOSSIP, 200);
+    run_until_goal(connected_goal, 1);
+    want_send(node.by_name, CHANNEL_BULK, 200);
+    run_until_goal(received_goal, 1);
+    run_until(no_links_goal);
+    CU_ASSERT_EQUAL(receive_bare(bare), 1);
+    CU_ASSERT_EQUAL(node.broken, 0);
+    want_send(bare_address(), CHANNEL_GOSSIP, 200);
+    CU_ASSERT_EQUAL(receive_bare(bare), 3);
+    CU_ASSERT_EQUAL(node.broken, 0);
+    nng_close(bare);
+    end();
+}
+
 static void what_cannot_be_sent_is_not_kept(void)
 {
     begin();
@@ -422,7 +453,7 @@ static void a_port_that_is_taken_is_an_error(void)
     begin();
     struct peers *second;
     struct error error = {0};
-    struct peers_options options = {node.own, node.own};
+    struct peers_options options = {.listen = node.own, .advertised = node.own};
     CU_ASSERT_EQUAL(peers_open(&second, node.loop, &options, &error), -1);
     CU_ASSERT_PTR_NOT_NULL(strstr(error.text, node.own));
     CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "in use"));
@@ -436,6 +467,7 @@ UNIT_MAIN("peers", {"a message arrives", a_message_arrives},
           {"bulk has its own way", bulk_has_its_own_way},
           {"nothing is sent to oneself or nowhere", nothing_is_sent_to_oneself_or_nowhere},
           {"a broken connection is told of", a_broken_connection_is_told_of},
+          {"unused connections are closed", unused_connections_are_closed},
           {"what cannot be sent is not kept", what_cannot_be_sent_is_not_kept},
           {"the queue is bounded and the oldest go", the_queue_is_bounded_and_the_oldest_go},
           {"reconnect makes a new connection", reconnect_makes_a_new_connection},
