@@ -249,34 +249,42 @@ void awmap_note_pushed(struct awmap *map, uint64_t counter)
         map->pushed = counter;
 }
 
-static bool tombstone_disposable(const struct awmap *map, const struct state *state)
+bool entry_is_covered(const struct awmap *map, const struct awmap_entry *entry,
+                      const struct vector *seen)
 {
-    if (state_counter(state, map->writer) > map->pushed)
+    struct state state = entry_state(entry);
+    if (state_counter(&state, map->writer) > map->pushed)
         return false;
-    for (uint32_t i = 0; i < state->context_count; i++) {
-        if (!map_covers(map, state->context[i]))
+    for (uint32_t i = 0; i < state.context_count; i++) {
+        if (!vector_covers(seen, state.context[i]) &&
+            !vector_covers(&map->retired, state.context[i]))
             return false;
     }
     return true;
 }
 
-size_t awmap_purge(struct awmap *map, size_t budget)
+size_t map_purge(struct awmap *map, const struct vector *seen, size_t budget)
 {
-    assert(map->feed.count == 0);
     size_t purged = 0;
     for (size_t left = map->graves.count; left > 0 && purged < budget; left--) {
         if (map->purge_next >= map->graves.count)
             map->purge_next = 0;
         struct awmap_entry *entry = map->graves.items[map->purge_next];
-        struct state state = entry_state(entry);
-        if (!tombstone_disposable(map, &state)) {
+        if (!entry_is_covered(map, entry, seen)) {
             map->purge_next++;
             continue;
         }
+        struct state state = entry_state(entry);
         for (uint32_t i = 0; i < state.context_count; i++)
             map_raise_horizon(map, state.context[i]);
         entry_delete(map, entry); /* the last tombstone takes its place */
         purged++;
     }
     return purged;
+}
+
+size_t awmap_purge(struct awmap *map, size_t budget)
+{
+    assert(map->feed.count == 0);
+    return map_purge(map, &map->seen, budget);
 }

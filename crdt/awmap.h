@@ -25,6 +25,8 @@ enum {
      * ever dropped: the table is what keeps a disk that was away from bringing back what was
      * removed. When it is full, replicas just stay in `seen` as if they were never retired. */
     AWMAP_RETIRED_MAX = 1 << 20,
+    /* Retirements by which two replicas may be apart without a full comparison. */
+    AWMAP_RECENT_RETIRED = 64,
 };
 
 struct awmap;
@@ -81,12 +83,12 @@ bool awmap_covers(const struct awmap *map, struct dot dot);
  * the table is full. O(retired). */
 bool awmap_retire(struct awmap *map, uint64_t replica);
 const struct vector *awmap_retired(const struct awmap *map);
-/* Strikes dots of retired replicas from the contexts of keys whose other dots `stable` covers: a
- * copy of `seen`, as old as peers may be without being sent to a full comparison, for the horizon
- * rises to what these keys have. Tombstones among them are dropped. Own writes that are still to be
- * pushed and keys in the feed wait for the next time. At most budget keys; returns how many.
- * O(dots of retired replicas in contexts). */
-size_t awmap_strike(struct awmap *map, const struct vector *stable, size_t budget);
+/* Drops the tombstones that `stable` covers, and strikes dots of retired replicas from the contexts
+ * of other keys that it covers. `stable` is a copy of `seen`, as old as peers may be without being
+ * sent to a full comparison, for the horizon rises to what these keys have. Own writes that are
+ * still to be pushed wait for the next time. The feed must be cleared before. At most budget keys;
+ * returns how many. O(tombstones + dots of retired replicas in contexts). */
+size_t awmap_tidy(struct awmap *map, const struct vector *stable, size_t budget);
 
 /* The feed: which keys changed since the feed was last cleared, each once, in the order of first
  * change. A changed key may have become a tombstone (count 0). `seen_changed` tells that `seen` or

@@ -9,7 +9,6 @@ enum {
     AWMAP_CONTEXT_MAX = VECTOR_COUNT_MAX, /* replicas that ever wrote one key */
     AWMAP_RANGE_SHIFT = 56,               /* range of a key: the top 8 bits of its hash */
     AWMAP_BUCKET_SHIFT = 59,              /* bucket: the top 5 bits, so a bucket is 8 ranges */
-    AWMAP_RECENT = 64, /* retirements by which two replicas may be apart without comparing */
 };
 
 /* A live sibling. Its dot is the context's item `at`: what a replica wrote last on a key is the
@@ -42,7 +41,7 @@ struct awmap_entry {
     uint8_t key[];
 };
 
-struct index {
+struct writer_index {
     uint64_t replica;
     struct sorted by_counter;
 };
@@ -54,15 +53,15 @@ struct entries {
 
 struct awmap {
     struct sorted table;   /* every entry, by (key hash, key) */
-    struct index *indexes; /* by replica: each entry once for each replica of its context */
+    struct writer_index *indexes; /* by replica: each entry once for each replica of its context */
     uint32_t index_count, index_capacity;
     struct vector seen, horizon;
-    struct vector retired;         /* see retired.c; never the writer */
-    struct vector retired_changed; /* since the feed was cleared */
-    uint64_t retirements;          /* changes of the retired table, ever */
-    uint64_t known_sum;            /* over what is known of each replica, retired or not */
-    uint64_t retired_sum;          /* over the retired table alone */
-    uint64_t recent[AWMAP_RECENT]; /* the replicas retired last; 0: none */
+    struct vector retired;                 /* see retired.c; never the writer */
+    struct vector retired_changed;         /* since the feed was cleared */
+    uint64_t retirements;                  /* changes of the retired table, ever */
+    uint64_t known_sum;                    /* over what is known of each replica, retired or not */
+    uint64_t retired_sum;                  /* over the retired table alone */
+    uint64_t recent[AWMAP_RECENT_RETIRED]; /* the replicas retired last; 0: none */
     uint64_t writer, counter, pushed;
     struct entries graves; /* entries without siblings, in no order */
     size_t purge_next;     /* where among them the next purge goes on */
@@ -101,6 +100,12 @@ void entry_drop(struct awmap *map, struct awmap_entry *entry, const struct state
 /* True if it grew. A vector at its limit does not grow: not raising is always safe. */
 bool map_raise_seen(struct awmap *map, struct dot dot);
 void map_raise_horizon(struct awmap *map, struct dot dot);
+
+/* awmap.c */
+/* Own slices with the entry are cut, and `seen` or the retired table covers all of its context. */
+bool entry_is_covered(const struct awmap *map, const struct awmap_entry *entry,
+                      const struct vector *seen);
+size_t map_purge(struct awmap *map, const struct vector *seen, size_t budget);
 
 /* retired.c */
 bool map_covers(const struct awmap *map, struct dot dot); /* by `seen` or the retired table */

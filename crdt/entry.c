@@ -122,9 +122,9 @@ static struct sorted *index_open(struct awmap *map, uint64_t replica)
         map->index_capacity = map->index_capacity ? map->index_capacity * 2 : 4;
         map->indexes = xrealloc(map->indexes, map->index_capacity * sizeof *map->indexes);
     }
-    struct index *hole = map->indexes + at;
+    struct writer_index *hole = map->indexes + at;
     memmove(hole + 1, hole, (map->index_count - at) * sizeof *hole);
-    *hole = (struct index){.replica = replica};
+    *hole = (struct writer_index){.replica = replica};
     map->index_count++;
     return &hole->by_counter;
 }
@@ -132,7 +132,7 @@ static struct sorted *index_open(struct awmap *map, uint64_t replica)
 static void index_close(struct awmap *map, uint64_t replica)
 {
     uint32_t at = index_seek(map, replica);
-    struct index *hole = map->indexes + at;
+    struct writer_index *hole = map->indexes + at;
     if (hole->by_counter.total > 0)
         return;
     map->index_count--;

@@ -17,7 +17,7 @@ void awmap_position_encode(const struct awmap *map, const struct vector *about,
 {
     struct vector known = {0};
     vector_copy(&known, &map->seen);
-    for (size_t i = 0; i < AWMAP_RECENT; i++)
+    for (size_t i = 0; i < AWMAP_RECENT_RETIRED; i++)
         vector_raise(&known, map->recent[i], vector_get(&map->retired, map->recent[i]));
     for (uint32_t i = 0; about && i < about->count && known.count < VECTOR_COUNT_MAX; i++) {
         uint64_t replica = about->items[i].replica;

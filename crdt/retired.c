@@ -70,32 +70,11 @@ static bool context_is_live(const struct state *state, uint32_t at)
     return false;
 }
 
-/* As for a tombstone that is dropped: what the horizon is to rise to must be known, and own slices
- * cut. What is in the feed must first get to the disk whole: an older record there may have a
- * sibling that only this context covers. */
-static bool entry_is_stable(const struct awmap *map, const struct awmap_entry *entry,
-                            const struct vector *stable)
-{
-    struct state state = entry_state(entry);
-    if (entry->feed > 0 || state_counter(&state, map->writer) > map->pushed)
-        return false;
-    for (uint32_t i = 0; i < state.context_count; i++) {
-        struct dot dot = state.context[i];
-        if (!vector_covers(&map->retired, dot) && !vector_covers(stable, dot))
-            return false;
-    }
-    return true;
-}
-
 static void entry_strike(struct awmap *map, struct awmap_entry *entry)
 {
     struct state state = entry_state(entry);
     for (uint32_t i = 0; i < state.context_count; i++)
         map_raise_horizon(map, state.context[i]); /* STRIKEHORIZON */
-    if (state.live_count == 0) {
-        entry_delete(map, entry);
-        return;
-    }
     struct live live[AWMAP_SIBLINGS_MAX];
     struct state next = {scratch_context(map, state.context_count), live, 0, state.live_count};
     memcpy(live, state.live, state.live_count * sizeof *live);
@@ -112,7 +91,7 @@ static void entry_strike(struct awmap *map, struct awmap_entry *entry)
     entry_replace(map, entry, &next);
 }
 
-/* Of one replica's index: entries where its dot is dead and known. */
+/* Of one replica's index: keys with siblings where its dot is dead and known. */
 static size_t index_strike(struct awmap *map, const struct sorted *index, struct dot retired,
                            const struct vector *stable, size_t budget)
 {
@@ -124,7 +103,7 @@ static size_t index_strike(struct awmap *map, const struct sorted *index, struct
          slot = sorted_step(index, &place)) {
         struct state state = entry_state(slot->entry);
         bool alive = state_has_live(&state, (struct dot){retired.replica, slot->order});
-        if (!alive && entry_is_stable(map, slot->entry, stable))
+        if (state.live_count > 0 && !alive && entry_is_covered(map, slot->entry, stable))
             found.items[found.count++] = slot->entry;
     }
     for (size_t i = 0; i < found.count; i++)
@@ -133,19 +112,22 @@ static size_t index_strike(struct awmap *map, const struct sorted *index, struct
     return found.count;
 }
 
-size_t awmap_strike(struct awmap *map, const struct vector *stable, size_t budget)
+/* What is in the feed must first get to the disk whole: an older record of the key there may have a
+ * sibling that only this context covers. */
+size_t awmap_tidy(struct awmap *map, const struct vector *stable, size_t budget)
 {
-    size_t struck = 0;
-    for (uint32_t i = map->index_count; i-- > 0 && struck < budget;) {
+    assert(map->feed.count == 0);
+    size_t tidied = map_purge(map, stable, budget);
+    for (uint32_t i = map->index_count; i-- > 0 && tidied < budget;) {
         if (i >= map->index_count)
             continue; /* striking has emptied and closed indexes */
         struct dot retired = {.replica = map->indexes[i].replica};
         retired.counter = vector_get(&map->retired, retired.replica);
         if (retired.counter > 0)
-            struck +=
-                index_strike(map, &map->indexes[i].by_counter, retired, stable, budget - struck);
+            tidied +=
+                index_strike(map, &map->indexes[i].by_counter, retired, stable, budget - tidied);
     }
-    return struck;
+    return tidied;
 }
 
 /* --- Retiring -------------------------------------------------------------------------------- */
@@ -165,7 +147,7 @@ bool map_retire(struct awmap *map, struct dot dot)
         }
         map_note_known(map, dot.replica, before);
         vector_raise(&map->retired_changed, dot.replica, dot.counter);
-        map->recent[map->retirements++ % AWMAP_RECENT] = dot.replica;
+        map->recent[map->retirements++ % AWMAP_RECENT_RETIRED] = dot.replica;
         map->seen_changed = true;
     }
     return true;

@@ -147,6 +147,17 @@ static void durable_drain_feed(struct node *node)
     buffer_release(&item);
 }
 
+/* What ends a snapshot: all of the retired table, not only what is new of it. */
+static void batch_all_vectors(const struct node *node, struct buffer *batch)
+{
+    struct buffer item = {0};
+    for (size_t at = 0; awmap_retired_record(node->map, &at, &item); buffer_clear(&item))
+        batch_item(batch, 'V', &item);
+    awmap_vectors_record(node->map, &item);
+    batch_item(batch, 'V', &item);
+    buffer_release(&item);
+}
+
 static void durable_snapshot(struct node *node)
 {
     struct durable *durable = &node->durable;
@@ -165,11 +176,7 @@ static void durable_snapshot(struct node *node)
             buffer_clear(&batch);
         }
     }
-    buffer_clear(&item);
-    for (size_t at = 0; awmap_retired_record(node->map, &at, &item); buffer_clear(&item))
-        batch_item(&batch, 'V', &item);
-    awmap_vectors_record(node->map, &item);
-    batch_item(&batch, 'V', &item);
+    batch_all_vectors(node, &batch);
     buffer_span(&records, buffer_view(&batch));
     struct effect *effect = effects_append(node->effects, EFFECT_SNAPSHOT);
     uint8_t *copy = effects_alloc(node->effects, records.bytes);
@@ -193,9 +200,7 @@ void node_disk(const struct node *node, struct buffer *ret_record)
         awmap_entry_record(e, &item);
         batch_item(ret_record, 'E', &item);
     }
-    buffer_clear(&item);
-    awmap_vectors_record(node->map, &item);
-    batch_item(ret_record, 'V', &item);
+    batch_all_vectors(node, ret_record);
     buffer_release(&item);
 }
 

@@ -172,8 +172,9 @@ static void membership_settle(struct node *node)
         now < membership->started_ms + SYNC_BEFORE_WRITE_MS)
         return;
     membership->settled = true;
-    if (compared &&
-        sync_peer_seen_max(node->sync, node->durable.writer) > awmap_writer_counter(node->map))
+    uint64_t met = awmap_known(node->map, node->durable.writer);
+    uint64_t claimed = sync_peer_seen_max(node->sync, node->durable.writer);
+    if (compared && (claimed > met ? claimed : met) > awmap_writer_counter(node->map))
         durable_fresh_replica(node);
     else if (!compared && membership_knows_others(node) && node->durable.restored)
         durable_fresh_writer(node);
@@ -236,16 +237,28 @@ static void membership_verdicts(struct node *node)
     }
 }
 
-/* The first alive name in order forgets who has been dead for too long. */
+bool membership_is_first(const struct node *node)
+{
+    const struct index *members = &node->membership.members;
+    for (struct member *m = index_after(members, span_text(""));
+         m && strcmp(m->name, node->name) < 0; m = index_after(members, span_text(m->name)))
+        if (member_phase_is_reachable(swim_phase(node->swim, m->name)))
+            return false;
+    return true;
+}
+
+/* The first alive name in order forgets who has been dead for too long. Who was met and died before
+ * it had a record is nobody's to remove from the map, so each drops it. */
 static void membership_forget_dead(struct node *node)
 {
     struct membership *membership = &node->membership;
+    bool first = membership_is_first(node);
     for (struct member *m = index_after(&membership->members, span_text("")); m;) {
         struct member *next = index_after(&membership->members, span_text(m->name));
-        if (member_phase_is_reachable(swim_phase(node->swim, m->name)) &&
-            strcmp(m->name, node->name) < 0)
-            return;
-        if (m->recorded && m->dead_ms && node->now.mono_ms - m->dead_ms > node->forget_after_ms) {
+        bool too_long = m->dead_ms && node->now.mono_ms - m->dead_ms > node->forget_after_ms;
+        if (too_long && !store_member(&node->store, m->name)) {
+            member_drop(node, m);
+        } else if (too_long && first) {
             struct key key = key_member(m->name);
             effects_trace(node->effects, "%s was dead for too long and is forgotten", m->name);
             node_remove(node, &key);

@@ -67,6 +67,7 @@ void node_free(struct node *node)
     supervise_release(node);
     ranking_release(node);
     membership_release(node);
+    retirement_release(node);
     requests_release(node);
     store_release(&node->store);
     swim_free(node->swim);
@@ -241,6 +242,7 @@ static void node_tick(struct node *node)
     sync_tick(node->sync, node->now.mono_ms, node->effects);
     membership_tick(node);
     durable_settle(node);
+    retirement_tick(node);
     supervise_tick(node);
     node_tick_stopping(node);
 }

@@ -2,8 +2,8 @@
  * include this.
  *
  * Parts and their files: durable (log, identity, counters), membership (who belongs, who lives),
- * ranking (who may run a child), supervise (claims and containers), registry (names), requests
- * (users' writes). Each part owns its struct here. */
+ * retirement (past members), ranking (who may run a child), supervise (claims and containers),
+ * registry (names), requests (users' writes). Each part owns its struct here. */
 #ifndef AGENT_CORE_NODE_PRIVATE_H
 #define AGENT_CORE_NODE_PRIVATE_H
 
@@ -120,10 +120,24 @@ void membership_try_contacts(struct node *node);
 void membership_greet_again(struct node *node, const struct member *member);
 /* Compared with a peer, or nobody answered for SYNC_BEFORE_WRITE_MS, or nobody is known. */
 bool membership_is_settled(const struct node *node);
+/* No reachable member's name comes before ours: what any may do, but one should, is ours. */
+bool membership_is_first(const struct node *node);
 enum placement_phase member_phase(const struct node *node, const char *name);
 const char *member_phase_text(const struct node *node, const char *name);
 void node_send(struct node *node, const char *address, enum message_type type,
                const struct buffer *body);
+
+/* --- retirement.c: what past members have left ----------------------------------------------- */
+
+struct retirement {
+    uint64_t sweep_ms;     /* when to look again */
+    struct vector unowned; /* at the last sweep: writers of no member, and what was known of them */
+    struct vector stable;  /* `seen` as it was when stable_ms was set; empty if nothing needs it */
+    uint64_t stable_ms;    /* when that is old enough */
+};
+
+void retirement_tick(struct node *node);
+void retirement_release(struct node *node);
 
 /* --- ranking.c ------------------------------------------------------------------------------- */
 
@@ -188,6 +202,7 @@ enum {
 };
 
 enum { STRANGERS_MAX = 4096 };
+enum { IMAGES_MAX = 1024 }; /* beyond that all are asked for once more */
 
 struct supervision {
     struct operation operations[OPERATIONS_MAX];
@@ -199,7 +214,7 @@ struct supervision {
     bool queue_sorted;
     struct child **stop_queue;
     size_t stop_queue_count, stop_queue_capacity;
-    struct index images; /* image reference -> (void *)1: known to be here in this run */
+    struct index images; /* image reference -> (void *)1: known to be here; at most IMAGES_MAX */
     bool engine_healthy, engine_listed; /* the driver reaches it; at least one list has come */
     bool engine_told;                   /* the driver has said anything of it in this run */
     bool engine_declared;               /* what our member record says */
@@ -368,6 +383,7 @@ struct node {
     struct sync *sync;
     struct durable durable;
     struct membership membership;
+    struct retirement retirement;
     struct ranking ranking;
     struct supervision supervision;
     struct requests requests;

@@ -96,6 +96,7 @@ struct member_entry {
     struct member_record record;
     size_t siblings;
     uint64_t version;
+    uint64_t noted_ms; /* since when retirement.c has known it as it is, 0: not looked at */
 };
 
 /* What the store tells of a change, beside its own state. */

@@ -8,8 +8,11 @@ enum { RELIST_MS = 1000 };
 
 static void pull_known(struct node *node, const struct operation *operation)
 {
-    if (!index_find(&node->supervision.images, span_text(operation->image)))
-        index_insert(&node->supervision.images, span_text(operation->image), node);
+    if (index_find(&node->supervision.images, span_text(operation->image)))
+        return;
+    if (node->supervision.images.count == IMAGES_MAX)
+        index_release(&node->supervision.images, NULL);
+    index_insert(&node->supervision.images, span_text(operation->image), node);
 }
 
 static void done_pull(struct node *node, struct child *child, const struct operation *operation,

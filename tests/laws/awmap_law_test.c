@@ -438,7 +438,7 @@ static void world_strike(struct world *world, uint32_t index)
     struct vector stable = {0};
     replica_save(replica);
     vector_copy(&stable, awmap_seen(replica->map));
-    awmap_strike(replica->map, &stable, random_chance(&world->random, 30) ? 1 : SIZE_MAX);
+    awmap_tidy(replica->map, &stable, random_chance(&world->random, 30) ? 1 : SIZE_MAX);
     vector_release(&stable);
 }
 

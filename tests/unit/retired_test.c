@@ -44,7 +44,7 @@ static void strike(struct awmap *map)
     vector_copy(&stable, awmap_seen(map));
     awmap_note_pushed(map, awmap_writer_counter(map));
     awmap_changed_clear(map);
-    awmap_strike(map, &stable, SIZE_MAX);
+    awmap_tidy(map, &stable, SIZE_MAX);
     vector_release(&stable);
     awmap_check(map);
 }
@@ -199,7 +199,7 @@ static void contexts_are_struck_except_of_the_living(void)
     struct vector stable = {0};
     awmap_changed_clear(b);
     awmap_note_pushed(b, 1);
-    CU_ASSERT_EQUAL(awmap_strike(b, &stable, SIZE_MAX), 0);
+    CU_ASSERT_EQUAL(awmap_tidy(b, &stable, SIZE_MAX), 0);
     strike(b);
     CU_ASSERT_EQUAL(context_count(b, "x"), 1);
     CU_ASSERT_EQUAL(context_count(b, "y"), 1);
@@ -251,7 +251,7 @@ static void a_struck_slice_raises_nothing(void)
     awmap_free(three);
 }
 
-static void unsaved_keys_are_not_struck(void)
+static void striking_has_a_budget(void)
 {
     struct awmap *a = map_of(1), *b = map_of(2);
     put(a, "x");
@@ -259,10 +259,9 @@ static void unsaved_keys_are_not_struck(void)
     put(b, "x");
     awmap_note_pushed(b, 1);
     awmap_retire(b, 1);
-    CU_ASSERT_EQUAL(awmap_strike(b, awmap_seen(b), SIZE_MAX), 0);
     awmap_changed_clear(b);
-    CU_ASSERT_EQUAL(awmap_strike(b, awmap_seen(b), 0), 0); /* no budget */
-    CU_ASSERT_EQUAL(awmap_strike(b, awmap_seen(b), 1), 1);
+    CU_ASSERT_EQUAL(awmap_tidy(b, awmap_seen(b), 0), 0);
+    CU_ASSERT_EQUAL(awmap_tidy(b, awmap_seen(b), 1), 1);
     awmap_free(a);
     awmap_free(b);
 }
@@ -334,7 +333,7 @@ static void positions_stay_small_and_tell_all(void)
 static void moments_of_retiring_do_not_matter(void)
 {
     struct awmap *a = map_with_many_retired(1, 500), *b = map_with_many_retired(2, 500);
-    for (uint64_t i = 0; i < AWMAP_RECENT / 2; i++) {
+    for (uint64_t i = 0; i < AWMAP_RECENT_RETIRED / 2; i++) {
         map_raise_seen(a, (struct dot){5000 + i, 3});
         map_raise_seen(b, (struct dot){5000 + i, 3});
         awmap_retire(a, 5000 + i);
@@ -504,7 +503,7 @@ UNIT_MAIN("retired replicas", {"retiring moves what is known", retiring_moves_wh
           {"contexts are struck, except of the living", contexts_are_struck_except_of_the_living},
           {"a strike sends the late to a comparison", a_strike_sends_the_late_to_a_comparison},
           {"a struck slice raises nothing", a_struck_slice_raises_nothing},
-          {"unsaved keys are not struck", unsaved_keys_are_not_struck},
+          {"striking has a budget", striking_has_a_budget},
           {"tables that disagree agree again", tables_that_disagree_agree_again},
           {"positions stay small and tell all", positions_stay_small_and_tell_all},
           {"moments of retiring do not matter", moments_of_retiring_do_not_matter},
