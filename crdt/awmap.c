@@ -30,6 +30,8 @@ void awmap_free(struct awmap *map)
     free(map->indexes);
     vector_release(&map->seen);
     vector_release(&map->horizon);
+    vector_release(&map->seen_news);
+    vector_release(&map->horizon_news);
     vector_release(&map->retired);
     vector_release(&map->retired_changed);
     free(map->graves.items);
@@ -234,6 +236,8 @@ void awmap_changed_clear(struct awmap *map)
         map->feed.items[i]->feed = 0;
     map->feed.count = 0;
     map->seen_changed = false;
+    vector_release(&map->seen_news);
+    vector_release(&map->horizon_news);
     vector_release(&map->retired_changed);
     if (map->feed.capacity <= KEPT)
         return;

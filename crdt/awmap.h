@@ -120,6 +120,9 @@ void awmap_note_pushed(struct awmap *map, uint64_t counter);
  * same reason all records come before awmap_set_writer. */
 void awmap_entry_record(const struct awmap_entry *entry, struct buffer *buffer); /* appends */
 void awmap_vectors_record(const struct awmap *map, struct buffer *buffer);       /* appends */
+/* The same of what has changed since the feed was cleared: enough after the records of the feed,
+ * and no longer than what happened, however many replicas there are. */
+void awmap_vectors_news_record(const struct awmap *map, struct buffer *buffer);
 /* For snapshots: appends the next part of the retired table; *at begins at 0. False: no more. */
 bool awmap_retired_record(const struct awmap *map, size_t *at, struct buffer *buffer);
 bool awmap_restore(struct awmap *map, struct span record);

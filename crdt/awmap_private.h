@@ -56,6 +56,8 @@ struct awmap {
     struct writer_index *indexes; /* by replica: each entry once for each replica of its context */
     uint32_t index_count, index_capacity;
     struct vector seen, horizon;
+    struct vector seen_news, horizon_news; /* raised since the feed was cleared; the second within
+                                              the first */
     struct vector retired;                 /* see retired.c; never the writer */
     struct vector retired_changed;         /* since the feed was cleared */
     uint64_t retirements;                  /* changes of the retired table, ever */

@@ -188,9 +188,13 @@ static bool map_raise(struct awmap *map, struct vector *vector, struct dot dot)
     if (vector->count >= COUNT_MAX && dot.replica != map->writer &&
         vector_get(vector, dot.replica) == 0)
         return false;
-    bool grew = vector_raise(vector, dot.replica, dot.counter);
-    map->seen_changed |= grew;
-    return grew;
+    if (!vector_raise(vector, dot.replica, dot.counter))
+        return false;
+    vector_raise(&map->seen_news, dot.replica, vector_get(&map->seen, dot.replica));
+    if (vector == &map->horizon)
+        vector_raise(&map->horizon_news, dot.replica, dot.counter);
+    map->seen_changed = true;
+    return true;
 }
 
 bool map_raise_seen(struct awmap *map, struct dot dot)

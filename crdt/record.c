@@ -263,6 +263,14 @@ void awmap_vectors_record(const struct awmap *map, struct buffer *buffer)
     retired_encode(&map->retired_changed, 0, map->retired_changed.count, buffer);
 }
 
+void awmap_vectors_news_record(const struct awmap *map, struct buffer *buffer)
+{
+    body_begin(buffer, RECORD_VECTORS);
+    vector_encode(&map->seen_news, buffer);
+    vector_encode(&map->horizon_news, buffer);
+    retired_encode(&map->retired_changed, 0, map->retired_changed.count, buffer);
+}
+
 bool awmap_retired_record(const struct awmap *map, size_t *at, struct buffer *buffer)
 {
     enum { PART_MAX = 4096 };

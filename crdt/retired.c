@@ -144,6 +144,8 @@ bool map_retire(struct awmap *map, struct dot dot)
         if (vector_covers(&map->retired, (struct dot){dot.replica, before})) {
             vector_remove(&map->seen, dot.replica);
             vector_remove(&map->horizon, dot.replica);
+            vector_remove(&map->seen_news, dot.replica);
+            vector_remove(&map->horizon_news, dot.replica);
         }
         map_note_known(map, dot.replica, before);
         vector_raise(&map->retired_changed, dot.replica, dot.counter);
@@ -182,6 +184,8 @@ void map_unretire_writer(struct awmap *map)
     map->retired_sum -= hash_known(dot);
     vector_raise(&map->seen, dot.replica, dot.counter);
     vector_raise(&map->horizon, dot.replica, dot.counter);
+    vector_raise(&map->seen_news, dot.replica, dot.counter);
+    vector_raise(&map->horizon_news, dot.replica, dot.counter);
     map->retirements++;
     map->seen_changed = true;
 }

@@ -139,7 +139,7 @@ static void durable_drain_feed(struct node *node)
             durable_append(node, &batch);
     }
     buffer_clear(&item);
-    awmap_vectors_record(node->map, &item);
+    awmap_vectors_news_record(node->map, &item);
     batch_item(&batch, 'V', &item);
     durable_append(node, &batch);
     awmap_changed_clear(node->map);

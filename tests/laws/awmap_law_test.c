@@ -139,7 +139,7 @@ static void replica_save(struct replica *replica)
         log_record(&replica->log, &record);
     }
     buffer_clear(&record);
-    awmap_vectors_record(replica->map, &record);
+    awmap_vectors_news_record(replica->map, &record);
     log_record(&replica->log, &record);
     awmap_changed_clear(replica->map);
     replica->batch_ends[replica->batches++] = replica->log.bytes;
