@@ -21,6 +21,15 @@ static inline double bench_now_ns(void)
     return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
+/* Of this thread on a processor: what the other users of a shared machine take is not ours. Not for
+ * what waits. */
+static inline double bench_cpu_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
 static inline size_t bench_heap_bytes(void)
 {
     struct mallinfo2 info = mallinfo2();

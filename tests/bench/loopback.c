@@ -74,9 +74,9 @@ void loopback_step(struct loopback *loopback, size_t index, struct event *event)
     struct loopback_node *self = &loopback->nodes[index];
     struct effects effects = {0};
     event->now = (struct instant){loopback->now_ms, WALL_MS + loopback->now_ms};
-    double begin = bench_now_ns();
+    double begin = bench_cpu_ns();
     node_step(self->node, event, &effects);
-    double took = bench_now_ns() - begin;
+    double took = bench_cpu_ns() - begin;
     self->busy_ns += took;
     self->steps++;
     if (took > self->longest_step_ns)
@@ -128,9 +128,9 @@ static void loopback_done(struct loopback *loopback, size_t index,
         loopback_list(loopback, index);
     if (asked->kind == RUNTIME_START)
         event.done.container = loopback_create(self, asked);
-    for (size_t i = 0; i < self->container_count; i++) {
-        bool ends = asked->kind == RUNTIME_STOP || asked->kind == RUNTIME_REMOVE;
-        if (!ends || strcmp(self->containers[i].id, asked->container_id) != 0)
+    bool ends = asked->kind == RUNTIME_STOP || asked->kind == RUNTIME_REMOVE;
+    for (size_t i = 0; ends && i < self->container_count; i++) {
+        if (strcmp(self->containers[i].id, asked->container_id) != 0)
             continue;
         told = self->containers[i];
         told.state = asked->kind == RUNTIME_STOP ? CONTAINER_EXITED : CONTAINER_GONE;

@@ -1,9 +1,10 @@
 /* A few real cores in one process, wired to each other without a socket, to time their steps. Not
  * the simulator: nothing here fails, and nothing but node_step is on the clock.
  *
- * Each node takes turns as the agent's loop does: all that has arrived, then one tick if it is due.
- * Messages take delay_ms of the model's time; the disk and the engine answer by the next turn. The
- * model's clock moves only when nobody has anything to do. */
+ * Steps are timed in processor time, since others share the machine. Each node takes turns as the
+ * agent's loop does: all that has arrived, then one tick if it is due. Messages take delay_ms of
+ * the model's time; the disk and the engine answer by the next turn. The model's clock moves only
+ * when nobody has anything to do. */
 #ifndef TESTS_BENCH_LOOPBACK_H
 #define TESTS_BENCH_LOOPBACK_H
 
