@@ -142,6 +142,11 @@ void store_mark_some(struct store *store, struct child_id *cursor, size_t max)
         cursor->ordinal = 0;
     }
     for (; group && max > 0; group = store_group_after(store, group->ns, group->name)) {
+        if (group->child_count == 0) {
+            TEXT_SET(cursor->ns, group->ns);
+            TEXT_SET(cursor->workload, group->name);
+            max--;
+        }
         for (size_t i = group_position(group, cursor->ordinal); i < group->child_count; i++) {
             *cursor = group->children[i]->id;
             if (max-- == 0)

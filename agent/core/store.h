@@ -160,7 +160,8 @@ void store_mark(struct store *store, struct child *child); /* decide about it in
 void store_mark_all(struct store *store);
 /* Those that a change of this member may concern: what it holds, and what nobody holds. */
 void store_mark_member(struct store *store, const char *name);
-/* At most `max` children after *cursor in order, which moves on; round and round. */
+/* At most `max` children after *cursor in order, which moves on; round and round. To pass a group
+ * without children counts as one, so max must be 2 or more. */
 void store_mark_some(struct store *store, struct child_id *cursor, size_t max);
 /* child->claim or has_claim has changed. */
 void store_claim_changed(struct store *store, struct child *child);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/core/key.h"
+#include "agent/core/record.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/loopback.h"
 
@@ -329,33 +330,58 @@ static void bench_puts(void)
 
 /* --- A fresh replica ------------------------------------------------------------------------- */
 
-/* Workloads without replicas: nothing would run. Returns the bytes of key and value. */
-static size_t disk_put(struct awmap *disk, unsigned number, char kind)
+/* Takes the value. Returns the bytes of key and value. */
+static size_t disk_put(struct awmap *disk, struct key key, struct buffer value)
 {
-    static char document[] = "{}";
-    char name[32];
-    struct workload workload;
-    struct buffer value = {0};
-    snprintf(name, sizeof name, "service-%c%06u", kind, number);
-    loopback_workload(&workload, name, 0);
-    workload.document = document;
-    workload.document_bytes = sizeof document - 1;
-    workload_encode(&workload, &value);
-    struct key key = key_workload("default", name);
-    awmap_put(disk, key_span(&key), buffer_view(&value), (uint64_t)(number + 1) << 16);
-    awmap_changed_clear(disk);
     size_t bytes = key.bytes + value.bytes;
+    uint64_t hlc = (uint64_t)(awmap_writer_counter(disk) + 1) << 16;
+    awmap_put(disk, key_span(&key), buffer_view(&value), hlc);
+    awmap_changed_clear(disk);
     buffer_release(&value);
     return bytes;
+}
+
+static size_t disk_put_workload(struct awmap *disk, const char *name, uint32_t replicas)
+{
+    struct workload workload;
+    struct buffer value = {0};
+    loopback_workload(&workload, name, replicas);
+    workload_encode(&workload, &value);
+    return disk_put(disk, key_workload(workload.ns, name), value);
+}
+
+/* Claim and status of a child that has ended for good, so that nothing is to be run. */
+static size_t disk_put_child(struct awmap *disk, uint32_t ordinal)
+{
+    struct child_id id = {.ns = "default", .workload = "job", .ordinal = ordinal};
+    struct workload workload;
+    loopback_workload(&workload, "job", 0);
+    struct claim claim = {.epoch = 1,
+                          .node = "node-7",
+                          .replica = 7,
+                          .spec_hash = workload.spec_hash,
+                          .state = CLAIM_FINISHED};
+    struct status status = {.epoch = 1,
+                            .phase = CHILD_SUCCEEDED,
+                            .spec_hash = workload.spec_hash,
+                            .started_ms = 1700000000000,
+                            .finished_ms = 1700000001000,
+                            .has_exit_code = true};
+    TEXT_SET(claim.uid, workload.uid);
+    TEXT_SET(status.uid, workload.uid);
+    struct buffer values[2] = {0};
+    claim_encode(&claim, &values[0]);
+    status_encode(&status, &values[1]);
+    return disk_put(disk, key_claim(&id), values[0]) + disk_put(disk, key_status(&id), values[1]);
 }
 
 static struct awmap *disk_of(unsigned keys, size_t *ret_content)
 {
     struct awmap *disk = awmap_new();
     awmap_set_writer(disk, 999, 0);
-    *ret_content = 0;
-    for (unsigned i = 0; i < keys; i++)
-        *ret_content += disk_put(disk, i, 'a');
+    *ret_content = disk_put_workload(disk, "job", keys / 2);
+    for (unsigned i = 0; i < keys / 2; i++)
+        *ret_content += disk_put_child(disk, i);
     return disk;
 }
 
@@ -419,8 +445,11 @@ static void bench_differ(void)
         loopback.delay_ms = DELAY_MS;
         for (size_t i = 0; i < 2; i++) {
             awmap_set_writer(disks[i], 990 + i, 0);
-            for (unsigned j = 0; j < 5; j++)
-                disk_put(disks[i], 2 * j + (unsigned)i, 'n');
+            for (unsigned j = 0; j < 5; j++) {
+                char name[32];
+                snprintf(name, sizeof name, "new-%u", 2 * j + (unsigned)i);
+                disk_put_workload(disks[i], name, 0);
+            }
         }
         loopback_start(&loopback, 0, disks[0]);
         loopback_run(&loopback, 20000 + (uint64_t)repeat * 130);

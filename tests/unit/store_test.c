@@ -329,6 +329,32 @@ static void garbage_owners_do_not_lead_in_circles(void)
     bench_free(&bench);
 }
 
+/* A round over all children is made in steps of a bounded cost, also where most workloads have no
+ * children. */
+static void a_sweep_passes_workloads_without_children_at_a_cost(void)
+{
+    struct bench bench = bench_new();
+    for (unsigned i = 0; i < 40; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "w%02u", i);
+        sibling(&bench, key_workload("default", name), 1,
+                workload_value("default", name, i % 20 == 19 ? 3 : 0, 1));
+    }
+    size_t count, marked = 0, steps = 0;
+    struct child_id cursor = {.ordinal = 0};
+    free(store_take_dirty(&bench.store, &count));
+    do {
+        store_mark_some(&bench.store, &cursor, 8);
+        free(store_take_dirty(&bench.store, &count));
+        marked += count;
+        steps++;
+    } while (cursor.ns[0] && steps < 100);
+    CU_ASSERT(marked >= 6); /* where a step ends, the next one begins: that child may come twice */
+    CU_ASSERT(marked < 6 + steps);
+    CU_ASSERT(steps >= 5 && steps <= 8); /* 38 + 6, 8 at a time */
+    bench_free(&bench);
+}
+
 /* --- Children come and go --- */
 
 static void children_follow_the_replicas(void)
@@ -736,6 +762,8 @@ UNIT_MAIN("store", {"the later document is read", the_later_document_is_read},
           {"undecodable siblings are passed over and counted",
            undecodable_siblings_are_passed_over_and_counted},
           {"unknown keys change nothing", unknown_keys_change_nothing},
+          {"a sweep passes workloads without children at a cost",
+           a_sweep_passes_workloads_without_children_at_a_cost},
           {"garbage owners do not lead in circles", garbage_owners_do_not_lead_in_circles},
           {"children follow the replicas", children_follow_the_replicas},
           {"a child stays while anything is known of it",
