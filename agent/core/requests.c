@@ -397,13 +397,27 @@ void requests_settle(struct node *node)
     }
 }
 
+/* What was written is told apart from what was not: it may be on this disk, or with a peer. */
+static void request_end(struct node *node, const struct pending *pending)
+{
+    if (pending->kind == REQUEST_LEAVE) {
+        reply_simple(node, pending->id, 200, "", "");
+    } else if (pending->written.counter) {
+        char message[sizeof((struct reply *)NULL)->message];
+        snprintf(message, sizeof message,
+                 "%s stops before it knew of a second copy; repeat the request at another agent "
+                 "(repeating is safe)",
+                 node->name);
+        reply_simple(node, pending->id, 504, "Timeout", message);
+    } else {
+        reply_simple(node, pending->id, 503, "ServiceUnavailable", "the agent stops");
+    }
+}
+
 void requests_end(struct node *node)
 {
-    for (size_t i = 0; i < node->requests.count; i++) {
-        bool leave = node->requests.items[i].kind == REQUEST_LEAVE;
-        reply_simple(node, node->requests.items[i].id, leave ? 200 : 503,
-                     leave ? "" : "ServiceUnavailable", leave ? "" : "the agent stops");
-    }
+    for (size_t i = 0; i < node->requests.count; i++)
+        request_end(node, &node->requests.items[i]);
     node->requests.count = 0;
 }
 

@@ -32,8 +32,11 @@ void swarm_settle_edits(struct swarm *swarm)
         if (reply && reply->status == 200) {
             ledger->known = ledger->pending;
             ledger->written = reply->written;
+            ledger->disks_lost = swarm->disks_lost;
             ledger->request = 0;
         } else if (reply && reply->status != 504 && reply->status != 507) {
+            printf("[%llu] w%zu node %zu refused %d %s\n", (unsigned long long)swarm->sim.now_ms, i,
+                   ledger->node, reply->status, reply->message);
             ledger->request = 0; /* refused: nothing changed */
         } else if (reply || !asked->node || asked->run != ledger->run) {
             ledger_uncertain(ledger);
@@ -89,7 +92,7 @@ bool swarm_edits_are_kept(struct swarm *swarm)
         bool seen = edit_is_seen(&ledger->known, exists, &view);
         for (size_t j = 0; j < ledger->uncertain_count && !seen; j++)
             seen = edit_is_seen(&ledger->uncertain[j], exists, &view);
-        if (!seen) {
+        if (!seen && ledger->disks_lost == swarm->disks_lost) {
             printf("\n%s: acknowledged %s with %u replicas, spec %llu, uid %s; now %s %u\n", name,
                    ledger->known.deleted ? "deletion" : "put", ledger->known.replicas,
                    (unsigned long long)ledger->known.spec_hash, ledger->known.uid,

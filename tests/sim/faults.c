@@ -1,4 +1,4 @@
-/* The faults of the swarm. */
+/* The faults of the swarm, one at a time. */
 #include "tests/sim/faults.h"
 
 #include <stdio.h>
@@ -14,27 +14,6 @@ static bool swarm_half(struct swarm *swarm)
     return swarm_below(swarm, 2) == 1;
 }
 
-void swarm_begin(struct swarm *swarm, uint64_t seed)
-{
-    struct sim *sim = &swarm->sim;
-    *swarm = (struct swarm){.random = random_of(seed), .seed = seed};
-    sim_init(sim, seed, 3 + swarm_below(swarm, SWARM_NODES_MAX - 2));
-    for (size_t i = 0; i < FAULT_COUNT; i++)
-        swarm->on[i] = swarm_half(swarm);
-    swarm->on[FAULT_EDIT] = swarm->on[FAULT_START] = true;
-    sim->loss_percent = swarm_half(swarm) ? (uint32_t)swarm_below(swarm, 20) : 0;
-    sim->duplicate_percent = swarm_half(swarm) ? 10 : 0;
-    sim->delay_ms_max = swarm_half(swarm) ? 60 : 2;
-    sim->drain_timeout_ms = 5000;
-    sim->engine_grace_ms = 4000;
-    for (size_t i = 0; i < sim->count; i++) {
-        if (swarm->on[FAULT_CLOCK])
-            sim->nodes[i].wall_offset_ms = (int64_t)swarm_below(swarm, 600000) - 300000;
-        sim_add_foreign(sim, i, NULL);
-        sim_add_foreign(sim, i, "stranger");
-    }
-}
-
 /* --- Of processes and disks ------------------------------------------------------------------ */
 
 /* Containers that outlive all memory of them are orphans, which nobody may stop: not played here,
@@ -47,8 +26,9 @@ static void fault_crash(struct swarm *swarm, size_t index)
     if (power)
         sim_kill_engine(sim, index);
     if (swarm_half(swarm))
-        sim_drop_unsynced(sim, index);
-    if (power && swarm->on[FAULT_DISK] && swarm_below(swarm, 3) == 0) {
+        sim_tear_disk(sim, index);
+    if (power && swarm->weight[FAULT_DISK] && swarm_below(swarm, 3) == 0) {
+        swarm->disks_lost++;
         if (swarm_half(swarm))
             sim_forget_disk(sim, index);
         else
@@ -60,9 +40,18 @@ static void fault_quick_restart(struct swarm *swarm, size_t index)
 {
     sim_kill(&swarm->sim, index);
     if (swarm_half(swarm))
-        sim_drop_unsynced(&swarm->sim, index);
+        sim_tear_disk(&swarm->sim, index);
     sim_run(&swarm->sim, swarm_below(swarm, 100));
     sim_start(&swarm->sim, index);
+}
+
+static void fault_disk_condition(struct swarm *swarm, enum fault fault, size_t index)
+{
+    struct sim *sim = &swarm->sim;
+    if (fault == FAULT_DISK_FULL)
+        sim_disk_room(sim, index, swarm_half(swarm) ? swarm_below(swarm, 20000) : 1 << 30);
+    else
+        sim->nodes[index].disk_stuck = swarm_half(swarm);
 }
 
 /* --- Of engines ------------------------------------------------------------------------------ */
@@ -83,16 +72,6 @@ static void fault_engine(struct swarm *swarm, size_t index)
         sim_run(sim, swarm_below(swarm, 500));
         sim_engine_state(sim, index, true);
     }
-}
-
-static void fault_engine_weather(struct swarm *swarm)
-{
-    struct sim *sim = &swarm->sim;
-    sim->slow_ms_max = swarm_half(swarm) ? swarm_below(swarm, 3000) : 0;
-    sim->fail_percent = swarm_half(swarm) ? (uint32_t)swarm_below(swarm, 40) : 0;
-    sim->list_fail_percent = swarm_half(swarm) ? 50 : 0;
-    sim->late_percent = swarm_half(swarm) ? (uint32_t)swarm_below(swarm, 40) : 0;
-    sim->lose_hint_percent = swarm_half(swarm) ? (uint32_t)swarm_below(swarm, 60) : 0;
 }
 
 static void fault_container(struct swarm *swarm)
@@ -126,14 +105,13 @@ static void fault_member(struct swarm *swarm, size_t index, size_t other, enum r
     sim_request(&swarm->sim, index, &request);
 }
 
-static uint64_t swarm_set_members(struct swarm *swarm, size_t index, uint32_t mask)
+uint64_t swarm_set_members(struct swarm *swarm, size_t index, uint32_t mask)
 {
     static char members[SWARM_NODES_MAX][NAME_BYTES_MAX + 1];
-    static uint64_t generation = 1;
     struct supervisor supervisor = {.generation = 0};
     char document[] = "{}";
     supervisor_set_defaults(&supervisor, "default");
-    supervisor.generation = ++generation;
+    supervisor.generation = ++swarm->generations;
     supervisor.document = document;
     supervisor.document_bytes = 2;
     supervisor.members_auto = mask == 0;
@@ -171,6 +149,10 @@ static void fault_on_running(struct swarm *swarm, enum fault fault, size_t index
     case FAULT_ENGINE:
         fault_engine(swarm, index);
         break;
+    case FAULT_DISK_FULL:
+    case FAULT_DISK_STUCK:
+        fault_disk_condition(swarm, fault, index);
+        break;
     case FAULT_SIGTERM:
         sim_stop(sim, index);
         break;
@@ -191,15 +173,35 @@ static void fault_on_running(struct swarm *swarm, enum fault fault, size_t index
     }
 }
 
+static enum fault swarm_draw(struct swarm *swarm)
+{
+    unsigned total = 0;
+    for (size_t i = 0; i < FAULT_COUNT; i++)
+        total += swarm->weight[i];
+    size_t at = swarm_below(swarm, total), fault = 0;
+    while (at >= swarm->weight[fault])
+        at -= swarm->weight[fault++];
+    return (enum fault)fault;
+}
+
+/* Every node in one of two or three groups that do not hear each other. */
+static void fault_partition(struct swarm *swarm)
+{
+    struct sim *sim = &swarm->sim;
+    size_t groups = swarm_half(swarm) ? 2 + swarm_below(swarm, 2) : 1;
+    uint8_t group[SWARM_NODES_MAX];
+    for (size_t i = 0; i < sim->count; i++)
+        group[i] = (uint8_t)swarm_below(swarm, groups);
+    for (size_t i = 0; i < sim->count; i++)
+        for (size_t j = 0; j < i; j++)
+            sim_cut(sim, i, j, group[i] != group[j]);
+}
+
 void swarm_fault(struct swarm *swarm)
 {
     struct sim *sim = &swarm->sim;
     size_t index = swarm_below(swarm, sim->count), other = swarm_below(swarm, sim->count);
-    enum fault fault = (enum fault)swarm_below(swarm, FAULT_COUNT);
-    if (swarm_below(swarm, 3) == 0)
-        fault = FAULT_EDIT;
-    if (!swarm->on[fault])
-        return;
+    enum fault fault = swarm_draw(swarm);
     switch (fault) {
     case FAULT_START:
         if (!sim->nodes[index].node)
@@ -211,6 +213,13 @@ void swarm_fault(struct swarm *swarm)
         if (index != other)
             sim_cut(sim, index, other, swarm_half(swarm));
         break;
+    case FAULT_CUT_ONE_WAY:
+        if (index != other)
+            sim_cut_one_way(sim, index, other, swarm_half(swarm));
+        break;
+    case FAULT_PARTITION:
+        fault_partition(swarm);
+        break;
     case FAULT_CONTAINER:
         fault_container(swarm);
         break;
@@ -218,7 +227,7 @@ void swarm_fault(struct swarm *swarm)
         sim_copy_disk(sim, index);
         break;
     case FAULT_ENGINE_WEATHER:
-        fault_engine_weather(swarm);
+        swarm_engine_weather(swarm);
         break;
     case FAULT_CLOCK:
         sim->nodes[index].wall_offset_ms += (int64_t)swarm_below(swarm, 7200000) - 3600000;
@@ -230,64 +239,4 @@ void swarm_fault(struct swarm *swarm)
     default:
         fault_on_running(swarm, fault, index, other);
     }
-}
-
-/* --- Healing --------------------------------------------------------------------------------- */
-
-static void heal_request(struct swarm *swarm, uint64_t (*ask)(struct swarm *swarm, size_t which),
-                         size_t which)
-{
-    for (int tries = 0; tries < 30; tries++) {
-        uint64_t id = ask(swarm, which);
-        for (int i = 0; i < 60 && !sim_reply(&swarm->sim, id); i++)
-            sim_run(&swarm->sim, 100);
-        if (sim_reply(&swarm->sim, id) && sim_reply(&swarm->sim, id)->status == 200)
-            return;
-        sim_run(&swarm->sim, 500);
-    }
-}
-
-static uint64_t heal_members(struct swarm *swarm, size_t which)
-{
-    (void)which;
-    return swarm_set_members(swarm, 0, 0);
-}
-
-static uint64_t heal_cordon(struct swarm *swarm, size_t which)
-{
-    struct request request = {.kind = REQUEST_SET_UNSCHEDULABLE};
-    TEXT_SET(request.name, swarm->sim.nodes[which].name);
-    return sim_request(&swarm->sim, 0, &request);
-}
-
-static bool no_one_drains(struct sim *sim)
-{
-    for (size_t i = 0; i < sim->count; i++)
-        if (sim->nodes[i].node && query_stopping(sim->nodes[i].node))
-            return false;
-    return true;
-}
-
-void swarm_heal(struct swarm *swarm)
-{
-    struct sim *sim = &swarm->sim;
-    sim->loss_percent = sim->duplicate_percent = sim->fail_percent = 0;
-    sim->list_fail_percent = sim->late_percent = sim->lose_hint_percent = 0;
-    sim->slow_ms_max = 0;
-    sim->bad_image = NULL;
-    sim_heal_cuts(sim);
-    for (size_t i = 0; i < sim->count; i++)
-        sim_freeze(sim, i, false);
-    sim_until(sim, no_one_drains, 60000);
-    for (size_t i = 0; i < sim->count; i++) {
-        if (!sim->nodes[i].node)
-            sim_start(sim, i);
-        if (sim->nodes[i].engine_dead)
-            sim_engine_state(sim, i, true);
-    }
-    sim_run(sim, 3000);
-    if (swarm->on[FAULT_MEMBERS])
-        heal_request(swarm, heal_members, 0);
-    for (size_t i = 0; swarm->on[FAULT_CORDON] && i < sim->count; i++)
-        heal_request(swarm, heal_cordon, i);
 }

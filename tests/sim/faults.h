@@ -1,5 +1,6 @@
-/* Faults drawn from a seed, edits that are kept account of, and the healing of a world. Each run
- * turns some kinds of fault off, so that rare ones are not drowned by frequent ones. */
+/* Faults drawn from a seed, edits that are kept account of, what must hold, and the healing of a
+ * world. Each run turns some kinds of fault off and lets others go wild (swarm testing: Groce et
+ * al., 2012), so that rare ones are not drowned by frequent ones. */
 #ifndef TESTS_SIM_FAULTS_H
 #define TESTS_SIM_FAULTS_H
 
@@ -12,9 +13,13 @@ enum fault {
     FAULT_QUICK_RESTART,
     FAULT_START,
     FAULT_CUT,
+    FAULT_CUT_ONE_WAY,
+    FAULT_PARTITION, /* into groups, or whole again */
     FAULT_FREEZE,
     FAULT_CONTAINER,
     FAULT_DISK, /* lost, or an old image of it put back */
+    FAULT_DISK_FULL,
+    FAULT_DISK_STUCK, /* nothing is synced for a while */
     FAULT_ENGINE,
     FAULT_ENGINE_WEATHER, /* slow, failing, forgetful */
     FAULT_CLOCK,
@@ -27,7 +32,7 @@ enum fault {
     FAULT_COUNT,
 };
 
-enum { SWARM_NODES_MAX = 5, WORKLOADS = 4, EDITS_MAX = 64 };
+enum { SWARM_NODES_MAX = 16, WORKLOADS = 4, EDITS_MAX = 64 };
 
 struct edit {
     bool deleted;
@@ -43,6 +48,7 @@ struct ledger {
     size_t node;
     uint64_t run;
     struct dot written;               /* of the last acknowledged */
+    uint64_t disks_lost;              /* in the world, when it was */
     struct edit uncertain[EDITS_MAX]; /* not acknowledged, perhaps stored */
     size_t uncertain_count;
 };
@@ -51,17 +57,31 @@ struct swarm {
     struct sim sim;
     struct random random; /* of the faults, apart from the world's own */
     uint64_t seed;
-    bool on[FAULT_COUNT];
+    unsigned weight[FAULT_COUNT]; /* 0: off */
     struct ledger ledgers[WORKLOADS];
-    uint64_t uids;
+    uint64_t uids, generations, disks_lost;
+    struct account *account; /* swarm_check.c */
 };
 
-void swarm_begin(struct swarm *swarm, uint64_t seed);
+/* nodes 0: drawn. */
+void swarm_begin(struct swarm *swarm, uint64_t seed, size_t nodes);
+void swarm_print_options(const struct swarm *swarm);
 void swarm_fault(struct swarm *swarm);
 void swarm_edit(struct swarm *swarm, size_t index);
 void swarm_settle_edits(struct swarm *swarm);
 void swarm_heal(struct swarm *swarm);
-/* Every acknowledged edit is there unless a later one, acknowledged or not, took its place. */
+/* Every acknowledged edit is there unless a later one, acknowledged or not, took its place, or a
+ * disk was lost since. */
 bool swarm_edits_are_kept(struct swarm *swarm);
+void swarm_release(struct swarm *swarm);
+void swarm_engine_weather(struct swarm *swarm);
+/* mask 0: auto. Returns the request. */
+uint64_t swarm_set_members(struct swarm *swarm, size_t index, uint32_t mask);
+
+/* swarm_check.c: what must hold at every moment, looked at from outside, by the map's own readers
+ * and the simulator's knowledge. Violations are counted in sim.violations. */
+void swarm_check_begin(struct swarm *swarm);
+void swarm_check_writes(struct swarm *swarm); /* now and then: a dot names one write everywhere */
+void swarm_check_end(struct swarm *swarm);
 
 #endif

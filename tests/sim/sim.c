@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "placement/hash.h"
 #include "tests/sim/sim_private.h"
 
 /* --- Effects --------------------------------------------------------------------------------- */
@@ -43,9 +44,30 @@ static void sim_snapshot(struct sim *sim, size_t index, const struct effect *eff
     }
 }
 
+static void sim_hash(struct sim *sim, uint64_t what, struct span bytes)
+{
+    uint64_t hash = placement_hash_pair(sim->trace_hash, what ^ sim->now_ms);
+    sim->trace_hash = placement_hash_pair(hash, placement_hash(bytes.data, bytes.bytes));
+}
+
+static void sim_hash_effect(struct sim *sim, size_t index, const struct effect *effect)
+{
+    uint64_t what = (uint64_t)effect->type << 32 | index;
+    struct span bytes = span_of(NULL, 0);
+    if (effect->type == EFFECT_SEND)
+        bytes = effect->send.bytes;
+    else if (effect->type == EFFECT_LOG)
+        bytes = effect->log.record;
+    else if (effect->type == EFFECT_TRACE)
+        bytes = span_text(effect->trace);
+    sim_hash(sim, what, bytes);
+}
+
 static void sim_effect(struct sim *sim, size_t index, const struct effect *effect)
 {
     struct sim_node *self = &sim->nodes[index];
+    if (sim->watch)
+        sim_hash_effect(sim, index, effect);
     switch (effect->type) {
     case EFFECT_SEND:
         sim_send(sim, index, effect);
@@ -59,6 +81,8 @@ static void sim_effect(struct sim *sim, size_t index, const struct effect *effec
         break;
     case EFFECT_REPLY:
         sim->replies[effect->reply->id % SIM_REPLIES_KEPT] = *effect->reply;
+        if (sim->watch_reply)
+            sim->watch_reply(sim, index, effect->reply);
         break;
     case EFFECT_RUNTIME:
         sim_runtime_ask(sim, index, effect->runtime);
@@ -81,7 +105,7 @@ void sim_step(struct sim *sim, size_t index, struct event *event)
     struct sim_node *self = &sim->nodes[index];
     if (!self->node)
         return;
-    event->now.mono_ms = sim->now_ms;
+    event->now.mono_ms = sim_local_ms(self, sim->now_ms);
     event->now.wall_ms = SIM_WALL_MS + sim->now_ms + (uint64_t)self->wall_offset_ms;
     self->ticks += event->type == EVENT_TICK;
     struct effects effects = {0};
@@ -90,6 +114,8 @@ void sim_step(struct sim *sim, size_t index, struct event *event)
         sim_effect(sim, index, &effects.items[i]);
     effects_release(&effects);
     sim_deadline_changed(sim, index);
+    if (sim->watch)
+        sim->watch(sim, index);
     if (self->exit_status >= 0)
         sim_kill(sim, index);
 }
@@ -112,6 +138,12 @@ static void sim_due(struct sim *sim, struct sim_event *due)
         sim_deliver(sim, due);
         break;
     case SIM_LOG_SYNCED:
+        if (self->disk_stuck && self->run == due->run) {
+            struct sim_event later = *due;
+            later.at_ms = sim->now_ms + 20;
+            sim_push(sim, later);
+            break;
+        }
         if (self->run == due->run)
             sim_synced(self, due->log_sequence);
         event.type = EVENT_LOG_SYNCED;

@@ -46,8 +46,12 @@ struct sim_node {
     struct sim_record *copy; /* an old image of it, or NULL */
     size_t copy_count;
     bool engine_dead;
-    int exit_status; /* -1: did not exit by itself */
+    uint64_t engine_boot; /* grows when it loses its power: what it was about to do is not done */
+    int exit_status;      /* -1: did not exit by itself */
     int64_t wall_offset_ms;
+    int32_t drift_ppm;      /* of its monotonic clock */
+    bool disk_stuck;        /* syncs wait until it answers again */
+    uint64_t outbox_end_ms; /* what it has sent will be on the wire by then */
     uint64_t sent_messages, sent_bytes, ticks;
     size_t operations;             /* asked of the engine by this run and not ended */
     struct sim_numbers containers; /* on its engine; those that are gone are struck now and then */
@@ -82,16 +86,24 @@ struct sim {
     /* faults */
     uint32_t loss_percent, duplicate_percent;
     uint64_t delay_ms_min, delay_ms_max;
+    uint32_t slow_link_percent; /* of the directed pairs of nodes, always the same ones */
+    uint64_t slow_link_ms;      /* ... and how much later they deliver */
+    uint64_t bytes_per_ms;      /* that a node can send; 0: any number */
     uint64_t start_ms, stop_ms, pull_ms, slow_ms_max; /* the engine's time, and at random more */
     uint32_t fail_percent;                            /* of its operations */
     uint32_t list_fail_percent;                       /* ... of its lists besides */
-    uint32_t late_percent;                 /* starts that time out and come true afterwards */
-    uint32_t lose_hint_percent;            /* changes that nobody is told of */
-    const char *bad_image;                 /* pulls of it fail */
+    uint32_t late_percent;      /* starts that time out and come true afterwards */
+    uint32_t lose_hint_percent; /* changes that nobody is told of */
+    uint32_t lie_percent;       /* lists that leave one out, and failures of what was done */
+    const char *bad_image;      /* pulls of it fail */
     const struct sim_node *bad_image_node; /* ... on this node only; NULL: on all */
     uint64_t drain_timeout_ms, engine_grace_ms;
-    bool lazy_disk;    /* nothing is kept until a process ends; then what it knew is on its disk */
-    bool verbose;      /* prints every trace line */
+    bool lazy_disk; /* nothing is kept until a process ends; then what it knew is on its disk */
+    bool verbose;   /* prints every trace line */
+    uint64_t trace_hash; /* of every effect so far: equal seeds, equal hashes */
+    void (*watch)(struct sim *sim, size_t index); /* after each step of a node; NULL: nobody */
+    void (*watch_reply)(struct sim *sim, size_t index, const struct reply *reply); /* or NULL */
+    void *watcher;
     size_t violations; /* of what must hold at every moment */
     uint64_t started;  /* START operations asked for */
 };
@@ -112,6 +124,13 @@ void sim_engine_state(struct sim *sim, size_t index, bool healthy);
 size_t sim_add_foreign(struct sim *sim, size_t index, const char *orphan);
 void sim_forget_disk(struct sim *sim, size_t index);
 void sim_drop_unsynced(struct sim *sim, size_t index);
+/* Of what was not synced some came through, the oldest first; the record that is torn is told by
+ * its checksum, and not restored. */
+void sim_tear_disk(struct sim *sim, size_t index);
+/* The room that a node is told of; 0: a full disk. */
+void sim_disk_room(struct sim *sim, size_t index, uint64_t room_bytes);
+/* The records that a power cut now would leave, fed to a node that has just been made. */
+void sim_restore_synced(const struct sim *sim, size_t index, struct node *node);
 void sim_freeze(struct sim *sim, size_t index, bool frozen);
 void sim_cut(struct sim *sim, size_t a, size_t b, bool cut); /* both ways */
 void sim_cut_one_way(struct sim *sim, size_t from, size_t to, bool cut);

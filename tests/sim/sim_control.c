@@ -49,6 +49,34 @@ void sim_drop_unsynced(struct sim *sim, size_t index)
         buffer_release(&self->disk[--self->disk_count].bytes);
 }
 
+void sim_tear_disk(struct sim *sim, size_t index)
+{
+    struct sim_node *self = &sim->nodes[index];
+    size_t synced = self->disk_count;
+    while (synced > 0 && !self->disk[synced - 1].synced)
+        synced--;
+    size_t kept = synced + (size_t)random_below(&sim->random, self->disk_count - synced + 1);
+    while (self->disk_count > kept)
+        buffer_release(&self->disk[--self->disk_count].bytes);
+    for (size_t i = synced; i < kept; i++)
+        self->disk[i].synced = true;
+}
+
+void sim_disk_room(struct sim *sim, size_t index, uint64_t room_bytes)
+{
+    struct event disk = {.type = EVENT_DISK_STATE, .disk = {.room_bytes = room_bytes}};
+    sim->nodes[index].room_bytes = room_bytes;
+    sim_step(sim, index, &disk);
+}
+
+void sim_restore_synced(const struct sim *sim, size_t index, struct node *node)
+{
+    const struct sim_node *self = &sim->nodes[index];
+    for (size_t i = 0; i < self->disk_count && self->disk[i].synced; i++)
+        if (!node_restore(node, buffer_view(&self->disk[i].bytes)))
+            abort();
+}
+
 /* What is durable now, to be put back later: an old image of the disk. */
 static void sim_drop_copy(struct sim_node *self)
 {
@@ -146,9 +174,11 @@ void sim_start(struct sim *sim, size_t index)
     self->operations = 0;
     self->exit_status = -1;
     self->frozen = false;
-    for (size_t i = 0; i < self->disk_count; i++)
+    for (size_t i = 0; i < self->disk_count; i++) {
         if (!node_restore(self->node, buffer_view(&self->disk[i].bytes)))
             abort();
+        self->disk[i].synced = true; /* a log that is opened is synced */
+    }
     if (sim->lazy_disk)
         sim_forget_disk(sim, index);
     struct event start = {.type = EVENT_START};

@@ -94,8 +94,11 @@ void sim_list(struct sim *sim, size_t index)
     struct sim_numbers *here = sim_containers_of(sim, index);
     struct container *list = xcalloc(here->count + 1, sizeof *list);
     struct event event = {.type = EVENT_RUNTIME_LIST, .list = {.containers = list}};
+    size_t hidden = here->count > 0 && sim_chance(sim, sim->lie_percent)
+                        ? (size_t)random_below(&sim->random, here->count)
+                        : SIZE_MAX;
     for (size_t i = 0; i < here->count; i++)
-        if (!sim->containers[here->items[i]].foreign)
+        if (!sim->containers[here->items[i]].foreign && i != hidden)
             list[event.list.count++] = sim->containers[here->items[i]].container;
     sim_step(sim, index, &event);
     free(list);
@@ -200,7 +203,10 @@ void sim_runtime_ask(struct sim *sim, size_t index, const struct runtime_operati
                        : operation->kind == RUNTIME_STOP ? sim->stop_ms
                        : operation->kind == RUNTIME_PULL ? sim->pull_ms
                                                          : 1;
-    struct sim_event event = {.kind = SIM_RUNTIME, .node = index, .run = sim->nodes[index].run};
+    struct sim_event event = {.kind = SIM_RUNTIME,
+                              .node = index,
+                              .run = sim->nodes[index].run,
+                              .engine_boot = sim->nodes[index].engine_boot};
     event.at_ms = sim->now_ms + wait_ms + random_below(&sim->random, 10);
     if (sim->slow_ms_max > 0)
         event.at_ms += random_below(&sim->random, sim->slow_ms_max);
@@ -254,7 +260,8 @@ void sim_runtime_due(struct sim *sim, struct sim_event *asked)
     struct sim_container *at = NULL;
     enum runtime_kind kind = asked->operation->kind;
     bool list_fails = kind == RUNTIME_LIST && sim_chance(sim, sim->list_fail_percent);
-    if (self->engine_dead || list_fails || sim_chance(sim, sim->fail_percent))
+    if (self->engine_dead || list_fails || asked->engine_boot != self->engine_boot ||
+        sim_chance(sim, sim->fail_percent))
         sim_fail(&done, RUNTIME_FAILED, "the engine does not answer");
     else if (kind == RUNTIME_START)
         at = sim_start_due(sim, asked, &done);
@@ -264,7 +271,9 @@ void sim_runtime_due(struct sim *sim, struct sim_event *asked)
              strcmp(asked->operation->image, sim->bad_image) == 0 &&
              (!sim->bad_image_node || sim->bad_image_node == self))
         sim_fail(&done, RUNTIME_IMAGE_MISSING, "no such image");
-    if (at)
+    if (at && sim_chance(sim, sim->lie_percent))
+        sim_fail(&done, RUNTIME_FAILED, "it has failed, says the engine, that has done it");
+    else if (at)
         done.container = xmemdup(&at->container, sizeof at->container);
     done.operation = asked->operation; /* handed on */
     asked->operation = NULL;
@@ -290,6 +299,8 @@ void sim_runtime_done(struct sim *sim, struct sim_event *done)
 
 void sim_runtime_late(struct sim *sim, struct sim_event *late)
 {
+    if (late->engine_boot != sim->nodes[late->node].engine_boot)
+        return;
     struct sim_container *made = sim_create(sim, late, true);
     if (made)
         sim_hint(sim, made);
@@ -313,6 +324,7 @@ void sim_engine_state(struct sim *sim, size_t index, bool healthy)
 void sim_kill_engine(struct sim *sim, size_t index)
 {
     const struct sim_numbers *here = sim_containers_of(sim, index);
+    sim->nodes[index].engine_boot++;
     for (size_t i = 0; i < here->count; i++) {
         struct sim_container *at = &sim->containers[here->items[i]];
         if (!at->untouchable && at->container.state == CONTAINER_RUNNING)

@@ -3,11 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "placement/hash.h"
 #include "tests/sim/sim_private.h"
 
 enum {
     NUMBER_AT = sizeof SIM_ADDRESS_PREFIX - 1, /* of the node's number in its address */
     LINK_IDLE_MS = 10000,                      /* as the program's transport has it */
+    OUTBOX_MS = 1500,                          /* of a link's capacity; what comes then is lost */
 };
 
 /* The address that sim_init gave tells the number; a story may have given another. */
@@ -33,6 +35,25 @@ static struct sim_bytes *sim_bytes(struct span span)
     return bytes;
 }
 
+/* Some pairs are far from each other, whatever else happens. */
+static bool sim_link_is_slow(const struct sim *sim, size_t from, size_t to)
+{
+    return sim->slow_link_percent > 0 &&
+           placement_hash_pair(from, to) % 100 < sim->slow_link_percent;
+}
+
+/* When the last byte is out; 0: too much waits already, and it is lost. */
+static uint64_t sim_outbox(struct sim *sim, struct sim_node *self, size_t bytes)
+{
+    if (sim->bytes_per_ms == 0)
+        return sim->now_ms;
+    uint64_t begin_ms = self->outbox_end_ms > sim->now_ms ? self->outbox_end_ms : sim->now_ms;
+    if (begin_ms > sim->now_ms + OUTBOX_MS)
+        return 0;
+    self->outbox_end_ms = begin_ms + bytes / sim->bytes_per_ms;
+    return self->outbox_end_ms;
+}
+
 void sim_send(struct sim *sim, size_t from, const struct effect *effect)
 {
     struct sim_node *self = &sim->nodes[from];
@@ -46,11 +67,16 @@ void sim_send(struct sim *sim, size_t from, const struct effect *effect)
     self->sent_ms[to] = (uint32_t)sim->now_ms;
     if (sim_is_cut(sim, from, to) || random_below(&sim->random, 100) < sim->loss_percent)
         return;
+    uint64_t sent_ms = sim_outbox(sim, self, effect->send.bytes.bytes);
+    if (sent_ms == 0)
+        return;
+    if (sim_link_is_slow(sim, from, to))
+        sent_ms += sim->slow_link_ms;
     size_t copies = random_below(&sim->random, 100) < sim->duplicate_percent ? 2 : 1;
     struct sim_bytes *bytes = sim_bytes(effect->send.bytes);
     for (size_t i = 0; i < copies; i++) {
         struct sim_event event = {.kind = SIM_DELIVER, .node = to, .from = from, .bytes = bytes};
-        event.at_ms = sim->now_ms + sim->delay_ms_min +
+        event.at_ms = sent_ms + sim->delay_ms_min +
                       random_below(&sim->random, sim->delay_ms_max - sim->delay_ms_min + 1);
         bytes->references++;
         sim_push(sim, event);

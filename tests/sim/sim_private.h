@@ -30,6 +30,7 @@ struct sim_event {
     size_t node; /* who gets it */
     size_t from;
     uint64_t run;            /* of the receiver at the time of asking */
+    uint64_t engine_boot;    /* ... and of its engine */
     struct sim_bytes *bytes; /* a reference */
     uint64_t log_sequence;
     struct runtime_operation *operation; /* owned, and its image; it has no document */
@@ -47,6 +48,9 @@ void sim_deadline_changed(struct sim *sim, size_t index);
 /* The next moment at which something happens, and to whom a tick is due then (SIZE_MAX: the queue's
  * first entry). */
 uint64_t sim_next(const struct sim *sim, size_t *ret_node);
+/* A node's monotonic clock, and the first moment of the world at which it shows that. */
+uint64_t sim_local_ms(const struct sim_node *self, uint64_t world_ms);
+uint64_t sim_world_ms(const struct sim_node *self, uint64_t local_ms);
 void sim_numbers_add(struct sim_numbers *numbers, size_t number);
 /* sim_network.c */
 void sim_send(struct sim *sim, size_t from, const struct effect *effect);

@@ -69,6 +69,24 @@ struct runtime_operation *sim_operation(const struct runtime_operation *operatio
     return copy;
 }
 
+/* --- Clocks ---------------------------------------------------------------------------------- */
+
+uint64_t sim_local_ms(const struct sim_node *self, uint64_t world_ms)
+{
+    int64_t ahead = (int64_t)world_ms * self->drift_ppm / 1000000;
+    return world_ms + (uint64_t)ahead;
+}
+
+uint64_t sim_world_ms(const struct sim_node *self, uint64_t local_ms)
+{
+    if (self->drift_ppm == 0 || local_ms >= UINT64_MAX / 2000000)
+        return local_ms;
+    uint64_t world_ms = local_ms * 1000000 / (uint64_t)(1000000 + self->drift_ppm);
+    while (sim_local_ms(self, world_ms) < local_ms)
+        world_ms++;
+    return world_ms;
+}
+
 /* --- Ticks ----------------------------------------------------------------------------------- */
 
 static bool sim_ticks_before(const struct sim *sim, size_t a, size_t b)
@@ -114,7 +132,7 @@ void sim_deadline_changed(struct sim *sim, size_t index)
         }
         return;
     }
-    self->deadline_ms = node_deadline(self->node);
+    self->deadline_ms = sim_world_ms(self, node_deadline(self->node));
     if (self->deadline_slot == 0)
         sim_deadline_place(sim, ++sim->deadline_count, index);
     sim_deadline_move(sim, index);

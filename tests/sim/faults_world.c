@@ -1,0 +1,190 @@
+/* The swarm's world: how it begins, how its conditions change, and how it heals. */
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/sim/faults.h"
+
+static size_t world_below(struct swarm *swarm, size_t bound)
+{
+    return (size_t)random_below(&swarm->random, bound);
+}
+
+static bool world_half(struct swarm *swarm)
+{
+    return world_below(swarm, 2) == 1;
+}
+
+/* One in this many times, else 0. */
+static uint64_t world_rarely(struct swarm *swarm, size_t times, uint64_t bound)
+{
+    return world_below(swarm, times) == 0 ? 1 + world_below(swarm, bound) : 0;
+}
+
+static const char *const fault_names[FAULT_COUNT] = {
+    [FAULT_EDIT] = "edit",
+    [FAULT_DELETE_CHILD] = "delete-child",
+    [FAULT_CRASH] = "crash",
+    [FAULT_QUICK_RESTART] = "quick-restart",
+    [FAULT_START] = "start",
+    [FAULT_CUT] = "cut",
+    [FAULT_CUT_ONE_WAY] = "cut-one-way",
+    [FAULT_PARTITION] = "partition",
+    [FAULT_FREEZE] = "freeze",
+    [FAULT_CONTAINER] = "container",
+    [FAULT_DISK] = "disk",
+    [FAULT_DISK_FULL] = "disk-full",
+    [FAULT_DISK_STUCK] = "disk-stuck",
+    [FAULT_ENGINE] = "engine",
+    [FAULT_ENGINE_WEATHER] = "engine-weather",
+    [FAULT_CLOCK] = "clock",
+    [FAULT_SIGTERM] = "sigterm",
+    [FAULT_LEAVE] = "leave",
+    [FAULT_FORGET] = "forget",
+    [FAULT_MEMBERS] = "members",
+    [FAULT_IMAGE] = "image",
+    [FAULT_CORDON] = "cordon",
+};
+
+static void world_draw_faults(struct swarm *swarm)
+{
+    enum { WILD = 8 };
+    for (size_t i = 0; i < FAULT_COUNT; i++)
+        if (world_half(swarm))
+            swarm->weight[i] = world_below(swarm, 6) == 0 ? WILD : 1;
+    unsigned others = 0;
+    for (size_t i = 0; i < FAULT_COUNT; i++)
+        others += swarm->weight[i];
+    swarm->weight[FAULT_EDIT] = 1 + others / 2; /* without edits there is nothing to lose */
+    swarm->weight[FAULT_START] = 1 + others / 8;
+}
+
+static void world_draw_network(struct swarm *swarm)
+{
+    struct sim *sim = &swarm->sim;
+    sim->loss_percent = world_half(swarm) ? (uint32_t)world_below(swarm, 20) : 0;
+    sim->duplicate_percent = world_half(swarm) ? 10 : 0;
+    sim->delay_ms_max = world_half(swarm) ? 60 : 2;
+    sim->slow_link_percent = (uint32_t)world_rarely(swarm, 3, 40);
+    sim->slow_link_ms = 1 + world_below(swarm, 300);
+    sim->bytes_per_ms = world_rarely(swarm, 4, 200);
+}
+
+void swarm_begin(struct swarm *swarm, uint64_t seed, size_t nodes)
+{
+    struct sim *sim = &swarm->sim;
+    *swarm = (struct swarm){.random = random_of(seed), .seed = seed};
+    size_t drawn = 3 + world_below(swarm, world_below(swarm, 8) == 0 ? 7 : 3);
+    sim_init(sim, seed, nodes > 0 ? nodes : drawn);
+    world_draw_faults(swarm);
+    world_draw_network(swarm);
+    sim->drain_timeout_ms = 5000;
+    sim->engine_grace_ms = 4000;
+    bool drift = world_half(swarm);
+    for (size_t i = 0; i < sim->count; i++) {
+        if (swarm->weight[FAULT_CLOCK])
+            sim->nodes[i].wall_offset_ms = (int64_t)world_below(swarm, 600000) - 300000;
+        if (drift) /* up to the 1 % by which clocks may part */
+            sim->nodes[i].drift_ppm = (int32_t)world_below(swarm, 10001) - 5000;
+        sim_add_foreign(sim, i, NULL);
+        sim_add_foreign(sim, i, "stranger");
+    }
+    swarm_check_begin(swarm);
+}
+
+void swarm_print_options(const struct swarm *swarm)
+{
+    const struct sim *sim = &swarm->sim;
+    printf(
+        "seed %llu: %zu nodes, loss %u %%, copies %u %%, delay to %llu ms, slow links %u %% by "
+        "%llu ms, capacity %llu B/ms, drift %d ppm, faults:",
+        (unsigned long long)swarm->seed, sim->count, sim->loss_percent, sim->duplicate_percent,
+        (unsigned long long)sim->delay_ms_max, sim->slow_link_percent,
+        (unsigned long long)sim->slow_link_ms, (unsigned long long)sim->bytes_per_ms,
+        sim->nodes[0].drift_ppm);
+    for (size_t i = 0; i < FAULT_COUNT; i++)
+        if (swarm->weight[i])
+            printf(" %s*%u", fault_names[i], swarm->weight[i]);
+    printf("\n");
+    fflush(stdout);
+}
+
+void swarm_engine_weather(struct swarm *swarm)
+{
+    struct sim *sim = &swarm->sim;
+    sim->slow_ms_max = world_half(swarm) ? world_below(swarm, 3000) : 0;
+    sim->fail_percent = world_half(swarm) ? (uint32_t)world_below(swarm, 40) : 0;
+    sim->list_fail_percent = world_half(swarm) ? 50 : 0;
+    sim->late_percent = world_half(swarm) ? (uint32_t)world_below(swarm, 40) : 0;
+    sim->lose_hint_percent = world_half(swarm) ? (uint32_t)world_below(swarm, 60) : 0;
+    sim->lie_percent = (uint32_t)world_rarely(swarm, 3, 30);
+}
+
+void swarm_release(struct swarm *swarm)
+{
+    swarm_check_end(swarm);
+    sim_release(&swarm->sim);
+}
+
+/* --- Healing --------------------------------------------------------------------------------- */
+
+static void heal_request(struct swarm *swarm, uint64_t (*ask)(struct swarm *swarm, size_t which),
+                         size_t which)
+{
+    for (int tries = 0; tries < 30; tries++) {
+        uint64_t id = ask(swarm, which);
+        for (int i = 0; i < 60 && !sim_reply(&swarm->sim, id); i++)
+            sim_run(&swarm->sim, 100);
+        if (sim_reply(&swarm->sim, id) && sim_reply(&swarm->sim, id)->status == 200)
+            return;
+        sim_run(&swarm->sim, 500);
+    }
+}
+
+static uint64_t heal_members(struct swarm *swarm, size_t which)
+{
+    (void)which;
+    return swarm_set_members(swarm, 0, 0);
+}
+
+static uint64_t heal_cordon(struct swarm *swarm, size_t which)
+{
+    struct request request = {.kind = REQUEST_SET_UNSCHEDULABLE};
+    TEXT_SET(request.name, swarm->sim.nodes[which].name);
+    return sim_request(&swarm->sim, 0, &request);
+}
+
+static bool no_one_drains(struct sim *sim)
+{
+    for (size_t i = 0; i < sim->count; i++)
+        if (sim->nodes[i].node && query_stopping(sim->nodes[i].node))
+            return false;
+    return true;
+}
+
+void swarm_heal(struct swarm *swarm)
+{
+    struct sim *sim = &swarm->sim;
+    sim->loss_percent = sim->duplicate_percent = sim->fail_percent = 0;
+    sim->list_fail_percent = sim->late_percent = sim->lose_hint_percent = sim->lie_percent = 0;
+    sim->slow_ms_max = sim->bytes_per_ms = 0;
+    sim->slow_link_percent = 0;
+    sim->bad_image = NULL;
+    sim_heal_cuts(sim);
+    for (size_t i = 0; i < sim->count; i++) {
+        sim_freeze(sim, i, false);
+        sim->nodes[i].disk_stuck = false;
+        sim_disk_room(sim, i, 1 << 30);
+    }
+    sim_until(sim, no_one_drains, 60000);
+    for (size_t i = 0; i < sim->count; i++) {
+        if (!sim->nodes[i].node)
+            sim_start(sim, i);
+        if (sim->nodes[i].engine_dead)
+            sim_engine_state(sim, i, true);
+    }
+    sim_run(sim, 3000);
+    if (swarm->weight[FAULT_MEMBERS])
+        heal_request(swarm, heal_members, 0);
+    for (size_t i = 0; swarm->weight[FAULT_CORDON] && i < sim->count; i++)
+        heal_request(swarm, heal_cordon, i);
+}

@@ -1,0 +1,224 @@
+/* Random faults from a seed, then a healed world that must come to rest: every wanted child once,
+ * nothing else, all maps alike, nothing acknowledged lost, nothing in flight, a quiet network.
+ *
+ *     swarm [--seed N] [--seeds N] [--nodes N] [--jobs N] [--twice] [--verbose]
+ *
+ * Each run begins with its seed and options, and that line with --verbose is all it takes to see it
+ * again; the last line sums up. Exit status: 0 clean, 3 a safety violation, 4 no liveness (the
+ * healed world did not come to rest in time), 134 an assertion of the core. --twice runs every seed
+ * twice and compares all that the nodes did. With --jobs processes share the seeds. */
+#include "tests/sim/faults.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { STATUS_CLEAN = 0, STATUS_USAGE = 2, STATUS_SAFETY = 3, STATUS_LIVENESS = 4 };
+
+enum {
+    QUIET_MS = 10000,
+    QUIET_BYTES = 500, /* per node and second, at three to ten nodes */
+    QUIET_TICKS = 40,
+    JOBS_MAX = 64,
+};
+
+struct options {
+    uint64_t seed, seeds, nodes, jobs;
+    bool twice, verbose;
+};
+
+/* --- What must come to rest ------------------------------------------------------------------- */
+
+static bool swarm_is_quiet(struct sim *sim)
+{
+    uint64_t bytes[SWARM_NODES_MAX], ticks[SWARM_NODES_MAX], started = sim->started;
+    bool quiet = true;
+    for (size_t i = 0; i < sim->count; i++) {
+        bytes[i] = sim->nodes[i].sent_bytes;
+        ticks[i] = sim->nodes[i].ticks;
+    }
+    sim_run(sim, QUIET_MS);
+    for (size_t i = 0; i < sim->count; i++) {
+        bytes[i] = (sim->nodes[i].sent_bytes - bytes[i]) * 1000 / QUIET_MS;
+        ticks[i] = (sim->nodes[i].ticks - ticks[i]) * 1000 / QUIET_MS;
+        if (bytes[i] <= QUIET_BYTES && ticks[i] <= QUIET_TICKS)
+            continue;
+        printf("%s sends %llu bytes/s and ticks %llu times a second at rest\n", sim->nodes[i].name,
+               (unsigned long long)bytes[i], (unsigned long long)ticks[i]);
+        quiet = false;
+    }
+    if (sim->started != started)
+        printf("something was started at rest\n");
+    return quiet && sim->started == started;
+}
+
+static bool strangers_live(struct sim *sim)
+{
+    for (size_t i = 0; i < sim->container_count; i++)
+        if (sim->containers[i].untouchable &&
+            sim->containers[i].container.state != CONTAINER_RUNNING)
+            return false;
+    return true;
+}
+
+struct verdict {
+    int status;
+    const char *what; /* NULL: nothing */
+};
+
+static struct verdict swarm_rest(struct swarm *swarm)
+{
+    struct sim *sim = &swarm->sim;
+    if (!sim_until(sim, sim_all_alive, 60000))
+        return (struct verdict){STATUS_LIVENESS, "not all alive"};
+    if (!sim_until(sim, sim_is_converged, 700000)) /* back-off and declines may be minutes long */
+        return (struct verdict){STATUS_LIVENESS, "not converged"};
+    if (!sim_until(sim, sim_is_still, 10000))
+        return (struct verdict){STATUS_LIVENESS, "operations in flight"};
+    if (!sim_until(sim, sim_maps_are_equal, 20000))
+        return (struct verdict){STATUS_LIVENESS, "maps differ"};
+    swarm_settle_edits(swarm);
+    if (!swarm_edits_are_kept(swarm))
+        return (struct verdict){STATUS_SAFETY, "an acknowledged edit is lost"};
+    sim_run(sim, 5000); /* last statuses */
+    if (!swarm_is_quiet(sim))
+        return (struct verdict){STATUS_LIVENESS, "not quiet"};
+    if (!sim_is_converged(sim))
+        return (struct verdict){STATUS_LIVENESS, "not at rest"};
+    return (struct verdict){STATUS_CLEAN, NULL};
+}
+
+static bool swarm_is_safe(struct swarm *swarm)
+{
+    swarm_check_writes(swarm);
+    return swarm->sim.violations == 0 && strangers_live(&swarm->sim);
+}
+
+/* --- One run ---------------------------------------------------------------------------------- */
+
+static struct verdict swarm_play(struct swarm *swarm)
+{
+    struct sim *sim = &swarm->sim;
+    sim_start_all(sim);
+    sim_run(sim, random_below(&swarm->random, 4000));
+    size_t faults = 10 + (size_t)random_below(&swarm->random, 60);
+    for (size_t i = 0; i < faults; i++) {
+        swarm_fault(swarm);
+        sim_run(sim, random_below(&swarm->random, 1500));
+        swarm_settle_edits(swarm);
+        for (size_t j = 0; j < sim->count; j++)
+            if (sim->nodes[j].node)
+                node_check(sim->nodes[j].node);
+        if (!swarm_is_safe(swarm))
+            return (struct verdict){STATUS_SAFETY, "violation"};
+    }
+    swarm_heal(swarm);
+    struct verdict verdict = swarm_rest(swarm);
+    if (!swarm_is_safe(swarm))
+        verdict = (struct verdict){STATUS_SAFETY, "violation"};
+    return verdict;
+}
+
+struct outcome {
+    int status;
+    uint64_t simulated_ms, hash;
+};
+
+static struct outcome swarm_run(const struct options *options, uint64_t seed)
+{
+    struct swarm swarm;
+    swarm_begin(&swarm, seed, options->nodes);
+    swarm.sim.verbose |= options->verbose;
+    swarm_print_options(&swarm);
+    struct verdict verdict = swarm_play(&swarm);
+    if (verdict.what) {
+        printf("FAILED seed %llu: %s\n", (unsigned long long)seed, verdict.what);
+        if (options->verbose)
+            sim_print(&swarm.sim);
+    }
+    struct outcome outcome = {verdict.status, swarm.sim.now_ms, swarm.sim.trace_hash};
+    swarm_release(&swarm);
+    return outcome;
+}
+
+/* --- Many ------------------------------------------------------------------------------------- */
+
+/* Every jobs-th seed, beginning with the first-th. Returns the worst status met first. */
+static int run_share(const struct options *options, uint64_t first)
+{
+    int status = STATUS_CLEAN;
+    uint64_t simulated_ms = 0, count = 0;
+    for (uint64_t i = first; i < options->seeds; i += options->jobs) {
+        struct outcome outcome = swarm_run(options, options->seed + i);
+        if (options->twice && swarm_run(options, options->seed + i).hash != outcome.hash) {
+            printf("FAILED seed %llu: two runs differ\n", (unsigned long long)(options->seed + i));
+            outcome.status = STATUS_SAFETY;
+        }
+        status = status ? status : outcome.status;
+        simulated_ms += outcome.simulated_ms;
+        count++;
+    }
+    printf("%llu seeds, %.1f simulated hours, %s\n", (unsigned long long)count,
+           (double)simulated_ms / 3600000.0, status ? "NOT clean" : "clean");
+    fflush(stdout);
+    return status;
+}
+
+static int run_jobs(const struct options *options)
+{
+    pid_t jobs[JOBS_MAX];
+    int status = STATUS_CLEAN;
+    for (uint64_t i = 0; i < options->jobs; i++) {
+        jobs[i] = fork();
+        if (jobs[i] == 0)
+            _exit(run_share(options, i));
+    }
+    for (uint64_t i = 0; i < options->jobs; i++) {
+        int ended;
+        if (jobs[i] < 0 || waitpid(jobs[i], &ended, 0) < 0)
+            return STATUS_USAGE;
+        int own = WIFEXITED(ended) ? WEXITSTATUS(ended) : 128 + WTERMSIG(ended);
+        status = status ? status : own;
+    }
+    return status;
+}
+
+static int usage(void)
+{
+    fprintf(stderr,
+            "usage: swarm [--seed N] [--seeds N] [--nodes 2..%d] [--jobs 1..%d] [--twice] "
+            "[--verbose]\n",
+            SWARM_NODES_MAX, JOBS_MAX);
+    return STATUS_USAGE;
+}
+
+static uint64_t *number_of(struct options *options, const char *flag)
+{
+    return strcmp(flag, "--seed") == 0    ? &options->seed
+           : strcmp(flag, "--seeds") == 0 ? &options->seeds
+           : strcmp(flag, "--nodes") == 0 ? &options->nodes
+           : strcmp(flag, "--jobs") == 0  ? &options->jobs
+                                          : NULL;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = {.seed = 1, .seeds = 100, .jobs = 1};
+    for (int i = 1; i < argc; i++) {
+        uint64_t *number = number_of(&options, argv[i]);
+        if (strcmp(argv[i], "--twice") == 0)
+            options.twice = true;
+        else if (strcmp(argv[i], "--verbose") == 0)
+            options.verbose = true;
+        else if (number && i + 1 < argc)
+            *number = strtoull(argv[++i], NULL, 10);
+        else
+            return usage();
+    }
+    if (options.nodes == 1 || options.nodes > SWARM_NODES_MAX || options.jobs < 1 ||
+        options.jobs > JOBS_MAX)
+        return usage();
+    return options.jobs == 1 ? run_share(&options, 0) : run_jobs(&options);
+}
