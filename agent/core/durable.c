@@ -2,8 +2,16 @@
  *
  * A log record is a batch of items, each a type byte, a varint length and bytes: 'M' who we are,
  * 'E' one key of the map, 'V' the map's vectors, always after the keys that they cover. Batches are
- * atomic on disk, so any prefix of the log is a consistent map. Dots are reserved in blocks (design
- * section 4): after anything but a clean stop the counter goes on at the end of the block. */
+ * atomic on disk, so any prefix of the log is a consistent map.
+ *
+ * Dots are reserved in blocks (design section 4). Our writes go to the peers while they are on
+ * their way to the disk, so after anything but a clean stop peers may have some that the disk does
+ * not. Going on at the end of the block under the same writer id would claim to have integrated
+ * those: a peer would take them, and what they had replaced, for removed. So such a start writes
+ * under a fresh writer id; what was lost comes back from the peers like anybody's writes. The block
+ * tells a crash from an old disk image: of a crash, no peer knows dots beyond it. Another sign of
+ * an old image is a later writer id in our own record of membership: that record is written only
+ * after the id is durable. */
 #include <assert.h>
 #include <string.h>
 
@@ -245,6 +253,27 @@ static uint64_t durable_fresh_id(struct node *node)
     return id ? id : 1;
 }
 
+/* The writer id that our own record of membership has now; 0: there is none. */
+static uint64_t durable_recorded_writer(const struct node *node)
+{
+    struct key key = key_member(node->name);
+    const struct awmap_entry *entry = awmap_find(node->map, key_span(&key));
+    struct member_record record;
+    if (!entry || !member_record_decode(&record, awmap_entry_sibling(entry, 0).value))
+        return 0;
+    uint64_t writer = record.replica == node->durable.replica ? record.writer : 0;
+    member_record_release(&record);
+    return writer;
+}
+
+bool durable_is_old(const struct node *node, uint64_t counter_seen)
+{
+    const struct durable *durable = &node->durable;
+    uint64_t recorded = durable_recorded_writer(node);
+    return counter_seen > durable->counter_reserved ||
+           (recorded && recorded != durable->writer && recorded != durable->recorded_writer);
+}
+
 void durable_start(struct node *node)
 {
     struct durable *durable = &node->durable;
@@ -255,14 +284,18 @@ void durable_start(struct node *node)
         durable->counter_ceiling = 0;
     }
     durable->boot++;
-    awmap_set_writer(node->map, durable->writer, durable->counter_ceiling);
+    uint64_t counter = vector_get(awmap_seen(node->map), durable->writer);
+    durable->counter_reserved = durable->counter_ceiling;
+    durable->recorded_writer = durable_recorded_writer(node);
+    durable->unclean = durable->restored && counter != durable->counter_ceiling;
+    awmap_set_writer(node->map, durable->writer, counter);
     durable->counter_ceiling += COUNTER_BLOCK;
     durable_write_meta(node);
     for (const struct awmap_entry *e = awmap_next(node->map, NULL); e; e = awmap_next(node->map, e))
         durable_observe(node, e);
 }
 
-void durable_fresh_writer(struct node *node)
+void durable_fresh_writer(struct node *node, const char *why)
 {
     struct durable *durable = &node->durable;
     durable->writer = durable_fresh_id(node);
@@ -270,19 +303,17 @@ void durable_fresh_writer(struct node *node)
     awmap_set_writer(node->map, durable->writer, 0);
     durable->counter_ceiling = COUNTER_BLOCK;
     durable_write_meta(node);
-    effects_trace(node->effects, "no member answered: writing under the fresh writer id %016llx",
-                  (unsigned long long)durable->writer);
+    effects_trace(node->effects, "writes under the fresh writer id %016llx: %s",
+                  (unsigned long long)durable->writer, why);
 }
 
 void durable_fresh_replica(struct node *node)
 {
-    durable_fresh_writer(node);
+    durable_fresh_writer(node,
+                         "members know later writes of this node than its disk does (an old "
+                         "disk image?); it is another replica now");
     node->durable.replica = node->durable.writer;
     durable_write_meta(node);
-    effects_trace(node->effects,
-                  "members know later writes of this node than its disk does (an old disk image?): "
-                  "going on as replica %016llx",
-                  (unsigned long long)node->durable.replica);
 }
 
 void durable_end(struct node *node)

@@ -172,12 +172,15 @@ static void membership_settle(struct node *node)
         now < membership->started_ms + SYNC_BEFORE_WRITE_MS)
         return;
     membership->settled = true;
-    uint64_t met = awmap_known(node->map, node->durable.writer);
-    uint64_t claimed = sync_peer_seen_max(node->sync, node->durable.writer);
-    if (compared && (claimed > met ? claimed : met) > awmap_writer_counter(node->map))
+    const struct durable *durable = &node->durable;
+    uint64_t met = awmap_known(node->map, durable->writer);
+    uint64_t claimed = sync_peer_seen_max(node->sync, durable->writer);
+    if (compared && durable_is_old(node, claimed > met ? claimed : met))
         durable_fresh_replica(node);
-    else if (!compared && membership_knows_others(node) && node->durable.restored)
-        durable_fresh_writer(node);
+    else if (durable->unclean)
+        durable_fresh_writer(node, "the run before did not stop in good order");
+    else if (!compared && membership_knows_others(node) && durable->restored)
+        durable_fresh_writer(node, "no member answered");
     membership_bump(node);
 }
 

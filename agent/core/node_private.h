@@ -24,6 +24,9 @@ struct durable {
     uint64_t replica, writer, boot;
     uint64_t counter_ceiling;  /* dots up to here are reserved, once ceiling_sequence is durable */
     uint64_t counter_safe;     /* ... and up to here already are */
+    uint64_t counter_reserved; /* what the run before had reserved */
+    uint64_t recorded_writer;  /* ... and had told the members, as far as the disk knows */
+    bool unclean;              /* ... and it did not stop in good order */
     uint64_t ceiling_sequence; /* the log record that reserved them */
     bool restored;             /* the data directory held an identity */
     uint64_t sequence;         /* last log record asked for */
@@ -46,9 +49,12 @@ void durable_push(struct node *node);            /* our own writes go to the pee
 bool durable_may_write(const struct node *node); /* identity and counters are safe */
 void durable_synced(struct node *node, uint64_t sequence);
 bool durable_has_room(const struct node *node); /* for users' writes and new claims */
-void durable_fresh_writer(struct node *node);   /* nobody could tell whether our dots are ours */
-void durable_fresh_replica(struct node *node);  /* a peer knows more of our dots than we do */
-void durable_end(struct node *node);            /* a clean stop: the counter needs no reserve */
+void durable_fresh_writer(struct node *node, const char *why); /* see durable.c */
+/* After a comparison: peers know of us what this disk should, and does not. counter_seen: the
+ * greatest of this writer that a peer has. */
+bool durable_is_old(const struct node *node, uint64_t counter_seen);
+void durable_fresh_replica(struct node *node); /* a peer knows more of our dots than we do */
+void durable_end(struct node *node);           /* a clean stop: the counter needs no reserve */
 struct dot node_put(struct node *node, const struct key *key, const struct buffer *value);
 struct dot node_remove(struct node *node, const struct key *key);
 

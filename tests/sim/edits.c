@@ -35,8 +35,6 @@ void swarm_settle_edits(struct swarm *swarm)
             ledger->disks_lost = swarm->disks_lost;
             ledger->request = 0;
         } else if (reply && reply->status != 504 && reply->status != 507) {
-            printf("[%llu] w%zu node %zu refused %d %s\n", (unsigned long long)swarm->sim.now_ms, i,
-                   ledger->node, reply->status, reply->message);
             ledger->request = 0; /* refused: nothing changed */
         } else if (reply || !asked->node || asked->run != ledger->run) {
             ledger_uncertain(ledger);
