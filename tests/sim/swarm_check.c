@@ -30,20 +30,19 @@ static void broken(struct swarm *swarm, const char *what, const char *node, uint
 
 /* --- Knowledge only grows --------------------------------------------------------------------- */
 
-/* `seen` of a running node never sinks, but for a replica that it has retired. */
+/* What a running node has integrated of a replica never sinks, retired or not. */
 static void check_seen(struct swarm *swarm, size_t index)
 {
     struct account *account = swarm->account;
     const struct sim_node *self = &swarm->sim.nodes[index];
-    const struct vector *now = awmap_seen(self->node->map);
     struct vector *before = &account->seen[index];
     for (size_t i = 0; account->runs[index] == self->run && i < before->count; i++) {
         struct dot dot = before->items[i];
-        if (vector_get(now, dot.replica) < dot.counter)
+        if (awmap_known(self->node->map, dot.replica) < dot.counter)
             broken(swarm, "knowledge was lost", self->name, dot.replica, dot.counter);
     }
     account->runs[index] = self->run;
-    vector_copy(before, now);
+    vector_copy(before, awmap_seen(self->node->map));
 }
 
 static void watch(struct sim *sim, size_t index)
