@@ -90,6 +90,10 @@ bool awmap_push_apply(struct awmap *map, struct span body, struct awmap_push_res
     *ret_result = (struct awmap_push_result){0};
     if (!push_open(&reader, &head))
         return false;
+    ret_result->replica = head.replica;
+    /* What was relayed comes several times; not to look at it is as if it had been lost. */
+    if (awmap_known(map, head.replica) >= head.to)
+        return true;
     struct reader checked = reader;
     bool news = false;
     if (!entries_apply(NULL, &checked, &news) || !reader_done(&checked) ||
@@ -99,7 +103,6 @@ bool awmap_push_apply(struct awmap *map, struct span body, struct awmap_push_res
     bool raises = (head.flags & PUSH_RAISE) && seen >= head.from; /* PUSHGAP */
     if (raises)
         news |= map_raise_seen(map, (struct dot){head.replica, head.to});
-    ret_result->replica = head.replica;
     /* A short slice that cannot raise is followed by others: the last of them reports the gap. */
     bool rest_follows = (head.flags & PUSH_MORE) && !(head.flags & PUSH_RAISE);
     ret_result->gap = !raises && !rest_follows && seen < head.to;
