@@ -90,6 +90,8 @@ static void sim_effect(struct sim *sim, size_t index, const struct effect *effec
     case EFFECT_TRACE:
         if (sim->verbose)
             printf("[%6llu] %s > %s\n", (unsigned long long)sim->now_ms, self->name, effect->trace);
+        if (sim->listener)
+            sim->listener(sim, index, effect->trace);
         break;
     case EFFECT_EXIT:
         self->exit_status = effect->exit_status;

@@ -104,6 +104,8 @@ struct sim {
     void (*watch)(struct sim *sim, size_t index); /* after each step of a node; NULL: nobody */
     void (*watch_reply)(struct sim *sim, size_t index, const struct reply *reply); /* or NULL */
     void *watcher;
+    /* Hears every trace line, and of containers that start and end; NULL: nobody listens. */
+    void (*listener)(struct sim *sim, size_t index, const char *line);
     size_t violations; /* of what must hold at every moment */
     uint64_t started;  /* START operations asked for */
 };

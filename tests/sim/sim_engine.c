@@ -106,8 +106,20 @@ void sim_list(struct sim *sim, size_t index)
 
 /* --- Containers ------------------------------------------------------------------------------ */
 
+static void sim_tell(struct sim *sim, const struct sim_container *at, const char *what)
+{
+    char line[2 * NAME_BYTES_MAX + 64];
+    const struct container *container = &at->container;
+    if (!sim->listener || at->foreign)
+        return;
+    snprintf(line, sizeof line, "(engine) %s/%u %s, epoch %llu", container->child.workload,
+             container->child.ordinal, what, (unsigned long long)container->epoch);
+    sim->listener(sim, at->engine, line);
+}
+
 void sim_end_container(struct sim *sim, struct sim_container *at, int exit_code)
 {
+    sim_tell(sim, at, "has ended");
     at->container.state = CONTAINER_EXITED;
     at->container.exit_code = exit_code;
     at->container.finished_ms = SIM_WALL_MS + sim->now_ms;
@@ -174,6 +186,7 @@ static struct sim_container *sim_create(struct sim *sim, const struct sim_event 
         .container_port = 80, .host_port = (uint16_t)(30000 + sim->container_count % 30000)};
     sim_container_known(sim, made);
     sim_check_created(sim, made);
+    sim_tell(sim, made, "runs");
     return made;
 }
 
