@@ -33,6 +33,7 @@ void awmap_free(struct awmap *map)
     vector_release(&map->seen_news);
     vector_release(&map->horizon_news);
     vector_release(&map->retired);
+    vector_release(&map->young);
     vector_release(&map->retired_changed);
     free(map->graves.items);
     free(map->feed.items);

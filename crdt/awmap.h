@@ -84,11 +84,15 @@ bool awmap_covers(const struct awmap *map, struct dot dot);
 bool awmap_retire(struct awmap *map, uint64_t replica);
 const struct vector *awmap_retired(const struct awmap *map);
 /* Drops the tombstones that `stable` covers, and strikes dots of retired replicas from the contexts
- * of other keys that it covers. `stable` is a copy of `seen`, as old as peers may be without being
- * sent to a full comparison, for the horizon rises to what these keys have. Own writes that are
- * still to be pushed wait for the next time. The feed must be cleared before. At most budget keys;
- * returns how many. O(tombstones + dots of retired replicas in contexts). */
+ * of other keys: those whose dots it covers, and those where nothing of a retired replica has been
+ * alive since it was taken. `stable` is `seen` of some time ago: as old as peers may be without
+ * being sent to a full comparison, for the horizon rises to it where keys are struck. Own writes
+ * that are still to be pushed wait for the next time. The feed must be cleared before. At most
+ * budget keys; returns how many. O(tombstones + dots of retired replicas in contexts). */
 size_t awmap_tidy(struct awmap *map, const struct vector *stable, size_t budget);
+/* Takes `stable`, when a tidy has reached the end: `seen`, or nothing while there is nothing to
+ * tidy. It is released first. It means nothing to another map, nor to this one restored. */
+void awmap_note_stable(struct awmap *map, struct vector *stable);
 
 /* The feed: which keys changed since the feed was last cleared, each once, in the order of first
  * change. A changed key may have become a tombstone (count 0). `seen_changed` tells that `seen` or

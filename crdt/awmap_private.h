@@ -34,7 +34,8 @@ struct awmap_entry {
     uint64_t hash;
     void *block;
     uint32_t context_count;
-    uint16_t live_count;
+    uint8_t live_count;
+    bool aged; /* see retired.c */
     uint16_t key_bytes;
     uint32_t feed;  /* 1 + place in the feed; 0: not there */
     uint32_t grave; /* 1 + place among the tombstones; 0: has siblings */
@@ -52,7 +53,7 @@ struct entries {
 };
 
 struct awmap {
-    struct sorted table;   /* every entry, by (key hash, key) */
+    struct sorted table;          /* every entry, by (key hash, key) */
     struct writer_index *indexes; /* by replica: each entry once for each replica of its context */
     uint32_t index_count, index_capacity;
     struct vector seen, horizon;
@@ -60,6 +61,7 @@ struct awmap {
                                               the first */
     struct vector retired;                 /* see retired.c; never the writer */
     struct vector retired_changed;         /* since the feed was cleared */
+    struct vector young;                   /* retired since awmap_note_stable */
     uint64_t retirements;                  /* changes of the retired table, ever */
     uint64_t known_sum;                    /* over what is known of each replica, retired or not */
     uint64_t retired_sum;                  /* over the retired table alone */

@@ -199,7 +199,7 @@ void entry_replace(struct awmap *map, struct awmap_entry *entry, const struct st
     block_free(entry->block);
     entry->block = block;
     entry->context_count = state->context_count;
-    entry->live_count = (uint16_t)state->live_count;
+    entry->live_count = (uint8_t)state->live_count;
     if (entry->live_count == 0 && entry->grave == 0)
         grave_open(map, entry);
     else if (entry->live_count > 0 && entry->grave > 0)

@@ -57,9 +57,9 @@ bool awmap_position_is_covered(const struct awmap *map, const struct awmap_posit
 
 /* The sender's side of one walk. Zeroed memory is "none". Survives changes of the map between
  * steps: entries that change meanwhile are sent again or left to the next walk, never lost
- * (MIDWALK, WALKEND). If a tombstone that it had still to reach is dropped meanwhile, it ends early
- * with a last body that claims nothing more; the next position is then found to be behind
- * (WALKHORIZON). */
+ * (MIDWALK, WALKEND). If the horizon rises above the receiver's position in a part that is not done
+ * yet, it ends early with a last body that claims nothing more; the next position is then found to
+ * be behind (WALKHORIZON). */
 struct awmap_walk {
     struct vector peer;  /* the receiver's seen at the start */
     struct vector start; /* the sender's seen at the start: what the ends of the walk claim */

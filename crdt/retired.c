@@ -12,8 +12,10 @@
  * Its dots in contexts are struck, except where they are alive. A struck context no longer says
  * that the key's present siblings have replaced those dots, and a peer may have them alive and be
  * told of their replacement by this very entry. So a strike is a dropped tombstone in small: the
- * horizon rises to the key's other dots as well (STRIKEHORIZON), and who lacks one of them gets a
- * full comparison. That is dear, so only keys are struck that have not changed for a while.
+ * horizon rises to the dots that the key had when the replacement was there (STRIKEHORIZON), and
+ * who lacks one of them gets a full comparison. That is dear, so only what was replaced a while ago
+ * is struck: `stable` is `seen` of that time, and of keys that keep changing the bit `aged` tells
+ * that by then nothing of a retired replica was alive in them, so that all of it was replaced.
  *
  * Replicas retire others at different moments and with different counters. `known_sum` is over what
  * is known, wherever it stands, so equal knowledge has equal digests. */
@@ -70,19 +72,40 @@ static bool context_is_live(const struct state *state, uint32_t at)
     return false;
 }
 
-static void entry_strike(struct awmap *map, struct awmap_entry *entry)
+/* Whether the context's item may go. All of a key that is covered is as old as `stable`; of another
+ * one that has aged only what was retired by then. */
+static bool item_is_strikable(const struct awmap *map, const struct state *state, uint32_t at,
+                              bool covered)
+{
+    struct dot dot = state->context[at];
+    return vector_covers(&map->retired, dot) && !context_is_live(state, at) &&
+           (covered || vector_get(&map->young, dot.replica) == 0);
+}
+
+/* Who covers `stable` has met what replaced the struck dots (STRIKEHORIZON). */
+static void strike_raise_horizon(struct awmap *map, const struct state *state,
+                                 const struct vector *stable)
+{
+    for (uint32_t i = 0; i < state->context_count; i++) {
+        struct dot dot = state->context[i];
+        uint64_t most = vector_get(stable, dot.replica);
+        dot.counter = dot.counter < most ? dot.counter : most;
+        map_raise_horizon(map, dot);
+    }
+}
+
+static void entry_strike(struct awmap *map, struct awmap_entry *entry, const struct vector *stable)
 {
     struct state state = entry_state(entry);
-    for (uint32_t i = 0; i < state.context_count; i++)
-        map_raise_horizon(map, state.context[i]); /* STRIKEHORIZON */
+    bool covered = entry_is_covered(map, entry, stable);
     struct live live[AWMAP_SIBLINGS_MAX];
     struct state next = {scratch_context(map, state.context_count), live, 0, state.live_count};
+    strike_raise_horizon(map, &state, stable);
     memcpy(live, state.live, state.live_count * sizeof *live);
     for (uint32_t i = 0; i < state.context_count; i++) {
-        bool alive = context_is_live(&state, i);
-        if (vector_covers(&map->retired, state.context[i]) && !alive)
+        if (item_is_strikable(map, &state, i, covered))
             continue;
-        for (uint32_t j = 0; alive && j < state.live_count; j++) {
+        for (uint32_t j = 0; j < state.live_count; j++) {
             if (state.live[j].at == i)
                 live[j].at = next.context_count;
         }
@@ -91,7 +114,17 @@ static void entry_strike(struct awmap *map, struct awmap_entry *entry)
     entry_replace(map, entry, &next);
 }
 
-/* Of one replica's index: keys with siblings where its dot is dead and known. */
+/* A key with siblings, whose dot of a retired replica is dead and known. */
+static bool slot_is_strikable(const struct awmap *map, const struct slot *slot, uint64_t replica,
+                              const struct vector *stable)
+{
+    struct state state = entry_state(slot->entry);
+    if (state.live_count == 0 || state_has_live(&state, (struct dot){replica, slot->order}))
+        return false;
+    return (slot->entry->aged && vector_get(&map->young, replica) == 0) ||
+           entry_is_covered(map, slot->entry, stable);
+}
+
 static size_t index_strike(struct awmap *map, const struct sorted *index, struct dot retired,
                            const struct vector *stable, size_t budget)
 {
@@ -101,13 +134,11 @@ static size_t index_strike(struct awmap *map, const struct sorted *index, struct
     const struct slot *slot = sorted_at(index, place);
     for (; slot && slot->order <= retired.counter && found.count < budget;
          slot = sorted_step(index, &place)) {
-        struct state state = entry_state(slot->entry);
-        bool alive = state_has_live(&state, (struct dot){retired.replica, slot->order});
-        if (state.live_count > 0 && !alive && entry_is_covered(map, slot->entry, stable))
+        if (slot_is_strikable(map, slot, retired.replica, stable))
             found.items[found.count++] = slot->entry;
     }
     for (size_t i = 0; i < found.count; i++)
-        entry_strike(map, found.items[i]);
+        entry_strike(map, found.items[i], stable);
     free(found.items);
     return found.count;
 }
@@ -118,6 +149,8 @@ size_t awmap_tidy(struct awmap *map, const struct vector *stable, size_t budget)
 {
     assert(map->feed.count == 0);
     size_t tidied = map_purge(map, stable, budget);
+    if (vector_get(stable, map->writer) > map->pushed)
+        return tidied; /* own slices that are to raise would be below the horizon */
     for (uint32_t i = map->index_count; i-- > 0 && tidied < budget;) {
         if (i >= map->index_count)
             continue; /* striking has emptied and closed indexes */
@@ -128,6 +161,39 @@ size_t awmap_tidy(struct awmap *map, const struct vector *stable, size_t budget)
                 index_strike(map, &map->indexes[i].by_counter, retired, stable, budget - tidied);
     }
     return tidied;
+}
+
+/* What is in the context and dead was replaced by something in it, all of which `seen` covers. What
+ * is retired and still alive may be replaced later. */
+static bool entry_ages(const struct awmap *map, const struct awmap_entry *entry)
+{
+    struct state state = entry_state(entry);
+    for (uint32_t i = 0; i < state.context_count; i++) {
+        if (!map_covers(map, state.context[i]))
+            return false;
+    }
+    for (uint32_t i = 0; i < state.live_count; i++) {
+        if (vector_covers(&map->retired, state_dot(&state, i)))
+            return false;
+    }
+    return true;
+}
+
+void awmap_note_stable(struct awmap *map, struct vector *stable)
+{
+    for (uint32_t i = 0; i < map->index_count; i++) {
+        const struct sorted *index = &map->indexes[i].by_counter;
+        if (vector_get(&map->retired, map->indexes[i].replica) == 0)
+            continue;
+        struct place place = {0, 0};
+        const struct slot *slot = sorted_at(index, place);
+        for (; slot; slot = sorted_step(index, &place))
+            slot->entry->aged = entry_ages(map, slot->entry);
+    }
+    vector_release(&map->young);
+    vector_release(stable);
+    if (map->graves.count > 0 || map->retired.count > 0)
+        vector_copy(stable, &map->seen);
 }
 
 /* --- Retiring -------------------------------------------------------------------------------- */
@@ -149,6 +215,7 @@ bool map_retire(struct awmap *map, struct dot dot)
         }
         map_note_known(map, dot.replica, before);
         vector_raise(&map->retired_changed, dot.replica, dot.counter);
+        vector_raise(&map->young, dot.replica, dot.counter);
         map->recent[map->retirements++ % AWMAP_RECENT_RETIRED] = dot.replica;
         map->seen_changed = true;
     }

@@ -9,10 +9,10 @@
  * sender's own `seen` included (WALKEND): such an item may hide the only trace of a covered dot.
  *
  * Why entries may change between bodies: a change gives an item a greater counter, hence a place
- * further on in the same index. A tombstone that is dropped meanwhile leaves the index; if it was
- * still ahead of the cursor the horizon tells, the walk ends there without claims, and the receiver
- * asks again (WALKHORIZON). So it does for a context that is struck, or a replica retired, ahead
- * of the cursor.
+ * further on in the same index. A tombstone that is dropped meanwhile leaves the index; the horizon
+ * tells, the walk ends there without claims, and the receiver asks again (WALKHORIZON). So it does
+ * for a context that is struck or a replica retired meanwhile. What the cursor has passed counts,
+ * too: the horizon may rise to a key's old dot when the key itself has moved ahead of the cursor.
  *
  * A claim carries its `low` and each body a hash of the one before it: bodies of another session or
  * for another receiver raise nothing. */
@@ -122,7 +122,7 @@ static void walk_sections(struct walk_body *body)
             continue;
         if (end.replica > walk->cursor.replica)
             walk->cursor = (struct dot){end.replica, vector_get(&walk->peer, end.replica)};
-        if (map_horizon(body->map, end.replica) > walk->cursor.counter)
+        if (map_horizon(body->map, end.replica) > vector_get(&walk->peer, end.replica))
             break; /* WALKHORIZON */
         if (!walk_section(body, end.replica) || !walk_fits(body, CLAIM_BYTES_MAX))
             return;

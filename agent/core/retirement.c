@@ -86,9 +86,7 @@ static void tidy_map(struct node *node)
     if (tidied == TIDIED_PER_SWEEP_MAX)
         return; /* the rest with the next sweep, of the same age */
     retirement->stable_ms = node->now.mono_ms + STABLE_MS;
-    vector_release(&retirement->stable);
-    if (awmap_tombstone_count(node->map) > 0 || awmap_retired(node->map)->count > 0)
-        vector_copy(&retirement->stable, awmap_seen(node->map));
+    awmap_note_stable(node->map, &retirement->stable);
 }
 
 /* Who has left is no member any more for anybody; only its record is still there. */

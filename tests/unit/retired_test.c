@@ -251,6 +251,88 @@ static void a_struck_slice_raises_nothing(void)
     awmap_free(three);
 }
 
+/* And during a walk: 2 wrote over 1's long ago, and once more since the walk began, so that the key
+ * stands ahead of the cursor when the horizon rises to what is behind it. */
+static void a_strike_behind_the_cursor_ends_a_walk(void)
+{
+    enum { OLD = 3, NEW = 8 };
+    struct awmap *one = map_of(1), *two = map_of(2), *three = map_of(3), *four = map_of(4);
+    struct awmap_walk walk_to_four = {0};
+    struct awmap_walk_intake intake = {0};
+    struct vector stable = {0};
+    struct buffer body = {0};
+    bool behind, last = false;
+    put(one, "x");
+    push(one, two, 0);
+    push(one, four, 0);
+    for (int i = 0; i < OLD; i++)
+        put(two, "x");
+    walk(two, three);
+    awmap_retire(three, 1);
+    awmap_changed_clear(three);
+    awmap_note_stable(three, &stable);
+    awmap_position_encode(four, NULL, &body);
+    CU_ASSERT_TRUE(awmap_walk_begin(&walk_to_four, three, buffer_view(&body), &behind) && !behind);
+    for (int i = 0; i < NEW; i++) {
+        char key[8];
+        snprintf(key, sizeof key, "y%d", i);
+        put(two, key);
+    }
+    put(two, "x");
+    push(two, three, OLD);
+    buffer_clear(&body);
+    awmap_walk_cut(&walk_to_four, three, 100, &body);
+    CU_ASSERT_TRUE(awmap_walk_apply(four, &intake, buffer_view(&body), &last) && !last);
+    CU_ASSERT(walk_to_four.cursor.counter > OLD);
+    awmap_changed_clear(three);
+    CU_ASSERT_EQUAL(awmap_tidy(three, &stable, SIZE_MAX), 1);
+    CU_ASSERT_EQUAL(context_count(three, "x"), 1);
+    while (!walk_to_four.done) {
+        buffer_clear(&body);
+        awmap_walk_cut(&walk_to_four, three, 100, &body);
+        CU_ASSERT_TRUE(awmap_walk_apply(four, &intake, buffer_view(&body), &last));
+    }
+    CU_ASSERT_EQUAL(awmap_known(four, 2), 0);
+    CU_ASSERT_FALSE(walk(three, four));
+    CU_ASSERT_EQUAL(siblings(four, "x"), 1);
+    awmap_walk_release(&walk_to_four);
+    vector_release(&stable);
+    buffer_release(&body);
+    awmap_free(one);
+    awmap_free(two);
+    awmap_free(three);
+    awmap_free(four);
+}
+
+/* Of a key that keeps changing, what was replaced before `stable` was taken is struck; what was
+ * still alive then, or was retired since, waits. */
+static void changing_keys_are_struck_when_they_have_aged(void)
+{
+    struct awmap *one = map_of(1), *map = map_of(2);
+    struct vector stable = {0};
+    put(one, "alive");
+    put(one, "dead");
+    push(one, map, 0);
+    put(map, "dead");
+    awmap_retire(map, 1);
+    for (int turn = 0; turn < 2; turn++) {
+        awmap_note_pushed(map, awmap_writer_counter(map));
+        awmap_changed_clear(map);
+        awmap_note_stable(map, &stable);
+        put(map, "alive");
+        put(map, "dead");
+        awmap_changed_clear(map);
+        CU_ASSERT_EQUAL(awmap_tidy(map, &stable, SIZE_MAX), 1);
+        CU_ASSERT_EQUAL(context_count(map, "dead"), 1);
+        CU_ASSERT_EQUAL(context_count(map, "alive"), turn == 0 ? 2 : 1);
+        CU_ASSERT(vector_get(awmap_horizon(map), 2) <= vector_get(&stable, 2));
+        awmap_check(map);
+    }
+    vector_release(&stable);
+    awmap_free(one);
+    awmap_free(map);
+}
+
 static void striking_has_a_budget(void)
 {
     struct awmap *a = map_of(1), *b = map_of(2);
@@ -503,6 +585,9 @@ UNIT_MAIN("retired replicas", {"retiring moves what is known", retiring_moves_wh
           {"contexts are struck, except of the living", contexts_are_struck_except_of_the_living},
           {"a strike sends the late to a comparison", a_strike_sends_the_late_to_a_comparison},
           {"a struck slice raises nothing", a_struck_slice_raises_nothing},
+          {"a strike behind the cursor ends a walk", a_strike_behind_the_cursor_ends_a_walk},
+          {"changing keys are struck when they have aged",
+           changing_keys_are_struck_when_they_have_aged},
           {"striking has a budget", striking_has_a_budget},
           {"tables that disagree agree again", tables_that_disagree_agree_again},
           {"positions stay small and tell all", positions_stay_small_and_tell_all},
