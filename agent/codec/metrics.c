@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What a double, as which metrics are kept, has exactly. */
+#define DIGEST_MASK ((UINT64_C(1) << 52) - 1)
+
 static void print(struct buffer *out, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -93,6 +96,9 @@ static void write_counts(struct buffer *out, const struct node *node)
           counts.keys);
     gauge(out, "hordelet_map_tombstones", "Tombstones that have not been dropped yet.",
           counts.tombstones);
+    gauge(out, "hordelet_map_digest",
+          "A hash of the replicated map: agents that tell the same number hold the same map.",
+          query_digest(node) & DIGEST_MASK);
     gauge(out, "hordelet_pending_requests", "Writes and waits that have no answer yet.",
           counts.pending_requests);
 }

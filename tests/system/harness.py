@@ -288,15 +288,13 @@ class Network:
         self.batch(name, "link set lo up", f"addr add {self.address(index)}/24 dev eth0",
                    "link set eth0 up")
 
-    def cut(self, left, right):
-        """Nothing passes between the two any more, without a word: their frames go to nobody."""
-        for here, there in ((left, right), (right, left)):
-            self.batch(self.namespace(here), f"neigh replace {self.address(there)} "
-                       "lladdr 02:00:00:00:00:01 nud permanent dev eth0")
+    def cut(self, here, there):
+        """Nothing goes from here to there any more, without a word: the frames go to nobody."""
+        self.batch(self.namespace(here), f"neigh replace {self.address(there)} "
+                   "lladdr 02:00:00:00:00:01 nud permanent dev eth0")
 
-    def heal(self, left, right):
-        for here, there in ((left, right), (right, left)):
-            self.batch(self.namespace(here), f"neigh del {self.address(there)} dev eth0")
+    def heal(self, here, there):
+        self.batch(self.namespace(here), f"neigh del {self.address(there)} dev eth0")
 
     def remove(self):
         for index in range(1, self.count + 1):
@@ -516,8 +514,12 @@ class Cluster:
         agent.process.wait()
         return at
 
-    def cut(self, left, right):
-        for pair in itertools.product(left, right):
+    def cut(self, left, right, one_way=False):
+        """Between all of the left and all of the right; one way: only what the left ones send."""
+        pairs = list(itertools.product(left, right))
+        if not one_way:
+            pairs += itertools.product(right, left)
+        for pair in pairs:
             network().cut(*pair)
             self.cuts.append(pair)
 

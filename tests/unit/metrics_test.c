@@ -1,5 +1,6 @@
 /* What /metrics says of a node whose state is known. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/codec/metrics.h"
@@ -59,6 +60,28 @@ static void children_and_members_are_counted(void)
     rig_free(&rig);
 }
 
+static uint64_t digest_of(const char *workload)
+{
+    struct awmap *disk = disk_new();
+    disk_workload(disk, "default", workload, 1);
+    struct rig rig = rig_start(disk, "a");
+    struct buffer out = scrape(rig.node, NULL);
+    const char *line = strstr((const char *)out.data, "\nhordelet_map_digest ");
+    uint64_t digest = line ? strtoull(line + strlen("\nhordelet_map_digest "), NULL, 10) : 0;
+    buffer_release(&out);
+    rig_free(&rig);
+    return digest;
+}
+
+/* Alerts compare it: the same for the same content, another for another, and exact in a double. */
+static void the_digest_tells_maps_apart(void)
+{
+    CU_ASSERT(digest_of("web") != 0);
+    CU_ASSERT_EQUAL(digest_of("web"), digest_of("web"));
+    CU_ASSERT(digest_of("web") != digest_of("api"));
+    CU_ASSERT(digest_of("web") < UINT64_C(1) << 53);
+}
+
 /* All phases together are all children; each sample belongs to a family that was announced. */
 static void the_text_is_well_formed(void)
 {
@@ -89,4 +112,5 @@ static void the_text_is_well_formed(void)
 }
 
 UNIT_MAIN("metrics", {"children and members are counted", children_and_members_are_counted},
+          {"the digest tells maps apart", the_digest_tells_maps_apart},
           {"the text is well formed", the_text_is_well_formed})
