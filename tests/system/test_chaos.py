@@ -51,6 +51,7 @@ def plan(seed, seconds):
         elif kind == "cut" and cut_until <= now:
             nodes = dice.sample(range(1, NODES + 1), NODES)
             left = dice.randint(1, NODES - 1)
+            until = now + dice.uniform(0.3, 12)  # often long enough for both sides to adopt
             steps += [(now, "cut", (nodes[:left], nodes[left:], dice.random() < 0.4)),
                       (until, "heal", ())]
             cut_until = until
