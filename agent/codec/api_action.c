@@ -1,9 +1,10 @@
 /* What users do to children and members (see api_call.h): stop a child, cordon, join, leave,
- * forget. */
+ * detach, forget. */
 #include <string.h>
 
 #include "agent/codec/api_call_private.h"
 #include "agent/codec/api_patch_value.h"
+#include "agent/codec/duration.h"
 
 static int action_delete_child(struct api_call *call, const struct api_context *context)
 {
@@ -88,6 +89,26 @@ static int action_take_addresses(struct api_call *call)
     return 0;
 }
 
+/* ?for=60s */
+static int action_take_away(struct api_call *call)
+{
+    const char *text = api_query_get(&call->query, "for");
+    call->submit.away_ms = DETACH_MS_DEFAULT;
+    if (text && (!duration_parse(&call->submit.away_ms, text) ||
+                 call->submit.away_ms < DETACH_MS_MIN || call->submit.away_ms > DETACH_MS_MAX))
+        return api_failure_set(&call->failure, 400,
+                               "for: \"%.40s\" is no duration of 1s to 1h, as 60s", text);
+    return 0;
+}
+
+static enum request_kind action_request(enum api_subresource subresource)
+{
+    return subresource == API_JOIN     ? REQUEST_JOIN
+           : subresource == API_LEAVE  ? REQUEST_LEAVE
+           : subresource == API_DETACH ? REQUEST_DETACH
+                                       : REQUEST_FORGET;
+}
+
 static int action_member(struct api_call *call, const struct api_context *context)
 {
     const struct api_route *route = &call->route;
@@ -101,11 +122,11 @@ static int action_member(struct api_call *call, const struct api_context *contex
             "an agent cannot forget itself; to take it out: hordelet leave");
     if (route->subresource == API_JOIN && action_take_addresses(call) < 0)
         return -1;
+    if (route->subresource == API_DETACH && action_take_away(call) < 0)
+        return -1;
     api_call_success(call, 200, NULL);
     call->answered = true;
-    call->submit.kind = route->subresource == API_JOIN    ? REQUEST_JOIN
-                        : route->subresource == API_LEAVE ? REQUEST_LEAVE
-                                                          : REQUEST_FORGET;
+    call->submit.kind = action_request(route->subresource);
     TEXT_SET(call->submit.name, route->name);
     return API_SUBMIT;
 }

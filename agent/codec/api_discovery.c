@@ -30,7 +30,7 @@ static int answer_ready(struct api_call *call, const struct node *node)
     if (query_ready(node))
         return answer_text(call, 200, "ok");
     return answer_text(call, 503,
-                       query_stopping(node) ? "not ready: draining" : "not ready: starting");
+                       query_stopping(node) ? "not ready: stopping" : "not ready: starting");
 }
 
 static int answer_metrics(struct api_call *call, const struct api_context *context)

@@ -61,8 +61,9 @@ const struct api_resource_info api_resources[API_RESOURCE_COUNT] = {
                      {{API_STATUS, "status", "Member", API_GROUP, API_VERSION, API_CAN(API_GET)},
                       {API_JOIN, "join", NULL, NULL, NULL, API_CAN(API_CREATE)},
                       {API_LEAVE, "leave", NULL, NULL, NULL, API_CAN(API_CREATE)},
+                      {API_DETACH, "detach", NULL, NULL, NULL, API_CAN(API_CREATE)},
                       {API_FORGET, "forget", NULL, NULL, NULL, API_CAN(API_CREATE)}},
-                     4},
+                     5},
 };
 
 static const char *const verb_names[API_VERB_COUNT] = {

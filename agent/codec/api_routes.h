@@ -44,6 +44,7 @@ enum api_subresource {
     API_STATUS,
     API_JOIN,
     API_LEAVE,
+    API_DETACH,
     API_FORGET,
 };
 
@@ -72,7 +73,7 @@ struct api_resource_info {
     const char *kind, *list_kind;
     bool namespaced;
     unsigned verbs;
-    struct api_subresource_info subresources[4];
+    struct api_subresource_info subresources[5];
     size_t subresource_count;
 };
 

@@ -238,9 +238,9 @@ void durable_settle(struct node *node)
 
 void durable_push(struct node *node)
 {
-    /* While we drain, a second member must know what we release. */
+    /* Before we end, a second member must know our last words. */
     if (node->own_writes)
-        sync_push(node->sync, node->now.mono_ms, node->user_writes || node->supervision.draining,
+        sync_push(node->sync, node->now.mono_ms, node->user_writes || node_is_stopping(node),
                   node->effects);
     node->own_writes = node->user_writes = false;
 }

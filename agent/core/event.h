@@ -25,7 +25,7 @@ enum event_type {
     EVENT_RUNTIME_CONTAINER, /* one of them changed: a hint that carries the fresh inspection */
     EVENT_RUNTIME_PROGRESS,  /* of a pull */
     EVENT_RUNTIME_DONE,      /* every operation ends in exactly one of these */
-    EVENT_STOP,              /* SIGTERM: drain, then exit; a second one: exit 1 at once */
+    EVENT_STOP,              /* SIGTERM: drain or detach, then exit; a second one: exit 1 at once */
 };
 
 enum runtime_result {

@@ -39,6 +39,12 @@
 #define FROZEN_AFTER_MS 500       /* a turn this late means that we, not the peers, were away */
 #define SYNC_BEFORE_WRITE_MS 5000 /* how long an agent that knows peers waits for a comparison */
 
+/* How long an agent may be away while its containers live on. Less is no time for a new run to
+ * start; for more it should drain: what ends meanwhile is neither restarted nor moved. */
+#define DETACH_MS_MIN 1000
+#define DETACH_MS_MAX 3600000
+#define DETACH_MS_DEFAULT 60000
+
 #define COUNTER_BLOCK 65536 /* dots reserved on disk at a time */
 
 #endif

@@ -103,6 +103,7 @@ static void membership_member_changed(void *context, const char *name)
     }
     member = member_make(node, name);
     member->recorded = true;
+    absence_note(node, member, &entry->record);
     /* A greeting of this run tells a later address than a record of the run before. */
     if (!member->met_replica || entry->record.join_counter >= member->met_boot ||
         entry->record.replica != member->met_replica)
@@ -123,6 +124,8 @@ enum placement_phase member_phase(const struct node *node, const char *name)
     const struct member_entry *entry = store_member(&node->store, name);
     if (entry && entry->record.wish == WISH_LEFT)
         return PLACEMENT_LEFT;
+    if (entry && entry->record.wish == WISH_DETACHED && member_is_absent(node, name))
+        return PLACEMENT_ABSENT;
     enum placement_phase phase = swim_phase(node->swim, name);
     if (entry && entry->record.wish == WISH_DRAINING &&
         (phase == PLACEMENT_ALIVE || phase == PLACEMENT_SUSPECT))
@@ -258,7 +261,8 @@ static void membership_forget_dead(struct node *node)
     bool first = membership_is_first(node);
     for (struct member *m = index_after(&membership->members, span_text("")); m;) {
         struct member *next = index_after(&membership->members, span_text(m->name));
-        bool too_long = m->dead_ms && node->now.mono_ms - m->dead_ms > node->forget_after_ms;
+        bool too_long = m->dead_ms && node->now.mono_ms - m->dead_ms > node->forget_after_ms &&
+                        !member_is_absent(node, m->name);
         if (too_long && !store_member(&node->store, m->name)) {
             member_drop(node, m);
         } else if (too_long && first) {
@@ -275,6 +279,7 @@ void membership_tick(struct node *node)
     struct membership *membership = &node->membership;
     membership_try_contacts(node);
     membership_verdicts(node);
+    absence_tick(node);
     membership_greet_someone(node);
     membership_compare(node);
     membership_settle(node);
@@ -290,7 +295,9 @@ void membership_tick(struct node *node)
 uint64_t membership_deadline(const struct node *node)
 {
     const struct membership *membership = &node->membership;
-    uint64_t deadline = membership->members.count > 0 ? membership->greet_ms : UINT64_MAX;
+    uint64_t deadline = membership->absence_ms;
+    if (membership->members.count > 0 && membership->greet_ms < deadline)
+        deadline = membership->greet_ms;
     for (size_t i = 0; i < membership->contact_count; i++)
         if (!membership->contacts[i].welcomed && membership->contacts[i].next_ms < deadline)
             deadline = membership->contacts[i].next_ms;

@@ -58,6 +58,7 @@ static void membership_fill_record(struct node *node, struct member_record *reco
     record->weight = node->weight;
     record->unschedulable = node->membership.unschedulable;
     record->wish = node->membership.wish;
+    record->away_ms = node->detach.away_ms;
     TEXT_SET(record->agent_version, node->version);
     TEXT_SET(record->runtime_name, node->supervision.engine_name);
     TEXT_SET(record->runtime_version, node->supervision.engine_version);

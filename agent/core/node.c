@@ -14,9 +14,7 @@
 #include "agent/core/node_private.h"
 
 enum {
-    MUST_SYNC_MS = 5000,    /* after a thaw, the longest wait for a peer's answer */
-    LAST_WORD_MS = 2000,    /* how long a drained agent waits for a peer to know what it released */
-    DRAIN_MARGIN_MS = 5000, /* beyond the drain timeout, for an engine that does not answer */
+    MUST_SYNC_MS = 5000, /* after a thaw, the longest wait for a peer's answer */
 };
 
 /* --- Life ------------------------------------------------------------------------------------ */
@@ -50,9 +48,11 @@ struct node *node_new(const struct node_config *config)
     node->forget_after_ms = config->forget_after_ms;
     node->start_grace_ms = config->start_grace_ms;
     node->fresh_replica = config->fresh_replica;
+    node->detach_on_stop = config->detach_on_stop;
     node->pacing_off = config->pacing_off;
     node->random = random_of(config->random_seed);
     node_copy_labels(node, config);
+    node->membership.absence_ms = UINT64_MAX;
     node->map = awmap_new();
     node->store.listener = membership_listener(node);
     for (size_t i = 0; i < config->seed_count; i++)
@@ -177,61 +177,6 @@ static void node_on_message(struct node *node, const struct event *event)
     }
 }
 
-/* --- Stopping -------------------------------------------------------------------------------- */
-
-static void node_on_stop(struct node *node)
-{
-    if (++node->stop_requests > 1) {
-        effects_trace(node->effects, "told twice to stop: stops at once");
-        effects_exit(node->effects, 1);
-        node->stopped = true;
-        return;
-    }
-    effects_trace(node->effects,
-                  "drains: children are stopped and handed over, for at most %llu ms",
-                  (unsigned long long)node->drain_timeout_ms);
-    membership_set_wish(node, WISH_DRAINING);
-    supervise_drain(node);
-}
-
-/* What we released must be known to a second member, or there is none, or time is up. */
-static bool node_last_word_is_out(const struct node *node)
-{
-    struct dot last = {.replica = awmap_writer(node->map),
-                       .counter = awmap_writer_counter(node->map)};
-    return !sync_has_alive_peer(node->sync) || sync_acknowledged(node->sync, last) ||
-           node->now.mono_ms >= node->drained_ms + LAST_WORD_MS;
-}
-
-static void node_tick_stopping(struct node *node)
-{
-    const struct supervision *supervision = &node->supervision;
-    uint64_t limit_ms = supervision->drain_ms + node->drain_timeout_ms + DRAIN_MARGIN_MS;
-    if (!supervision->draining || node->stopped)
-        return;
-    if (node->drained_ms == 0) {
-        bool late = node->now.mono_ms >= limit_ms;
-        if (!supervise_is_drained(node) && !late)
-            return;
-        if (late)
-            effects_trace(node->effects, "stops although not everything could be handed over");
-        node->drained_ms = node->now.mono_ms;
-        if (node->leaving && durable_may_write(node))
-            membership_set_wish(node, WISH_LEFT);
-        return;
-    }
-    if (node->membership.record_dirty && durable_may_write(node) &&
-        node->now.mono_ms < node->drained_ms + LAST_WORD_MS)
-        return;
-    if (!node_last_word_is_out(node))
-        return;
-    requests_end(node);
-    durable_end(node);
-    effects_trace(node->effects, "stopped in good order");
-    effects_exit(node->effects, 0);
-    node->stopped = true;
-}
-
 /* --- Stepping -------------------------------------------------------------------------------- */
 
 static void node_tick(struct node *node)
@@ -244,7 +189,7 @@ static void node_tick(struct node *node)
     durable_settle(node);
     retirement_tick(node);
     supervise_tick(node);
-    node_tick_stopping(node);
+    stop_tick(node);
 }
 
 /* We, not the peers, were away: verdicts from before the gap mean nothing, and nothing starts
@@ -294,7 +239,7 @@ static void node_dispatch(struct node *node, const struct event *event)
         requests_step(node, event->request);
         break;
     case EVENT_STOP:
-        node_on_stop(node);
+        stop_begin(node);
         break;
     case EVENT_RUNTIME_STATE:
     case EVENT_RUNTIME_LIST:
@@ -318,7 +263,7 @@ static uint64_t node_next_deadline(const struct node *node)
     for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++)
         if (candidates[i] < deadline_ms)
             deadline_ms = candidates[i];
-    if (node->supervision.draining && deadline_ms > now_ms + 50)
+    if (node_is_stopping(node) && deadline_ms > now_ms + 50)
         deadline_ms = now_ms + 50;
     return deadline_ms > now_ms ? deadline_ms : now_ms;
 }

@@ -33,6 +33,7 @@ struct node_config {
     uint64_t random_seed;   /* true randomness from the shell */
     uint64_t fresh_replica; /* a random id, used when the data directory held none or must not be
                                trusted */
+    bool detach_on_stop;    /* EVENT_STOP: leave the containers running, for DETACH_MS_DEFAULT */
     bool pacing_off;        /* tests: start everything at once */
 };
 

@@ -76,7 +76,9 @@ struct member { /* somebody we talk to, recorded in the map or only just met */
     uint64_t met_replica,
         met_boot; /* as it said at the last meeting in this run; replica 0: none */
     uint64_t met_ms;
-    uint64_t dead_ms; /* since when, 0: not dead */
+    uint64_t dead_ms;         /* since when, 0: not dead */
+    uint64_t absent_run;      /* the run whose detach was last noted, 0: none; see absence.c */
+    uint64_t absent_until_ms; /* 0: not, or not any more */
 };
 
 enum { CONTACTS_MAX = 128 };
@@ -92,6 +94,7 @@ struct membership {
     uint64_t refused_ms; /* since when our name is refused, 0: not */
     char refusal[MESSAGE_BYTES_MAX + 1];
     uint64_t greet_ms;   /* when a member is greeted again, in case we were forgotten */
+    uint64_t absence_ms; /* when the first absence may be over; UINT64_MAX: there is none */
     uint64_t compare_ms; /* when to try the next comparison while none has worked */
     uint64_t started_ms;
     bool settled;        /* see membership_is_settled */
@@ -132,6 +135,14 @@ enum placement_phase member_phase(const struct node *node, const char *name);
 const char *member_phase_text(const struct node *node, const char *name);
 void node_send(struct node *node, const char *address, enum message_type type,
                const struct buffer *body);
+
+/* --- absence.c: who is away while its containers live on ---------------------------------------
+ */
+
+/* It has said that it will be back, and its time is not over: what it holds is left to it. */
+bool member_is_absent(const struct node *node, const char *name);
+void absence_note(struct node *node, struct member *member, const struct member_record *record);
+void absence_tick(struct node *node);
 
 /* --- retirement.c: what past members have left ----------------------------------------------- */
 
@@ -354,6 +365,20 @@ void requests_end(struct node *node); /* all that still wait are told that the a
 uint64_t requests_deadline(const struct node *node);
 void requests_release(struct node *node);
 
+/* --- stop.c: how we end ------------------------------------------------------------------------
+ */
+
+struct detach {
+    uint64_t away_ms; /* for how long we shall be away; 0: we do not go */
+    uint64_t began_ms;
+    bool known; /* a second member knows, or there is none */
+};
+
+bool node_is_stopping(const struct node *node); /* drains, leaves or detaches */
+void stop_begin(struct node *node);             /* EVENT_STOP */
+void stop_detach(struct node *node, uint64_t away_ms);
+void stop_tick(struct node *node);
+
 /* --- node.c ---------------------------------------------------------------------------------- */
 
 struct node {
@@ -378,6 +403,8 @@ struct node {
     bool must_sync;               /* after a thaw: nothing starts before one comparison */
     uint64_t must_sync_until_ms;
     int stop_requests;
+    bool detach_on_stop;
+    struct detach detach;
     bool leaving;
     uint64_t drained_ms; /* since when all children are handed over, 0: not */
 

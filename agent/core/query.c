@@ -423,7 +423,7 @@ bool query_covers(const struct node *node, struct dot dot)
 
 bool query_stopping(const struct node *node)
 {
-    return node->stop_requests > 0 || node->leaving;
+    return node_is_stopping(node);
 }
 
 bool query_ready(const struct node *node)

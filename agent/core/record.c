@@ -264,6 +264,7 @@ void member_record_encode(const struct member_record *record, struct buffer *buf
     buffer_varint(buffer, record->capacity);
     buffer_u8(buffer, (uint8_t)(record->unschedulable | record->runtime_healthy << 1));
     buffer_u8(buffer, (uint8_t)record->wish);
+    buffer_varint(buffer, record->away_ms);
     buffer_text(buffer, record->agent_version);
     buffer_text(buffer, record->runtime_name);
     buffer_text(buffer, record->runtime_version);
@@ -318,6 +319,7 @@ bool member_record_decode(struct member_record *ret_record, struct span value)
     record->unschedulable = flags & 1;
     record->runtime_healthy = flags & 2;
     record->wish = read_enum(&reader, WISH_LEFT + 1);
+    record->away_ms = reader_count(&reader, DETACH_MS_MAX);
     READ_TEXT(&reader, record->agent_version);
     READ_TEXT(&reader, record->runtime_name);
     READ_TEXT(&reader, record->runtime_version);

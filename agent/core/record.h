@@ -73,7 +73,12 @@ bool name_record_decode(struct name_record *ret_record, struct span value);
  * order of their claims. */
 int name_record_compare(const struct name_record *a, const struct name_record *b, const char *name);
 
-enum member_wish { WISH_IN, WISH_DRAINING, WISH_LEFT };
+enum member_wish {
+    WISH_IN,
+    WISH_DRAINING, /* hands over what it holds, then ends */
+    WISH_DETACHED, /* ends, and comes back within away_ms to what it holds */
+    WISH_LEFT,
+};
 enum { MEMBER_DECLINED_MAX = 64 };
 
 struct declined {
@@ -92,6 +97,7 @@ struct member_record {
     uint32_t capacity;
     bool unschedulable;
     enum member_wish wish;
+    uint64_t away_ms; /* DETACHED: from when it is learned */
     char agent_version[NAME_BYTES_MAX + 1];
     char runtime_name[NAME_BYTES_MAX + 1], runtime_version[NAME_BYTES_MAX + 1];
     bool runtime_healthy;

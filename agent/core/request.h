@@ -20,6 +20,9 @@ enum request_kind {
     REQUEST_JOIN,  /* addresses: answered once one of them has welcomed us, or REQUEST_TIMEOUT_MS */
     REQUEST_LEAVE, /* drain, `left`, exit: answered when the last child is handed over or
                       --drain-timeout */
+    REQUEST_DETACH, /* away_ms, DETACH_MS_MIN to MAX: exit with the containers left running;
+                       answered when a second member knows, or there is none; 504 if none ever did
+                     */
     REQUEST_FORGET, /* name (a dead member) */
     REQUEST_WAIT,   /* until seen covers `after`: read your writes; 504 after REQUEST_TIMEOUT_MS */
 };
@@ -31,6 +34,7 @@ struct request {
     char name[NAME_BYTES_MAX + 1];
     struct child_id child;
     bool flag; /* terminate, unschedulable */
+    uint64_t away_ms;
     const struct workload *workload;
     const struct supervisor *supervisor;
     const char *const *addresses;

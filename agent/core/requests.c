@@ -149,6 +149,13 @@ static void request_leave(struct node *node, const struct request *request)
     supervise_drain(node);
 }
 
+static void request_detach(struct node *node, const struct request *request)
+{
+    struct pending *pending = requests_add(node, request);
+    pending->deadline_ms = UINT64_MAX; /* ends with the agent, soon */
+    stop_detach(node, request->away_ms);
+}
+
 static void request_forget(struct node *node, const struct request *request)
 {
     if (!store_member(&node->store, request->name)) {
@@ -158,7 +165,10 @@ static void request_forget(struct node *node, const struct request *request)
     enum placement_phase phase = member_phase(node, request->name);
     if (phase != PLACEMENT_DEAD && phase != PLACEMENT_LEFT) {
         reply_simple(node, request->id, 409, "Conflict",
-                     "the member is not dead; let it leave instead");
+                     phase == PLACEMENT_ABSENT
+                         ? "the member has detached; if it is not back in time it is dead, and can "
+                           "be forgotten then"
+                         : "the member is not dead; let it leave instead");
         return;
     }
     struct key key = key_member(request->name);
@@ -261,8 +271,8 @@ void requests_message(struct node *node, const struct envelope *envelope)
 
 static bool request_is_write(enum request_kind kind)
 {
-    return kind != REQUEST_JOIN && kind != REQUEST_LEAVE && kind != REQUEST_WAIT &&
-           kind != REQUEST_DELETE_CHILD;
+    return kind != REQUEST_JOIN && kind != REQUEST_LEAVE && kind != REQUEST_DETACH &&
+           kind != REQUEST_WAIT && kind != REQUEST_DELETE_CHILD;
 }
 
 static bool requests_refuse(struct node *node, const struct request *request)
@@ -270,9 +280,10 @@ static bool requests_refuse(struct node *node, const struct request *request)
     if (node->requests.count >= PENDING_REQUESTS_MAX)
         reply_simple(node, request->id, 429, "TooManyRequests",
                      "too many writes wait to become durable; try again");
-    else if (node->stop_requests > 0 || node->leaving)
+    else if (node_is_stopping(node))
         reply_simple(node, request->id, 503, "ServiceUnavailable",
-                     "this agent is draining; ask another one");
+                     node->detach.away_ms ? "this agent is detaching; ask another one"
+                                          : "this agent is draining; ask another one");
     else if (request_is_write(request->kind) && !durable_may_write(node))
         reply_simple(node, request->id, 503, "ServiceUnavailable",
                      "this agent has just started and compares itself with the others; try again "
@@ -314,6 +325,9 @@ void requests_step(struct node *node, const struct request *request)
         break;
     case REQUEST_LEAVE:
         request_leave(node, request);
+        break;
+    case REQUEST_DETACH:
+        request_detach(node, request);
         break;
     case REQUEST_FORGET:
         request_forget(node, request);
@@ -390,6 +404,7 @@ void requests_settle(struct node *node)
         if (node->requests.items[i].sequence == SEQUENCE_NEXT)
             node->requests.items[i].sequence = node->durable.sequence;
         if (node->requests.items[i].kind == REQUEST_LEAVE ||
+            node->requests.items[i].kind == REQUEST_DETACH ||
             !pending_answer(node, &node->requests.items[i], &reply))
             continue;
         effects_reply(node->effects, &reply);
@@ -402,6 +417,14 @@ static void request_end(struct node *node, const struct pending *pending)
 {
     if (pending->kind == REQUEST_LEAVE) {
         reply_simple(node, pending->id, 200, "", "");
+    } else if (pending->kind == REQUEST_DETACH && node->detach.known) {
+        struct reply reply = {
+            .id = pending->id, .status = 200, .alone = !sync_has_alive_peer(node->sync)};
+        effects_reply(node->effects, &reply);
+    } else if (pending->kind == REQUEST_DETACH) {
+        reply_simple(node, pending->id, 504, "Timeout",
+                     "the agent ends and its containers run on, but no other member has confirmed "
+                     "that it knows: they may take this node for dead, and adopt them");
     } else if (pending->written.counter) {
         char message[sizeof((struct reply *)NULL)->message];
         snprintf(message, sizeof message,

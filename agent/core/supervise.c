@@ -21,7 +21,8 @@ enum {
 
 bool supervise_is_open(const struct node *node)
 {
-    return node->supervision.settled && durable_may_write(node) && !node->must_sync;
+    return node->supervision.settled && durable_may_write(node) && !node->must_sync &&
+           !node->detach.away_ms;
 }
 
 void supervise_start_held(struct node *node)

@@ -179,6 +179,7 @@ static void agent_make_node(struct agent *agent)
         .drain_timeout_ms = options->drain_timeout_ms,
         .engine_grace_ms = options->engine_grace_ms,
         .forget_after_ms = options->forget_after_ms,
+        .detach_on_stop = options->detach_on_sigterm,
     };
     randombytes_buf(&config.random_seed, sizeof config.random_seed);
     do

@@ -44,7 +44,11 @@ const struct option options_table[OPTIONS_COUNT] = {
      "are "
      "taken for dead and their workloads are started elsewhere."},
     {"drain-timeout", OPTION_DURATION, FIELD(drain_timeout_ms), "25s", "DURATION",
-     "How long SIGTERM waits for containers to stop before they are killed."},
+     "How long draining waits for containers to stop before they are killed."},
+    {"on-sigterm", OPTION_ON_SIGTERM, FIELD(detach_on_sigterm), "drain", "drain|detach",
+     "What SIGTERM does. drain: stop the containers and hand them over. detach: leave them "
+     "running, "
+     "for an upgrade of the agent; if it is not back within 60s the others take them over."},
     {"engine-grace", OPTION_DURATION, FIELD(engine_grace_ms), "60s", "DURATION",
      "How long the engine may be silent before other nodes take over this one's workloads."},
     {"forget-after", OPTION_DURATION, FIELD(forget_after_ms), "24h", "DURATION",
@@ -95,7 +99,8 @@ void agent_options_print_help(FILE *file)
             "Usage: hordelet agent [flags]\n"
             "\n"
             "Runs this node's agent in the foreground until SIGTERM or SIGINT, then hands its\n"
-            "workloads over to other nodes and exits. A second signal exits at once.\n"
+            "workloads over to other nodes and exits (or leaves them running: --on-sigterm).\n"
+            "A second signal exits at once.\n"
             "\n"
             "A cluster of one, to try it out:\n"
             "    hordelet agent --data-dir /tmp/h --gossip 127.0.0.1:7370\n"

@@ -12,9 +12,10 @@ enum option_kind {
     OPTION_DURATION,
     OPTION_PROFILE,
     OPTION_LOG_FORMAT,
-    OPTION_SWITCH, /* needs no value */
-    OPTION_SEEDS,  /* HOST:PORT,... */
-    OPTION_LABELS, /* k=v,... */
+    OPTION_ON_SIGTERM, /* bool: detach */
+    OPTION_SWITCH,     /* needs no value */
+    OPTION_SEEDS,      /* HOST:PORT,... */
+    OPTION_LABELS,     /* k=v,... */
 };
 
 /* Where a value may come from, the weaker before the stronger. */
@@ -29,7 +30,7 @@ struct option {
     const char *help;
 };
 
-enum { OPTIONS_COUNT = 18 };
+enum { OPTIONS_COUNT = 19 };
 extern const struct option options_table[OPTIONS_COUNT];
 const struct option *option_find(const char *name, size_t name_bytes);
 

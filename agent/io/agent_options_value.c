@@ -42,18 +42,22 @@ static int option_set_word(const struct options_parse *parse, const struct optio
 {
     static const char *const profiles[] = {"lan", "wan", "local"};
     static const char *const formats[] = {"text", "json"};
+    static const char *const ends[] = {"drain", "detach"};
     static const char *const switches[] = {"false", "true"};
     int word;
     if (option->kind == OPTION_PROFILE && (word = option_word(text, profiles, 3)) >= 0)
         *(enum profile *)field = (enum profile)word;
     else if (option->kind == OPTION_LOG_FORMAT && (word = option_word(text, formats, 2)) >= 0)
         *(enum log_format *)field = (enum log_format)word;
+    else if (option->kind == OPTION_ON_SIGTERM && (word = option_word(text, ends, 2)) >= 0)
+        *(bool *)field = word == 1;
     else if (option->kind == OPTION_SWITCH && (word = option_word(text, switches, 2)) >= 0)
         *(bool *)field = word == 1;
     else
         return option_refuse(parse, origin, text,
                              option->kind == OPTION_PROFILE      ? "must be lan, wan or local"
                              : option->kind == OPTION_LOG_FORMAT ? "must be text or json"
+                             : option->kind == OPTION_ON_SIGTERM ? "must be drain or detach"
                                                                  : "must be true or false");
     return 0;
 }
@@ -158,6 +162,7 @@ int option_set(struct options_parse *parse, const struct option *option, const c
         return option_set_list(parse, option, origin, text);
     case OPTION_PROFILE:
     case OPTION_LOG_FORMAT:
+    case OPTION_ON_SIGTERM:
     case OPTION_SWITCH:
         return option_set_word(parse, option, field, origin, text);
     case OPTION_DURATION:

@@ -105,6 +105,14 @@ static void fault_member(struct swarm *swarm, size_t index, size_t other, enum r
     sim_request(&swarm->sim, index, &request);
 }
 
+/* Mostly back in time: it is started again like anybody who is down. */
+static void fault_detach(struct swarm *swarm, size_t index)
+{
+    struct request request = {.kind = REQUEST_DETACH,
+                              .away_ms = DETACH_MS_MIN + swarm_below(swarm, 20000)};
+    sim_request(&swarm->sim, index, &request);
+}
+
 uint64_t swarm_set_members(struct swarm *swarm, size_t index, uint32_t mask)
 {
     static char members[SWARM_NODES_MAX][NAME_BYTES_MAX + 1];
@@ -155,6 +163,9 @@ static void fault_on_running(struct swarm *swarm, enum fault fault, size_t index
         break;
     case FAULT_SIGTERM:
         sim_stop(sim, index);
+        break;
+    case FAULT_DETACH:
+        fault_detach(swarm, index);
         break;
     case FAULT_LEAVE:
         fault_member(swarm, index, index, REQUEST_LEAVE);

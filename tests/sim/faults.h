@@ -24,6 +24,7 @@ enum fault {
     FAULT_ENGINE_WEATHER, /* slow, failing, forgetful */
     FAULT_CLOCK,
     FAULT_SIGTERM,
+    FAULT_DETACH,
     FAULT_LEAVE,
     FAULT_FORGET,
     FAULT_MEMBERS,

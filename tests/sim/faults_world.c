@@ -38,6 +38,7 @@ static const char *const fault_names[FAULT_COUNT] = {
     [FAULT_ENGINE_WEATHER] = "engine-weather",
     [FAULT_CLOCK] = "clock",
     [FAULT_SIGTERM] = "sigterm",
+    [FAULT_DETACH] = "detach",
     [FAULT_LEAVE] = "leave",
     [FAULT_FORGET] = "forget",
     [FAULT_MEMBERS] = "members",

@@ -97,7 +97,8 @@ struct sim {
     uint32_t lie_percent;       /* lists that leave one out, and failures of what was done */
     const char *bad_image;      /* pulls of it fail */
     const struct sim_node *bad_image_node; /* ... on this node only; NULL: on all */
-    uint64_t drain_timeout_ms, engine_grace_ms;
+    uint64_t drain_timeout_ms, engine_grace_ms, forget_after_ms;
+    bool detach_on_stop; /* of those that are started from now on */
     bool lazy_disk; /* nothing is kept until a process ends; then what it knew is on its disk */
     bool verbose;   /* prints every trace line */
     uint64_t trace_hash; /* of every effect so far: equal seeds, equal hashes */

@@ -20,7 +20,8 @@ void sim_init(struct sim *sim, uint64_t seed, size_t nodes)
                         .stop_ms = 50,
                         .drain_timeout_ms = 25000,
                         .pull_ms = 20,
-                        .engine_grace_ms = 60000};
+                        .engine_grace_ms = 60000,
+                        .forget_after_ms = 86400000};
     sim->verbose = getenv("SIM_VERBOSE") != NULL;
     sim->nodes = xcalloc(sim->capacity, sizeof *sim->nodes);
     sim->deadlines = xcalloc(sim->capacity, sizeof *sim->deadlines);
@@ -164,7 +165,8 @@ void sim_start(struct sim *sim, size_t index)
         .start_grace_ms = 30000,
         .drain_timeout_ms = sim->drain_timeout_ms,
         .engine_grace_ms = sim->engine_grace_ms,
-        .forget_after_ms = 86400000,
+        .forget_after_ms = sim->forget_after_ms,
+        .detach_on_stop = sim->detach_on_stop,
         .random_seed = random_next(&sim->random),
         .fresh_replica = random_next(&sim->random) | 1,
     };

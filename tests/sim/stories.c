@@ -81,6 +81,14 @@ void tale_power_off(struct tale *tale, size_t index)
     sim_kill_engine(&tale->sim, index);
 }
 
+void tale_detach(struct tale *tale, size_t index, uint64_t away_ms)
+{
+    struct request request = {.kind = REQUEST_DETACH, .away_ms = away_ms};
+    tale_tell(tale, "a user detaches %s for %llu ms", tale->sim.nodes[index].name,
+              (unsigned long long)away_ms);
+    sim_request(&tale->sim, index, &request);
+}
+
 void tale_put(struct tale *tale, size_t index, uint32_t replicas)
 {
     struct sim *sim = &tale->sim;

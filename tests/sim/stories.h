@@ -29,7 +29,8 @@ void tale_tell(struct tale *tale, const char *format, ...) __attribute__((format
 /* Sentences of the world that also make it so. */
 void tale_start(struct tale *tale, size_t index);
 void tale_power_off(struct tale *tale, size_t index); /* the agent and all containers of its node */
-void tale_put(struct tale *tale, size_t index, uint32_t replicas); /* the workload web */
+void tale_detach(struct tale *tale, size_t index, uint64_t away_ms); /* asked by a user */
+void tale_put(struct tale *tale, size_t index, uint32_t replicas);   /* the workload web */
 void tale_run(struct tale *tale, uint64_t duration_ms);
 /* Ends the scene and releases it. False: the golden file tells it otherwise; the difference has
  * been printed. `plot` opens the file: what the scene shows, in plain sentences. */

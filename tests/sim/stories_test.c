@@ -128,6 +128,49 @@ static void drain(void)
         "agent ends when a second member knows its last word; the others show it as absent.\n"));
 }
 
+static void detach_back_in_time(void)
+{
+    struct tale tale;
+    tale_init_running(&tale, 3, 6);
+    uint64_t started = tale.sim.started;
+    tale_curtain(&tale);
+    tale_detach(&tale, 2, 10000);
+    tale_run(&tale, 9000);
+    tale_start(&tale, 2);
+    tale_run(&tale, 6000);
+    CU_ASSERT_EQUAL(tale.sim.started, started);
+    CU_ASSERT(sim_all_alive(&tale.sim) && sim_is_converged(&tale.sim));
+    CU_ASSERT(tale_end(
+        &tale, "detach_back_in_time",
+        "An agent goes for at most 10 s, leaves its containers running, and is back after 9 s.\n\n"
+        "It ends as soon as a second member knows; nothing is stopped. For the others it is "
+        "absent\n"
+        "from then on: its connection breaks, nobody hears it for 9 s, and nobody adopts. Back, "
+        "it\n"
+        "compares first, finds its claims as it left them, and goes on with its containers: "
+        "nothing\n"
+        "is started, nothing is stopped.\n"));
+}
+
+static void detach_not_back_in_time(void)
+{
+    struct tale tale;
+    tale_init_running(&tale, 3, 6);
+    tale_curtain(&tale);
+    tale_detach(&tale, 2, 10000);
+    tale_run(&tale, 15000);
+    CU_ASSERT_EQUAL(tale_copies(&tale, 0, 1, 1), 1);
+    CU_ASSERT_EQUAL(tale_copies(&tale, 0, 1, 3), 1);
+    uint64_t started = tale.sim.started;
+    tale_start(&tale, 2);
+    tale_run(&tale, 6000);
+    CU_ASSERT_EQUAL(tale.sim.started, started);
+    CU_ASSERT(sim_all_alive(&tale.sim) && sim_is_converged(&tale.sim));
+    CU_ASSERT(tale_end(&tale, "detach_not_back_in_time",
+                       "An agent goes for at most 10 s, leaves its containers running, and is back "
+                       "after 15 s.\n"));
+}
+
 static void split_and_heal(void)
 {
     struct tale tale;
@@ -240,5 +283,6 @@ static void lone_start(void)
 
 UNIT_MAIN("stories", {"join", join}, {"suspect and refute", suspect_and_refute},
           {"death and takeover", death_and_takeover}, {"silent death", silent_death},
-          {"drain", drain}, {"split and heal", split_and_heal}, {"conflict", conflict},
-          {"frozen observer", frozen_observer}, {"lone start", lone_start})
+          {"drain", drain}, {"detach, back in time", detach_back_in_time},
+          {"detach, not back in time", detach_not_back_in_time}, {"split and heal", split_and_heal},
+          {"conflict", conflict}, {"frozen observer", frozen_observer}, {"lone start", lone_start})

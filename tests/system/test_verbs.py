@@ -1,7 +1,8 @@
 """The verbs that act on members, supervisors and single children, as an operator types them."""
 import tempfile
+import time
 
-from harness import POLITE, SystemTest, wait_until, workload
+from harness import POLITE, SystemTest, holds_for, wait_until, workload
 
 
 class Verbs(SystemTest):
@@ -56,6 +57,64 @@ class Verbs(SystemTest):
         self.assertNotEqual(cluster[1].cli("forget", "n2").returncode, 0)
         self.done(cluster[1], "forget", "n3")
         wait_until(lambda: "n3" not in cluster[2].phases(), 5, "n3 is forgotten everywhere")
+
+    def detached(self, cluster, *arguments):
+        """n3 goes and leaves what it runs. Returns that: ids and epochs of containers."""
+        cluster.apply(workload("web", 9, POLITE))
+        cluster.exactly_once("web", 9)
+        held = self.held(cluster)
+        self.assertIn("has detached", self.done(cluster[3], "detach", *arguments))
+        self.assertEqual(cluster[3].process.wait(5), 0)
+        return held
+
+    def held(self, cluster):
+        containers = {(c.id, c.epoch) for c in cluster.containers("n3")}
+        self.assertNotEqual(containers, set())
+        return containers
+
+    def test_a_detached_agent_comes_back_to_its_containers(self):
+        cluster = self.cluster(3)
+        held = self.detached(cluster, "--for", "20s")
+
+        def check():
+            self.assertEqual({cluster[1].phases()["n3"], cluster[2].phases()["n3"]}, {"absent"})
+            self.assertEqual(self.held(cluster), held)
+            self.assertEqual(len(cluster.containers()), 9)
+
+        holds_for(6, check)
+        cluster[3].start()
+        wait_until(lambda: set(cluster[1].phases().values()) == {"alive"}, 5, "n3 is back")
+        cluster.exactly_once("web", 9)
+        self.assertEqual(self.held(cluster), held)
+
+    def test_a_detached_agent_that_is_late_is_adopted(self):
+        cluster = self.cluster(3)
+        held = self.detached(cluster, "--for", "5s")
+        began = time.monotonic()
+        wait_until(lambda: cluster[1].phases()["n3"] == "dead", 8, "n3's time is over")
+        self.assertGreater(time.monotonic() - began, 3)
+        wait_until(lambda: len([c for c in cluster.containers() if c.node != "n3"]) == 9, 8,
+                   "what n3 ran runs elsewhere")
+        self.assertEqual(self.held(cluster), held)
+        cluster[3].start()
+        wait_until(lambda: cluster.containers("n3") == [], 10, "n3 ends its old copies")
+        cluster.exactly_once("web", 9)
+
+    def test_sigterm_detaches_if_so_configured(self):
+        cluster = self.cluster(3)
+        cluster[3].terminate(10)
+        cluster[3].options["--on-sigterm"] = "detach"
+        cluster[3].start()
+        wait_until(lambda: set(cluster[1].phases().values()) == {"alive"}, 5, "n3 is back")
+        cluster.apply(workload("web", 9, POLITE))
+        cluster.exactly_once("web", 9)
+        held = self.held(cluster)
+        self.assertEqual(cluster[3].terminate(5), 0)
+        wait_until(lambda: cluster[1].phases()["n3"] == "absent", 1, "n3 is absent")
+        cluster[3].start()
+        wait_until(lambda: set(cluster[1].phases().values()) == {"alive"}, 5, "n3 is back again")
+        cluster.exactly_once("web", 9)
+        self.assertEqual(self.held(cluster), held)
 
     def test_what_is_exported_is_read_back(self):
         cluster = self.cluster(1)

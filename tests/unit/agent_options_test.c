@@ -67,6 +67,7 @@ static void defaults_are_those_of_the_contract(void)
     CU_ASSERT_EQUAL(options.profile, PROFILE_LAN);
     CU_ASSERT_EQUAL(options.start_grace_ms, 30000);
     CU_ASSERT_EQUAL(options.drain_timeout_ms, 25000);
+    CU_ASSERT_FALSE(options.detach_on_sigterm);
     CU_ASSERT_EQUAL(options.engine_grace_ms, 60000);
     CU_ASSERT_EQUAL(options.forget_after_ms, 86400000);
     CU_ASSERT_EQUAL(options.log_format, LOG_TEXT);
@@ -91,7 +92,8 @@ static void every_flag_can_be_set(void)
         "--node-name b --cluster=c --data-dir /d --gossip 10.0.0.1:1 --advertise-address 10.0.0.9 "
         "--api [::1]:5 --join h:1,h:2 --join=h:3 --runtime tcp://e:2375 --labels a=b,c=d "
         "--labels topology.kubernetes.io/zone=z --profile wan --start-grace 1s --drain-timeout 2m "
-        "--engine-grace 0 --forget-after 1h30m --insecure --log-format json");
+        "--engine-grace 0 --forget-after 1h30m --insecure --log-format json "
+        "--on-sigterm detach");
     CU_ASSERT_STRING_EQUAL(options.cluster, "c");
     CU_ASSERT_STRING_EQUAL(options.api, "[::1]:5");
     CU_ASSERT_EQUAL_FATAL(options.seed_count, 3);
@@ -102,6 +104,7 @@ static void every_flag_can_be_set(void)
     CU_ASSERT_STRING_EQUAL(agent_options_zone(&options), "z");
     CU_ASSERT_EQUAL(options.profile, PROFILE_WAN);
     CU_ASSERT_EQUAL(options.drain_timeout_ms, 120000);
+    CU_ASSERT_TRUE(options.detach_on_sigterm);
     CU_ASSERT_EQUAL(options.engine_grace_ms, 0);
     CU_ASSERT_EQUAL(options.forget_after_ms, 5400000);
     CU_ASSERT_EQUAL(options.log_format, LOG_JSON);
@@ -119,6 +122,7 @@ static void errors_name_the_flag_and_the_value(void)
     refuses("--insecure --api 1.2.3.4:65536", "--api '1.2.3.4:65536'", "HOST:PORT");
     refuses("--insecure --node-name A_B", "--node-name 'A_B'", "DNS label");
     refuses("--insecure --start-grace 30", "--start-grace '30'", "25s");
+    refuses("--insecure --on-sigterm leave", "--on-sigterm 'leave'", "drain or detach");
     refuses("--insecure --profile fast", "--profile 'fast'", "lan, wan or local");
     refuses("--insecure --labels disk", "--labels 'disk'", "KEY=VALUE");
     refuses("--insecure --labels a=b,a=c", "--labels 'a=c'", "twice");

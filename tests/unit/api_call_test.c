@@ -290,7 +290,7 @@ static void health_and_discovery_are_there(void)
     node->ready = false;
     node->stopping = true;
     CU_ASSERT_EQUAL(get("/readyz"), 503);
-    CU_ASSERT_EQUAL(memcmp(answer.body.data, "not ready: draining", 19), 0);
+    CU_ASSERT_EQUAL(memcmp(answer.body.data, "not ready: stopping", 19), 0);
     CU_ASSERT_EQUAL(get("/version"), 200);
     CU_ASSERT_EQUAL(text("gitVersion")[0], 'v');
     CU_ASSERT_EQUAL(get("/metrics"), 200);
@@ -500,6 +500,22 @@ static void children_and_members_are_acted_on(void)
     CU_ASSERT_EQUAL(send("POST", ROOT "/members/b/join", JSON, "{\"addresses\":[\"h:1\"]}"), 400);
     CU_ASSERT_EQUAL(send("POST", ROOT "/members/a/leave", NULL, ""), 200);
     CU_ASSERT_EQUAL(node->last.kind, REQUEST_LEAVE);
+    CU_ASSERT_EQUAL(send("POST", ROOT "/members/SELF/detach", NULL, ""), 200);
+    CU_ASSERT_EQUAL(node->last.kind, REQUEST_DETACH);
+    CU_ASSERT_EQUAL(node->last.away_ms, DETACH_MS_DEFAULT);
+    CU_ASSERT_EQUAL(send("POST", ROOT "/members/a/detach?for=1h", NULL, ""), 200);
+    CU_ASSERT_EQUAL(node->last.away_ms, DETACH_MS_MAX);
+    CU_ASSERT_EQUAL(send("POST", ROOT "/members/a/detach?for=1s", NULL, ""), 200);
+    CU_ASSERT_EQUAL(node->last.away_ms, DETACH_MS_MIN);
+    static const char *const wrong[] = {"999ms", "3600001ms", "", "soon", "60"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        char target[128];
+        snprintf(target, sizeof target, ROOT "/members/a/detach?for=%s", wrong[i]);
+        CU_ASSERT_EQUAL(send("POST", target, NULL, ""), 400);
+        CU_ASSERT(strstr(text("message"), "1s to 1h") != NULL);
+    }
+    CU_ASSERT_EQUAL(send("POST", ROOT "/members/b/detach", NULL, ""), 400); /* not this agent */
+    CU_ASSERT_EQUAL(send("GET", ROOT "/members/a/detach", NULL, ""), 405);
     CU_ASSERT_EQUAL(send("POST", ROOT "/members/b/forget", NULL, ""), 200);
     CU_ASSERT_STRING_EQUAL(node->last.name, "b");
     CU_ASSERT_EQUAL(send("POST", ROOT "/members/a/forget", NULL, ""), 409);

@@ -74,6 +74,7 @@ static struct member_record example_member(void)
                                    .capacity = UINT32_MAX,
                                    .unschedulable = true,
                                    .wish = WISH_LEFT,
+                                   .away_ms = DETACH_MS_MAX,
                                    .joined_ms = 1700000000123,
                                    .labels = xcalloc(2, sizeof(struct label)),
                                    .label_count = 2,
@@ -182,6 +183,7 @@ static void check_member(const struct member_record *out, const struct member_re
     CU_ASSERT_EQUAL(out->capacity, in->capacity);
     CU_ASSERT_EQUAL(out->unschedulable, in->unschedulable);
     CU_ASSERT_EQUAL(out->wish, in->wish);
+    CU_ASSERT_EQUAL(out->away_ms, in->away_ms);
     CU_ASSERT_STRING_EQUAL(out->agent_version, in->agent_version);
     CU_ASSERT_STRING_EQUAL(out->runtime_name, in->runtime_name);
     CU_ASSERT_STRING_EQUAL(out->runtime_version, in->runtime_version);
@@ -488,6 +490,9 @@ static void members_beyond_their_bounds_are_refused(void)
     member.wish = (enum member_wish)(WISH_LEFT + 1);
     CU_ASSERT_FALSE(member_passes(&member));
     member.wish = WISH_IN;
+    member.away_ms++;
+    CU_ASSERT_FALSE(member_passes(&member));
+    member.away_ms = 0;
     member.declined[0].child.ordinal = REPLICAS_MAX + 1;
     CU_ASSERT_FALSE(member_passes(&member));
     member.declined[0].child.ordinal = 0;
