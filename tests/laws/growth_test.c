@@ -86,9 +86,7 @@ static void push_all(struct world *world, uint32_t from, uint64_t after)
         return;
     awmap_push_cut(map, after, BODY_BYTES, &body);
     for (uint32_t to = 0; to < REPLICAS; to++) {
-        /* What nobody got would die with its writer. */
-        bool is_next = to == (from + 1) % REPLICAS;
-        if (to == from || (!is_next && below(world, 100) < LOSS_PERCENT))
+        if (to == from || below(world, 100) < LOSS_PERCENT)
             continue;
         CU_ASSERT_TRUE_FATAL(awmap_push_apply(world->maps[to], buffer_view(&body), &result));
         if (result.gap)
@@ -163,6 +161,12 @@ static void play_children(struct world *world, uint32_t number)
 static void replace(struct world *world, uint32_t index)
 {
     uint64_t dead = awmap_writer(world->maps[index]);
+    /* What dies with it unknown to all others, a removal say, is no growth but a loss. */
+    for (uint32_t i = 0; i < REPLICAS; i++) {
+        if (i != index)
+            catch_up(world->maps[index], world->maps[i]);
+        awmap_changed_clear(world->maps[i]);
+    }
     awmap_free(world->maps[index]);
     vector_release(&world->stable[index]);
     struct awmap *map = world->maps[index] = awmap_new();
