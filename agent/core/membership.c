@@ -11,6 +11,7 @@
 
 enum {
     COMPARE_RETRY_MS = 500,
+    FORGET_EVERY_MS = 1000, /* days matter; a look at all members at each turn would not be free */
     RECORD_DELAY_MS = 1000, /* wait so long for the engine's first answer */
 };
 
@@ -258,6 +259,9 @@ bool membership_is_first(const struct node *node)
 static void membership_forget_dead(struct node *node)
 {
     struct membership *membership = &node->membership;
+    if (node->now.mono_ms < membership->forget_ms)
+        return;
+    membership->forget_ms = node->now.mono_ms + FORGET_EVERY_MS;
     bool first = membership_is_first(node);
     for (struct member *m = index_after(&membership->members, span_text("")); m;) {
         struct member *next = index_after(&membership->members, span_text(m->name));

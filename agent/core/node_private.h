@@ -96,6 +96,7 @@ struct membership {
     uint64_t greet_ms;   /* when a member is greeted again, in case we were forgotten */
     uint64_t absence_ms; /* when the first absence may be over; UINT64_MAX: there is none */
     uint64_t compare_ms; /* when to try the next comparison while none has worked */
+    uint64_t forget_ms;  /* when to look again for who has been dead for too long */
     uint64_t started_ms;
     bool settled;        /* see membership_is_settled */
     uint64_t generation; /* grows when anything that placement looks at changes */
