@@ -6,6 +6,10 @@
  * never shorter. After that the usual verdicts count, and who does not answer is dead. */
 #include "agent/core/node_private.h"
 
+/* The dead are asked once a second, and a connection is made anew after two: so soon is heard who
+ * came back while we were frozen. */
+enum { THAW_HEARING_MS = 3000 };
+
 bool member_is_absent(const struct node *node, const char *name)
 {
     const struct member *member = member_find(node, name);
@@ -25,6 +29,16 @@ void absence_note(struct node *node, struct member *member, const struct member_
     member->absent_until_ms = node->now.mono_ms + record->away_ms;
     if (member->absent_until_ms < node->membership.absence_ms)
         node->membership.absence_ms = member->absent_until_ms;
+}
+
+void absence_thaw(struct node *node)
+{
+    struct membership *membership = &node->membership;
+    uint64_t soonest_ms = node->now.mono_ms + THAW_HEARING_MS;
+    for (struct member *m = index_after(&membership->members, span_text("")); m;
+         m = index_after(&membership->members, span_text(m->name)))
+        if (m->absent_until_ms > 0 && m->absent_until_ms < soonest_ms)
+            m->absent_until_ms = soonest_ms;
 }
 
 static void absence_end(struct node *node, struct member *member)

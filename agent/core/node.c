@@ -201,6 +201,7 @@ static void node_thaw(struct node *node)
                   (unsigned long long)(node->now.mono_ms - node->deadline_ms));
     swim_thaw(node->swim, node->now.mono_ms);
     sync_thaw(node->sync, node->now.mono_ms);
+    absence_thaw(node);
     if (!sync_has_alive_peer(node->sync))
         return;
     membership_thaw(node);

@@ -144,6 +144,7 @@ void node_send(struct node *node, const char *address, enum message_type type,
 bool member_is_absent(const struct node *node, const char *name);
 void absence_note(struct node *node, struct member *member, const struct member_record *record);
 void absence_tick(struct node *node);
+void absence_thaw(struct node *node); /* we were away: nobody's time ends before we could hear it */
 
 /* --- retirement.c: what past members have left ----------------------------------------------- */
 

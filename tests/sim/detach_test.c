@@ -172,6 +172,29 @@ static void alone_it_just_goes_and_comes(void)
     sim_release(&sim);
 }
 
+/* An upgrade of all agents at once: the last to go have nobody left who could confirm. */
+static void all_go_and_come_back(void)
+{
+    struct sim sim;
+    begin(&sim, 14);
+    uint64_t started = sim.started;
+    for (size_t i = 0; i < 3; i++)
+        detach(&sim, i, 60000);
+    sim_run(&sim, SYNC_BEFORE_WRITE_MS);
+    for (size_t i = 0; i < 3; i++)
+        CU_ASSERT_EQUAL(sim.nodes[i].exit_status, 0);
+    sim_run(&sim, 30000);
+    CU_ASSERT_EQUAL(sim_running(&sim, "web", NULL), 9);
+    sim_start(&sim, 0); /* the first is alone for a while */
+    sim_run(&sim, 20000);
+    sim_start(&sim, 1);
+    sim_start(&sim, 2);
+    sim_run(&sim, 10000);
+    CU_ASSERT(sim_all_alive(&sim) && sim_is_converged(&sim));
+    CU_ASSERT_EQUAL(sim.started, started);
+    sim_release(&sim);
+}
+
 /* It was started a moment ago, and may not write before it has compared. */
 static void who_has_just_started_says_so_first(void)
 {
@@ -213,6 +236,29 @@ static void an_observer_that_restarts_does_not_adopt_either(void)
     sim_kill_engine(&sim, 2);
     CU_ASSERT(sim_is_converged(&sim));
     sim_release(&sim);
+}
+
+/* It thaws after the time is over, and finds in its mail that the member is back. */
+static void an_observer_that_was_frozen_does_not_adopt_who_is_back(void)
+{
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct sim sim;
+        begin(&sim, seed);
+        uint64_t started = sim.started;
+        detach(&sim, 2, 10000);
+        sim_run(&sim, 4000);
+        sim_freeze(&sim, 0, true);
+        sim_freeze(&sim, 1, true);
+        sim_run(&sim, 3000);
+        sim_start(&sim, 2);
+        sim_run(&sim, 5000);
+        sim_freeze(&sim, 0, false);
+        sim_freeze(&sim, 1, false);
+        sim_run(&sim, 10000);
+        CU_ASSERT(sim_all_alive(&sim) && sim_is_converged(&sim));
+        CU_ASSERT_EQUAL(sim.started, started);
+        sim_release(&sim);
+    }
 }
 
 /* A cordon rewrites the record; that is no new absence. */
@@ -296,9 +342,12 @@ UNIT_MAIN("detach", {"a signal detaches if so configured", a_signal_detaches_if_
           {"who goes decides nothing any more", who_goes_decides_nothing_any_more},
           {"cut off it goes as if alone", cut_off_it_goes_as_if_alone},
           {"alone it just goes and comes", alone_it_just_goes_and_comes},
+          {"all go and come back", all_go_and_come_back},
           {"who has just started says so first", who_has_just_started_says_so_first},
           {"an observer that restarts does not adopt either",
            an_observer_that_restarts_does_not_adopt_either},
+          {"an observer that was frozen does not adopt who is back",
+           an_observer_that_was_frozen_does_not_adopt_who_is_back},
           {"a cordon meanwhile does not prolong it", a_cordon_meanwhile_does_not_prolong_it},
           {"the absent are not forgotten", the_absent_are_not_forgotten},
           {"what has ended meanwhile is restarted there",
