@@ -203,10 +203,10 @@ void sync_restart_compared(struct sync *sync)
     sync->compared_from = sync->serial + 1;
 }
 
-void sync_note_integrated(struct sync_turn *turn)
+void sync_note_integrated(struct sync_turn *turn, uint64_t replica)
 {
     struct sync *sync = turn->sync;
-    sync_held_drain(turn);
+    sync_held_drain(turn, replica);
     for (size_t i = 0; i < sync->peer_count && sync->ack_owed_count > 0; i++)
         sync_ack_if_owed(turn, sync->peers[i]);
 }

@@ -222,8 +222,9 @@ void sync_send_bytes(struct sync_turn *turn, const struct sync_peer *peer, enum 
 void sync_note_claim(struct sync *sync, struct dot dot);
 void sync_note_claims(struct sync *sync, const struct vector *seen);
 void sync_note_compared(struct sync *sync, uint64_t serial);
-/* The map may have learned something: slices that waited, acknowledgements that are owed. */
-void sync_note_integrated(struct sync_turn *turn);
+/* The map has learned something, of this replica alone or (0) of any: slices that waited,
+ * acknowledgements that are owed. */
+void sync_note_integrated(struct sync_turn *turn, uint64_t replica);
 
 /* sync_push.c */
 void sync_follow_writer(struct sync *sync);
@@ -233,7 +234,7 @@ bool sync_receive_ack(struct sync_turn *turn, struct reader *reader);
 void sync_tick_push(struct sync_turn *turn);
 uint64_t sync_deadline_push(const struct sync *sync);
 void sync_ack_if_owed(struct sync_turn *turn, struct sync_peer *peer);
-void sync_held_drain(struct sync_turn *turn);
+void sync_held_drain(struct sync_turn *turn, uint64_t replica);         /* 0: of any */
 void sync_held_forget(struct sync *sync, const struct sync_peer *peer); /* NULL: all */
 
 /* sync_relay.c */

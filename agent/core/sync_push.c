@@ -235,12 +235,14 @@ static void held_apply(struct sync_turn *turn, size_t index)
 }
 
 /* One pass. True: something was applied, so that others may fit now. */
-static bool held_pass(struct sync_turn *turn)
+static bool held_pass(struct sync_turn *turn, uint64_t replica)
 {
     struct sync *sync = turn->sync;
     bool applied = false;
     for (size_t i = sync->held_count; i-- > 0;) {
         const struct sync_held *held = &sync->held[i];
+        if (replica && held->from.replica != replica)
+            continue;
         uint64_t seen = awmap_known(sync->map, held->from.replica);
         if (seen >= held->to) {
             held_remove(sync, i);
@@ -252,9 +254,9 @@ static bool held_pass(struct sync_turn *turn)
     return applied;
 }
 
-void sync_held_drain(struct sync_turn *turn)
+void sync_held_drain(struct sync_turn *turn, uint64_t replica)
 {
-    while (turn->sync->held_count > 0 && held_pass(turn))
+    while (turn->sync->held_count > 0 && held_pass(turn, replica))
         ;
 }
 
@@ -320,8 +322,8 @@ bool sync_receive_push(struct sync_turn *turn, struct sync_peer *peer, struct sp
     slice.ask_ms = turn->now_ms + (relayed ? SYNC_RELAY_PATIENCE_MS : SYNC_PATIENCE_MS);
     if (result.gap)
         push_note_gap(turn, &slice, body);
-    else
-        sync_note_integrated(turn);
+    else if (result.news) /* most of what is relayed comes several times */
+        sync_note_integrated(turn, result.replica);
     if (relayed && result.news)
         sync_relay_add(turn, peer, message);
     if (peer && (flags & SYNC_PUSH_WANTS_ACK))

@@ -100,7 +100,7 @@ static void intake_end(struct sync_turn *turn, struct sync_intake *intake, bool 
     uint64_t serial = intake->serial;
     uint32_t buckets = intake->buckets;
     intake_release(intake);
-    sync_note_integrated(turn);
+    sync_note_integrated(turn, 0);
     sync_session_ended(turn, peer, serial, buckets, completed);
 }
 
@@ -144,7 +144,7 @@ static bool intake_advance(struct sync_turn *turn, struct sync_intake *intake, s
     if (last)
         intake_end(turn, intake, intake_is_complete(turn->sync, intake));
     else
-        sync_note_integrated(turn);
+        sync_note_integrated(turn, 0);
     return true;
 }
 
