@@ -26,6 +26,7 @@ BINARY = os.environ.get("HORDELET_BIN", os.path.join(ROOT, "build", "release", "
 BUILD = os.path.dirname(BINARY)
 LOAD = os.path.join(BUILD, "tests", "bench", "http_load")
 API = "/apis/hordelet.dev/v1/"
+SEEDS = 5  # agents whose addresses all are given
 REPEATS = 5
 SECONDS = 1.5  # of load per figure and repeat
 
@@ -89,14 +90,29 @@ class Engine:
 
     PROGRAM = os.path.join(BUILD, "tests", "bench", "instant_engine")
 
-    def __init__(self, path):
+    def __init__(self, path, faults=()):
         self.socket = path
-        self.process = subprocess.Popen([self.PROGRAM, self.socket], stdin=subprocess.DEVNULL)
+        self.process = subprocess.Popen([self.PROGRAM, self.socket, *faults],
+                                        stdin=subprocess.DEVNULL)
         wait_until(lambda: os.path.exists(self.socket), 5, "the engine listens")
 
     def kill(self):
         self.process.kill()
         self.process.wait()
+
+    def running(self):
+        """The children, as often as they run, in the engine's own words."""
+        for _ in range(20):  # its faults strike us too
+            connection = http.client.HTTPConnection("engine", timeout=10)
+            connection.sock = socket.socket(socket.AF_UNIX)
+            with contextlib.closing(connection), contextlib.suppress(http.client.HTTPException,
+                                                                     ConnectionError):
+                connection.sock.connect(self.socket)
+                connection.request("GET", "/containers/json?all=true")
+                return [entry["Labels"]["dev.hordelet.child"]
+                        for entry in json.loads(connection.getresponse().read())
+                        if entry["State"] == "running"]
+        raise RuntimeError(f"{self.socket} does not answer")
 
     def raw_starts(self):
         """Containers a second with nobody in between: create, start and inspect, 6 at a time."""
@@ -117,11 +133,12 @@ class Agent:
         self.name, self.cluster = f"n{index}", cluster
         self.gossip, self.api = free_port(), free_port()
         self.data = os.path.join(cluster.dir, self.name)
-        self.engine = Engine(self.data + ".engine")
+        faults = [*cluster.faults, f"seed={index}"] if cluster.faults else []
+        self.engine = Engine(self.data + ".engine", faults)
         self.process = None
 
     def start(self):
-        seeds = ",".join(f"127.0.0.1:{agent.gossip}" for agent in self.cluster.agents)
+        seeds = ",".join(f"127.0.0.1:{agent.gossip}" for agent in self.cluster.agents[:SEEDS])
         with open(self.data + ".log", "ab") as log:
             self.process = subprocess.Popen(
                 [BINARY, "agent", "--node-name", self.name, "--cluster", "bench", "--data-dir",
@@ -151,18 +168,46 @@ class Agent:
         path = f"namespaces/default/workloads/{name}"
         return self.ask("GET", path)["status"].get("readyReplicas", 0) == replicas
 
+    def metrics(self):
+        """Line's beginning to value."""
+        lines = self.ask("GET", "/metrics").decode().splitlines()
+        return {name: float(value) for name, value in
+                (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
+
+    def kill(self):
+        """As a machine that loses its power: the engine and what ran there too. Returns the
+        time."""
+        self.engine.kill()
+        self.process.kill()
+        self.process.wait()
+        return time.monotonic()
+
+    def sockets(self):
+        """Connections that this process has, made or accepted, without those of the API."""
+        inodes = set()
+        for entry in os.scandir(f"/proc/{self.process.pid}/fd"):
+            with contextlib.suppress(OSError):
+                inodes.add(os.readlink(entry.path))
+        with open("/proc/net/tcp", encoding="ascii") as file:
+            rows = [line.split() for line in file][1:]
+        return sum(row[3] == "01" and f"socket:[{row[9]}]" in inodes and
+                   int(row[1].split(":")[1], 16) != self.api for row in rows)
+
     def memory_mb(self):
-        """Private and resident."""
+        """Private, resident, and resident with what is shared divided among those who share it."""
         with open(f"/proc/{self.process.pid}/smaps_rollup", encoding="ascii") as file:
             sizes = {words[0]: int(words[1]) for words in map(str.split, file)
                      if len(words) == 3 and words[2] == "kB"}
         private = sizes["Private_Clean:"] + sizes["Private_Dirty:"]
-        return private / 1000, sizes["Rss:"] / 1000
+        return private / 1000, sizes["Rss:"] / 1000, sizes["Pss:"] / 1000
 
     def cpu_seconds(self):
-        with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as file:
-            fields = file.read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Of the threads that live. /proc/PID/stat counts in hundredths only."""
+        total_ns = 0
+        for task in os.scandir(f"/proc/{self.process.pid}/task"):
+            with contextlib.suppress(OSError), open(task.path + "/schedstat", "rb") as file:
+                total_ns += int(file.read().split()[0])
+        return total_ns / 1e9
 
 
 def document(name, replicas):
@@ -172,7 +217,8 @@ def document(name, replicas):
 
 
 class Cluster:
-    def __init__(self, count=3):
+    def __init__(self, count=3, faults=()):
+        self.faults = faults  # of the engines
         self.dir = tempfile.mkdtemp(prefix="hordelet-bench-")
         self.agents = []
         self.agents += [Agent(self, i + 1) for i in range(count)]
@@ -185,7 +231,7 @@ class Cluster:
 
     def __exit__(self, *reasons):
         for agent in self.agents:
-            if agent.process:
+            if agent.process and agent.process.returncode is None:
                 agent.process.kill()
                 agent.process.wait()
             agent.engine.kill()
@@ -322,10 +368,7 @@ def failover_once(children):
         cluster.run("web", children)
         time.sleep(1.5)
         lost = children_on(cluster, cluster[2])
-        cluster[2].engine.kill()
-        cluster[2].process.kill()
-        cluster[2].process.wait()
-        killed = time.monotonic()
+        killed = cluster[2].kill()
         wait_until(lambda: cluster[0].phases()["n3"] == "dead", 20, "the verdict", every=0.001)
         dead = time.monotonic()
         wait_until(lambda: cluster[0].ready("web", children), 60, "all run again", every=0.003)

@@ -1,13 +1,18 @@
 /* A container engine that runs nothing and answers at once, so that what a benchmark of real agents
  * shows is the agents' own time:
  *
- *     instant_engine SOCKET
+ *     instant_engine SOCKET [slow=MS] [fail=PERCENT] [drop=PERCENT] [seed=N]
  *
  * It knows of the Docker Engine API what agents ask: create, start, inspect, list, stop, kill,
  * wait, remove, pull; its stream of events stays silent, since nothing here ends by itself. Behind
- * it are no processes: it must never stand in for an engine in a test of behaviour. */
+ * it are no processes: of how containers behave it shows nothing.
+ *
+ * With faults it is an engine in trouble, for tests of many agents: each answer is held back up to
+ * slow milliseconds, that many of 100 creates and starts fail, and that many of 100 requests end
+ * with a broken connection, half of them after they were carried out. */
 #include <errno.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -20,6 +25,8 @@ enum { REQUEST_BYTES_MAX = 1 << 18, NAME_MAX_BYTES = 320, LIST_ENTRY_BYTES = 204
 
 struct client {
     int descriptor;
+    uint64_t due_ms;              /* of the answer to the request that is here; 0: none is */
+    struct client *before, *next; /* all of them */
     size_t bytes;
     char request[REQUEST_BYTES_MAX];
 };
@@ -35,6 +42,49 @@ struct container {
 
 static struct container *containers; /* one's id is its index, as 12 hexadecimal digits */
 static size_t container_count, container_capacity;
+
+static struct client *clients;
+
+/* --- Faults ---------------------------------------------------------------------------------- */
+
+static struct {
+    uint64_t slow, fail, drop, seed;
+} faults = {.seed = 1};
+
+static uint64_t random_below(uint64_t bound)
+{
+    faults.seed = faults.seed * 6364136223846793005u + 1442695040888963407u;
+    return (faults.seed >> 33) % bound;
+}
+
+static bool strikes(uint64_t percent)
+{
+    return percent > 0 && random_below(100) < percent;
+}
+
+static uint64_t now_ms(void)
+{
+    return (uint64_t)(bench_now_ns() / 1e6);
+}
+
+static bool faults_read(int count, char **options)
+{
+    for (int i = 0; i < count; i++) {
+        const char *value = strchr(options[i], '=');
+        uint64_t number = value ? strtoul(value + 1, NULL, 10) : 0;
+        if (strncmp(options[i], "slow=", 5) == 0)
+            faults.slow = number;
+        else if (strncmp(options[i], "fail=", 5) == 0)
+            faults.fail = number;
+        else if (strncmp(options[i], "drop=", 5) == 0)
+            faults.drop = number;
+        else if (strncmp(options[i], "seed=", 5) == 0)
+            faults.seed = number;
+        else
+            return false;
+    }
+    return true;
+}
 
 /* --- Answers --------------------------------------------------------------------------------- */
 
@@ -114,8 +164,27 @@ static void copy_labels(char *ret_labels, size_t room, const char *body)
     ret_labels[bytes] = '\0';
 }
 
+/* Of the container that has this name. */
+static size_t find(const char *name, size_t bytes)
+{
+    for (size_t i = 0; i < container_count; i++)
+        if (containers[i].state != GONE && strncmp(containers[i].name, name, bytes) == 0 &&
+            containers[i].name[bytes] == '\0')
+            return i;
+    return container_count;
+}
+
 static void create(int descriptor, const char *name, const char *body)
 {
+    /* Only an agent that has not heard the answer creates twice. */
+    if (faults.drop > 0 && find(name, strcspn(name, " &")) < container_count) {
+        answer(descriptor, 409, "{\"message\":\"the name is in use\"}");
+        return;
+    }
+    if (strikes(faults.fail)) {
+        answer(descriptor, 500, "{\"message\":\"out of luck\"}");
+        return;
+    }
     if (container_count == container_capacity) {
         container_capacity = container_capacity ? 2 * container_capacity : 1024;
         containers = realloc(containers, container_capacity * sizeof *containers);
@@ -131,11 +200,14 @@ static void create(int descriptor, const char *name, const char *body)
     answer(descriptor, 201, text);
 }
 
-/* path: ID/VERB, or ID alone. */
+/* path: ID/VERB, or ID alone; also a name for the ID. */
 static void of_container(int descriptor, const char *method, const char *path)
 {
-    char *verb;
-    size_t index = strtoul(path, &verb, 16);
+    const char *verb = path + strcspn(path, "/? ");
+    char *end;
+    size_t index = strtoul(path, &end, 16);
+    if (end != verb)
+        index = find(path, (size_t)(verb - path));
     if (index >= container_count || containers[index].state == GONE) {
         answer(descriptor, 404, "{\"message\":\"no such container\"}");
         return;
@@ -143,7 +215,10 @@ static void of_container(int descriptor, const char *method, const char *path)
     enum state *state = &containers[index].state;
     if (strcmp(method, "DELETE") == 0)
         *state = GONE;
-    else if (strncmp(verb, "/start", 6) == 0)
+    else if (strncmp(verb, "/start", 6) == 0 && strikes(faults.fail)) {
+        answer(descriptor, 500, "{\"message\":\"out of luck\"}");
+        return;
+    } else if (strncmp(verb, "/start", 6) == 0)
         *state = RUNNING;
     else if (strncmp(verb, "/stop", 5) == 0 || strncmp(verb, "/kill", 5) == 0)
         *state = EXITED;
@@ -179,24 +254,48 @@ static void take(int descriptor, const char *method, const char *path, const cha
         answer(descriptor, 200, "{}"); /* ping, images */
 }
 
-/* False: nothing whole is there. */
-static bool take_next(struct client *client)
+static void take_or_drop(struct client *client, const char *method, const char *path,
+                         const char *body)
+{
+    bool dropped = strikes(faults.drop);
+    if (!dropped || strikes(50))
+        take(dropped ? -1 : client->descriptor, method, path, body);
+    if (dropped)
+        shutdown(client->descriptor, SHUT_RDWR);
+}
+
+/* Bytes of the request that is here as a whole, or 0. */
+static size_t whole_request(struct client *client, char **ret_end)
 {
     client->request[client->bytes] = '\0';
     char *end = strstr(client->request, "\r\n\r\n");
     if (!end)
-        return false;
+        return 0;
     const char *length = strcasestr(client->request, "\r\nContent-Length:");
     size_t body = length && length < end ? strtoul(length + 17, NULL, 10) : 0;
     size_t whole = (size_t)(end + 4 - client->request) + body;
-    if (client->bytes < whole)
+    *ret_end = end;
+    return client->bytes < whole ? 0 : whole;
+}
+
+/* False: nothing whole is there, or it has to wait. */
+static bool take_next(struct client *client)
+{
+    char *end;
+    size_t whole = whole_request(client, &end);
+    if (whole == 0)
         return false;
+    if (faults.slow > 0 && client->due_ms == 0)
+        client->due_ms = now_ms() + 1 + random_below(faults.slow);
+    if (client->due_ms > now_ms())
+        return false;
+    client->due_ms = 0;
     char kept = client->request[whole];
     client->request[whole] = '\0';
     char *method = client->request, *path = strchr(method, ' ');
     if (path) {
         *path++ = '\0';
-        take(client->descriptor, method, path, end + 4);
+        take_or_drop(client, method, path, end + 4);
     }
     client->request[whole] = kept;
     memmove(client->request, client->request + whole, client->bytes - whole);
@@ -204,13 +303,48 @@ static bool take_next(struct client *client)
     return true;
 }
 
+static void client_take(int server, int poll)
+{
+    struct client *client = calloc(1, sizeof *client);
+    if (!client)
+        abort();
+    client->descriptor = accept(server, NULL, NULL);
+    client->next = clients;
+    if (clients)
+        clients->before = client;
+    clients = client;
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = client};
+    epoll_ctl(poll, EPOLL_CTL_ADD, client->descriptor, &event);
+}
+
+static void client_close(struct client *client)
+{
+    *(client->before ? &client->before->next : &clients) = client->next;
+    if (client->next)
+        client->next->before = client->before;
+    close(client->descriptor);
+    free(client);
+}
+
+/* Answers what is due. Milliseconds until the next, or -1. */
+static int clients_wake(void)
+{
+    uint64_t next = UINT64_MAX, now = now_ms();
+    for (struct client *client = clients; client; client = client->next) {
+        while (client->due_ms && client->due_ms <= now && take_next(client))
+            ;
+        if (client->due_ms && client->due_ms < next)
+            next = client->due_ms;
+    }
+    return next == UINT64_MAX ? -1 : next > now ? (int)(next - now) : 0;
+}
+
 static void client_read(struct client *client)
 {
     ssize_t got = recv(client->descriptor, client->request + client->bytes,
                        REQUEST_BYTES_MAX - 1 - client->bytes, 0);
     if (got <= 0) {
-        close(client->descriptor);
-        free(client);
+        client_close(client);
         return;
     }
     client->bytes += (size_t)got;
@@ -221,8 +355,11 @@ static void client_read(struct client *client)
 int main(int count, char **arguments)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (count != 2 || strlen(arguments[1]) >= sizeof address.sun_path) {
-        fprintf(stderr, "usage: instant_engine SOCKET\n");
+    if (count < 2 || strlen(arguments[1]) >= sizeof address.sun_path ||
+        !faults_read(count - 2, arguments + 2)) {
+        fprintf(stderr,
+                "usage: instant_engine SOCKET [slow=MS] [fail=PERCENT] [drop=PERCENT] "
+                "[seed=N]\n");
         return 2;
     }
     memcpy(address.sun_path, arguments[1], strlen(arguments[1]));
@@ -235,18 +372,12 @@ int main(int count, char **arguments)
     }
     for (;;) {
         struct epoll_event events[64];
-        int ready = epoll_wait(poll, events, 64, -1);
+        int ready = epoll_wait(poll, events, 64, faults.slow ? clients_wake() : -1);
         for (int i = 0; i < ready; i++) {
-            if (events[i].data.ptr) {
+            if (events[i].data.ptr)
                 client_read(events[i].data.ptr);
-                continue;
-            }
-            struct client *client = calloc(1, sizeof *client);
-            if (!client)
-                abort();
-            client->descriptor = accept(server, NULL, NULL);
-            event.data.ptr = client;
-            epoll_ctl(poll, EPOLL_CTL_ADD, client->descriptor, &event);
+            else
+                client_take(server, poll);
         }
     }
 }
