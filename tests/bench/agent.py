@@ -10,6 +10,7 @@ at once and runs nothing (instant_engine.c), so that what is seen is our own tim
 """
 import contextlib
 import http.client
+import itertools
 import json
 import os
 import shutil
@@ -52,24 +53,14 @@ def wait_until(predicate, timeout, what, every=0.002):
         time.sleep(every)
 
 
-def free_port():
-    """One whose neighbour two further on is free as well: gossip takes both."""
-    for port in range(20000 + os.getpid() % 10000, 60000, 4):
-        with contextlib.suppress(OSError), socket.socket() as one, socket.socket() as two:
-            one.bind(("127.0.0.1", port))
-            two.bind(("127.0.0.1", port + 2))
-            if port > free_port.last:
-                free_port.last = port
-                return port
-    raise RuntimeError("no free ports")
-
-
-free_port.last = 0
+# Several runs share a machine: each has a loopback address of its own, and so all ports.
+HOST = f"127.{1 + (os.getpid() >> 16)}.{os.getpid() >> 8 & 255}.{os.getpid() & 255}"
+ports = itertools.count(20000, 4)  # gossip takes two: the second is two further on
 
 
 def load(agent, connections, method, path, body=None):
     """Requests per second, p50 and p99 in us, good, bad."""
-    arguments = [LOAD, "127.0.0.1", str(agent.api), str(connections), str(SECONDS), method, path]
+    arguments = [LOAD, HOST, str(agent.api), str(connections), str(SECONDS), method, path]
     done = subprocess.run(arguments + ([body] if body else []), text=True, check=True,
                           stdout=subprocess.PIPE)
     return [float(word) for word in done.stdout.split()]
@@ -131,24 +122,24 @@ class Engine:
 class Agent:
     def __init__(self, cluster, index):
         self.name, self.cluster = f"n{index}", cluster
-        self.gossip, self.api = free_port(), free_port()
+        self.gossip, self.api = next(ports), next(ports)
         self.data = os.path.join(cluster.dir, self.name)
         faults = [*cluster.faults, f"seed={index}"] if cluster.faults else []
         self.engine = Engine(self.data + ".engine", faults)
         self.process = None
 
     def start(self):
-        seeds = ",".join(f"127.0.0.1:{agent.gossip}" for agent in self.cluster.agents[:SEEDS])
+        seeds = ",".join(f"{HOST}:{agent.gossip}" for agent in self.cluster.agents[:SEEDS])
         with open(self.data + ".log", "ab") as log:
             self.process = subprocess.Popen(
-                [BINARY, "agent", "--node-name", self.name, "--cluster", "bench", "--data-dir",
-                 self.data, "--gossip", f"127.0.0.1:{self.gossip}", "--api",
-                 f"127.0.0.1:{self.api}", "--join", seeds, "--runtime",
+                [BINARY, "agent", "--node-name", self.name, "--cluster", f"bench-{os.getpid()}",
+                 "--data-dir", self.data, "--gossip", f"{HOST}:{self.gossip}", "--api",
+                 f"{HOST}:{self.api}", "--join", seeds, "--runtime",
                  f"unix://{self.engine.socket}"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def ask(self, method, path, body=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.api, timeout=10)
+        connection = http.client.HTTPConnection(HOST, self.api, timeout=10)
         try:
             connection.request(method, path if path.startswith("/") else API + path,
                                body=json.dumps(body) if body else None,
