@@ -191,7 +191,11 @@ class Watch(threading.Thread):
 
     def run(self):
         while not self.ended.wait(LOOK_EVERY_S):
-            self.look()
+            try:
+                self.look()
+            except Exception as error:  # whatever it is: nobody looks any more
+                self.history.accuse(f"the engine cannot be looked at: {error!r}")
+                raise
 
     def look(self):
         for agent in self.cluster.agents.values():

@@ -71,6 +71,13 @@ class User(threading.Thread):
         self.asked = self.answered = 0
 
     def run(self):
+        try:
+            self.ask_and_ask()
+        except Exception as error:  # whatever it is: nobody asks any more
+            self.accuse(f"an answer that nobody expects: {error!r}")
+            raise
+
+    def ask_and_ask(self):
         while not self.ended.is_set():
             document = self.dice.choice(self.documents)
             agent = self.cluster[self.dice.randint(1, self.cluster.count)]
