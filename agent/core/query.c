@@ -266,12 +266,9 @@ bool query_name_next(const struct node *node, const char *ns, const char *after_
 static uint32_t query_claims_of(const struct node *node, const char *name)
 {
     uint32_t count = 0;
-    const struct store *store = &node->store;
-    for (struct group *g = store_group_after(store, "", ""); g;
-         g = store_group_after(store, g->ns, g->name))
-        for (size_t i = 0; i < g->child_count; i++)
-            count += g->children[i]->has_claim && g->children[i]->claim.state <= CLAIM_CLAIMED &&
-                     strcmp(g->children[i]->claim.node, name) == 0;
+    const struct holder *holder = index_find(&node->store.holders, span_text(name));
+    for (size_t i = 0; holder && i < holder->children.count; i++)
+        count += holder->children.items[i]->claim.state <= CLAIM_CLAIMED;
     return count;
 }
 
