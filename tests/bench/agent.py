@@ -221,12 +221,15 @@ class Cluster:
         return self
 
     def __exit__(self, *reasons):
+        # Whoever is told to end in the middle of this would leave the rest behind.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
         for agent in self.agents:
             if agent.process and agent.process.returncode is None:
                 agent.process.kill()
                 agent.process.wait()
             agent.engine.kill()
         shutil.rmtree(self.dir, ignore_errors=True)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
 
     def joined(self):
         return all(list(agent.phases().values()) == ["alive"] * len(self.agents)
