@@ -174,6 +174,20 @@ static void an_agent_whose_engine_answers_late_keeps_its_children(void)
     sim_release(&sim);
 }
 
+static void a_member_without_an_engine_is_given_nothing_new(void)
+{
+    struct sim sim;
+    story_begin(&sim, 11, 3);
+    sim_engine_state(&sim, 1, false);
+    sim_run(&sim, 1000);
+    story_put(&sim, 1, "web", 30, NULL);
+    sim_run(&sim, 5000);
+    CU_ASSERT_EQUAL(sim_running(&sim, "web", NULL), 30); /* long before the grace has passed */
+    for (size_t i = 0; i < sim.container_count; i++)
+        CU_ASSERT(sim.containers[i].engine != 1);
+    sim_release(&sim);
+}
+
 static void an_engine_that_restarts_has_its_containers_restarted(void)
 {
     struct sim sim;
@@ -461,6 +475,7 @@ UNIT_MAIN("supervision", {"transient", transient_ends_with_0_and_runs_again_for_
           {"back-off", backoff_doubles_survives_the_agent_and_is_forgiven},
           {"DELETE and terminate", a_deleted_child_is_placed_again_and_a_terminated_one_is_not},
           {"a lost engine", children_of_a_lost_engine_move_and_its_copies_end_when_it_answers},
+          {"no engine, nothing new", a_member_without_an_engine_is_given_nothing_new},
           {"an engine that answers late", an_agent_whose_engine_answers_late_keeps_its_children},
           {"an engine that restarts", an_engine_that_restarts_has_its_containers_restarted},
           {"a holder returns while others pull",
