@@ -32,6 +32,7 @@ struct yaml_reader {
     struct marks *marks; /* of the document being read */
     struct yaml_anchor *anchors;
     size_t anchor_count;
+    cJSON *merged;      /* what merge keys took and anchors point into; NULL: nothing yet */
     size_t nodes;       /* of the document being read */
     size_t alias_nodes; /* of the whole text */
 };
@@ -358,6 +359,17 @@ static int check_key(struct yaml_reader *reader, const yaml_event_t *event, bool
     return 0;
 }
 
+/* Merging takes the value apart; what anchors point into stays whole, and its copy is taken. */
+static cJSON *merge_source(struct yaml_reader *reader, const yaml_event_t *event, cJSON *value)
+{
+    if (!reader->merged)
+        reader->merged = json_new_array();
+    json_add(reader->merged, NULL, value);
+    cJSON *copy = json_copy(value);
+    mark_copy(reader, event, copy);
+    return copy;
+}
+
 /* One key and its value. */
 static int read_member(struct yaml_reader *reader, const yaml_event_t *key, unsigned depth,
                        cJSON *object, struct yaml_entries *entries, unsigned *ret_height)
@@ -370,6 +382,7 @@ static int read_member(struct yaml_reader *reader, const yaml_event_t *key, unsi
         return -1;
     cJSON *value = NULL;
     unsigned height = 0;
+    size_t anchors_before = reader->anchor_count;
     int failed = read_value(reader, &event, depth, &value, &height);
     if (height >= *ret_height)
         *ret_height = height + 1;
@@ -377,6 +390,8 @@ static int read_member(struct yaml_reader *reader, const yaml_event_t *key, unsi
         cJSON_Delete(value);
         return -1;
     }
+    if (merge && reader->anchor_count > anchors_before)
+        value = merge_source(reader, &event, value);
     if (merge) {
         failed = merge_value(reader, key, object, entries, value);
         cJSON_Delete(value);
@@ -469,6 +484,8 @@ static void forget_anchors(struct yaml_reader *reader)
     free(reader->anchors);
     reader->anchors = NULL;
     reader->anchor_count = 0;
+    cJSON_Delete(reader->merged);
+    reader->merged = NULL;
 }
 
 /* From DOCUMENT-START to DOCUMENT-END. An empty document leaves ret_document empty. */

@@ -67,6 +67,10 @@ static void aliases_and_merge_keys_copy(void)
     expect("a: {<<: [{x: 1}, {x: 2, w: 2}], z: 3}", "{\"a\":{\"x\":1,\"w\":2,\"z\":3}}");
     expect("a: {'<<': 1}", "{\"a\":{\"<<\":1}}");
     expect("a: {x: 1, x: 2}", "YAML: line 1, column 14: the key \"x\" was given before");
+    expect("<<: &m {x: 1, w: &w [2]}\nx: 3\nm: *m\nv: *w",
+           "{\"w\":[2],\"x\":3,\"m\":{\"x\":1,\"w\":[2]},\"v\":[2]}");
+    expect("a: {<<: [&m {x: &x [1]}, {w: 2}], x: 3}\nb: [*x, *m]",
+           "{\"a\":{\"w\":2,\"x\":3},\"b\":[[1],{\"x\":[1]}]}");
     expect("a: &a {b: *a}",
            "YAML: line 1, column 11: this alias has no anchor before it, or is inside of it");
 }
