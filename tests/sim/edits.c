@@ -21,7 +21,42 @@ static void ledger_uncertain(struct ledger *ledger)
     ledger->request = 0;
 }
 
-void swarm_settle_edits(struct swarm *swarm)
+/* --- Who has what was acknowledged ------------------------------------------------------------ */
+
+/* While it runs a node learns; when its run has ended it has what is durable on its disk. */
+static void look_at_holder(struct swarm *swarm, size_t index)
+{
+    const struct sim_node *self = &swarm->sim.nodes[index];
+    bool same_run = self->node && self->run == swarm->looked_runs[index];
+    uint64_t run = self->node ? self->run : UINT64_MAX;
+    if (!self->node && swarm->looked_runs[index] == UINT64_MAX)
+        return;
+    struct node *rest = self->node ? NULL : swarm_after_power_cut(swarm, index);
+    for (size_t i = 0; i < WORKLOADS; i++) {
+        struct ledger *ledger = &swarm->ledgers[i];
+        bool has = ledger->written.counter &&
+                   query_covers(rest ? rest : self->node, ledger->written);
+        ledger->holders[index] = has || (same_run && ledger->holders[index]);
+    }
+    node_free(rest);
+    swarm->looked_runs[index] = run;
+}
+
+static void look_at_holders(struct swarm *swarm)
+{
+    for (size_t i = 0; i < swarm->sim.count; i++)
+        look_at_holder(swarm, i);
+    for (size_t i = 0; i < WORKLOADS; i++) {
+        bool held = false;
+        for (size_t j = 0; j < swarm->sim.count; j++)
+            held = held || swarm->ledgers[i].holders[j];
+        swarm->ledgers[i].excused |= swarm->ledgers[i].written.counter && !held;
+    }
+}
+
+/* --- What was answered ------------------------------------------------------------------------ */
+
+static void settle_answers(struct swarm *swarm)
 {
     for (size_t i = 0; i < WORKLOADS; i++) {
         struct ledger *ledger = &swarm->ledgers[i];
@@ -32,7 +67,9 @@ void swarm_settle_edits(struct swarm *swarm)
         if (reply && reply->status == 200) {
             ledger->known = ledger->pending;
             ledger->written = reply->written;
-            ledger->disks_lost = swarm->disks_lost;
+            ledger->excused = false;
+            memset(ledger->holders, 0, sizeof ledger->holders);
+            ledger->holders[ledger->node] = true;
             ledger->request = 0;
         } else if (reply && reply->status != 504 && reply->status != 507) {
             ledger->request = 0; /* refused: nothing changed */
@@ -40,6 +77,12 @@ void swarm_settle_edits(struct swarm *swarm)
             ledger_uncertain(ledger);
         }
     }
+}
+
+void swarm_settle_edits(struct swarm *swarm)
+{
+    settle_answers(swarm);
+    look_at_holders(swarm);
 }
 
 /* A node that knows the last acknowledged edit writes the next one. */
@@ -90,7 +133,7 @@ bool swarm_edits_are_kept(struct swarm *swarm)
         bool seen = edit_is_seen(&ledger->known, exists, &view);
         for (size_t j = 0; j < ledger->uncertain_count && !seen; j++)
             seen = edit_is_seen(&ledger->uncertain[j], exists, &view);
-        if (!seen && ledger->disks_lost == swarm->disks_lost) {
+        if (!seen && !ledger->excused) {
             printf("\n%s: acknowledged %s with %u replicas, spec %llu, uid %s; now %s %u\n", name,
                    ledger->known.deleted ? "deletion" : "put", ledger->known.replicas,
                    (unsigned long long)ledger->known.spec_hash, ledger->known.uid,

@@ -28,7 +28,6 @@ static void fault_crash(struct swarm *swarm, size_t index)
     if (swarm_half(swarm))
         sim_tear_disk(sim, index);
     if (power && swarm->weight[FAULT_DISK] && swarm_below(swarm, 3) == 0) {
-        swarm->disks_lost++;
         if (swarm_half(swarm))
             sim_forget_disk(sim, index);
         else

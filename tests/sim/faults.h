@@ -49,7 +49,8 @@ struct ledger {
     size_t node;
     uint64_t run;
     struct dot written;               /* of the last acknowledged */
-    uint64_t disks_lost;              /* in the world, when it was */
+    bool holders[SWARM_NODES_MAX];    /* whose map or disk has it */
+    bool excused;                     /* there was a time when nobody had it any more */
     struct edit uncertain[EDITS_MAX]; /* not acknowledged, perhaps stored */
     size_t uncertain_count;
 };
@@ -60,7 +61,8 @@ struct swarm {
     uint64_t seed;
     unsigned weight[FAULT_COUNT]; /* 0: off */
     struct ledger ledgers[WORKLOADS];
-    uint64_t uids, generations, disks_lost;
+    uint64_t uids, generations;
+    uint64_t looked_runs[SWARM_NODES_MAX]; /* of each node, when its disk was looked at last */
     struct account *account; /* swarm_check.c */
 };
 
@@ -71,8 +73,8 @@ void swarm_fault(struct swarm *swarm);
 void swarm_edit(struct swarm *swarm, size_t index);
 void swarm_settle_edits(struct swarm *swarm);
 void swarm_heal(struct swarm *swarm);
-/* Every acknowledged edit is there unless a later one, acknowledged or not, took its place, or a
- * disk was lost since. */
+/* Every acknowledged edit is there unless a later one, acknowledged or not, took its place, or
+ * every node that had it has since lost it with its disk or its memory. */
 bool swarm_edits_are_kept(struct swarm *swarm);
 void swarm_release(struct swarm *swarm);
 void swarm_engine_weather(struct swarm *swarm);
@@ -83,6 +85,8 @@ uint64_t swarm_set_members(struct swarm *swarm, size_t index, uint32_t mask);
  * and the simulator's knowledge. Violations are counted in sim.violations. */
 void swarm_check_begin(struct swarm *swarm);
 void swarm_check_writes(struct swarm *swarm); /* now and then: a dot names one write everywhere */
+/* An agent that would start from what is durable on that node now; to be freed. */
+struct node *swarm_after_power_cut(struct swarm *swarm, size_t index);
 void swarm_check_end(struct swarm *swarm);
 
 #endif

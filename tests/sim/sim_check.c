@@ -34,6 +34,21 @@ size_t sim_running(const struct sim *sim, const char *workload, size_t *ret_dupl
     return running;
 }
 
+/* A name leads to the port that the engine has given its child's container. */
+static bool sim_name_leads_there(const struct sim *sim, const struct name_view *name)
+{
+    struct child_id id;
+    if (!child_id_parse(&id, name->owner))
+        return false;
+    for (size_t i = sim_bucket(sim, &id); i != SIZE_MAX; i = sim->containers[i].next) {
+        const struct container *at = &sim->containers[i].container;
+        if (at->state == CONTAINER_RUNNING && child_id_compare(&at->child, &id) == 0 &&
+            strcmp(sim->nodes[sim->containers[i].engine].name, name->node) == 0)
+            return at->ports[0].host_port == name->port;
+    }
+    return false;
+}
+
 static bool sim_node_agrees(struct sim *sim, size_t index)
 {
     struct child_view view;
@@ -54,6 +69,8 @@ static bool sim_node_agrees(struct sim *sim, size_t index)
     char at[NAME_BYTES_MAX + 1] = "", ns[NAME_BYTES_MAX + 1] = "";
     while (query_name_next(node, NULL, ns, at, &name)) {
         names++;
+        if (!sim_name_leads_there(sim, &name))
+            return false;
         TEXT_SET(ns, name.ns);
         TEXT_SET(at, name.name);
     }

@@ -1,12 +1,13 @@
 /* Random faults from a seed, then a healed world that must come to rest: every wanted child once,
  * nothing else, all maps alike, nothing acknowledged lost, nothing in flight, a quiet network.
  *
- *     swarm [--seed N] [--seeds N] [--nodes N] [--jobs N] [--twice] [--verbose]
+ *     swarm [--seed N] [--seeds N] [--nodes N] [--jobs N] [--twice] [--first] [--verbose]
  *
  * Each run begins with its seed and options, and that line with --verbose is all it takes to see it
  * again; the last line sums up. Exit status: 0 clean, 3 a safety violation, 4 no liveness (the
  * healed world did not come to rest in time), 134 an assertion of the core. --twice runs every seed
- * twice and compares all that the nodes did. With --jobs processes share the seeds. */
+ * twice and compares all that the nodes did. --first ends with the first seed that fails. With
+ * --jobs processes share the seeds. */
 #include "tests/sim/faults.h"
 
 #include <stdio.h>
@@ -26,7 +27,7 @@ enum {
 
 struct options {
     uint64_t seed, seeds, nodes, jobs;
-    bool twice, verbose;
+    bool twice, first, verbose;
 };
 
 /* --- What must come to rest ------------------------------------------------------------------- */
@@ -150,7 +151,8 @@ static int run_share(const struct options *options, uint64_t first)
 {
     int status = STATUS_CLEAN;
     uint64_t simulated_ms = 0, count = 0;
-    for (uint64_t i = first; i < options->seeds; i += options->jobs) {
+    for (uint64_t i = first; i < options->seeds && !(status && options->first);
+         i += options->jobs) {
         struct outcome outcome = swarm_run(options, options->seed + i);
         if (options->twice && swarm_run(options, options->seed + i).hash != outcome.hash) {
             printf("FAILED seed %llu: two runs differ\n", (unsigned long long)(options->seed + i));
@@ -189,7 +191,7 @@ static int usage(void)
 {
     fprintf(stderr,
             "usage: swarm [--seed N] [--seeds N] [--nodes 2..%d] [--jobs 1..%d] [--twice] "
-            "[--verbose]\n",
+            "[--first] [--verbose]\n",
             SWARM_NODES_MAX, JOBS_MAX);
     return STATUS_USAGE;
 }
@@ -210,6 +212,8 @@ int main(int argc, char **argv)
         uint64_t *number = number_of(&options, argv[i]);
         if (strcmp(argv[i], "--twice") == 0)
             options.twice = true;
+        else if (strcmp(argv[i], "--first") == 0)
+            options.first = true;
         else if (strcmp(argv[i], "--verbose") == 0)
             options.verbose = true;
         else if (number && i + 1 < argc)

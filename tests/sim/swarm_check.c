@@ -15,6 +15,7 @@ struct write {
 
 struct account {
     struct vector *seen;  /* of each node, as it was after its last step */
+    struct vector *met;   /* by each node, in any of its runs */
     uint64_t *runs;       /* ... and of which run */
     struct write *writes; /* open addressing by dot */
     size_t write_count, write_capacity;
@@ -43,6 +44,8 @@ static void check_seen(struct swarm *swarm, size_t index)
     }
     account->runs[index] = self->run;
     vector_copy(before, awmap_seen(self->node->map));
+    for (size_t i = 0; i < before->count; i++)
+        vector_raise(&account->met[index], before->items[i].replica, before->items[i].counter);
 }
 
 static void watch(struct sim *sim, size_t index)
@@ -107,14 +110,9 @@ void swarm_check_writes(struct swarm *swarm)
 
 /* --- Nothing is acknowledged before it is durable --------------------------------------------- */
 
-/* What is answered well would survive a power cut of the node that answers, at this moment. */
-static void watch_reply(struct sim *sim, size_t index, const struct reply *reply)
+struct node *swarm_after_power_cut(struct swarm *swarm, size_t index)
 {
-    const struct sim_node *self = &sim->nodes[index];
-    struct swarm *swarm = sim->watcher;
-    struct dot written = reply->written;
-    if (reply->status != 200 || written.counter == 0)
-        return;
+    const struct sim_node *self = &swarm->sim.nodes[index];
     struct node_config config = {.cluster = "sim",
                                  .node_name = self->name,
                                  .gossip_address = self->address,
@@ -123,18 +121,43 @@ static void watch_reply(struct sim *sim, size_t index, const struct reply *reply
                                  .version = "sim",
                                  .random_seed = 1,
                                  .fresh_replica = 1};
-    struct node *after_power_cut = node_new(&config);
-    sim_restore_synced(sim, index, after_power_cut);
+    struct node *after = node_new(&config);
+    sim_restore_synced(&swarm->sim, index, after);
+    return after;
+}
+
+static bool another_knows(const struct swarm *swarm, size_t index, struct dot written)
+{
+    for (size_t i = 0; i < swarm->sim.count; i++)
+        if (i != index && vector_covers(&swarm->account->met[i], written))
+            return true;
+    return false;
+}
+
+/* What is answered well would survive a power cut of the node that answers, at this moment; and a
+ * second member has had it, or the answer says that there is none. */
+static void watch_reply(struct sim *sim, size_t index, const struct reply *reply)
+{
+    const struct sim_node *self = &sim->nodes[index];
+    struct swarm *swarm = sim->watcher;
+    struct dot written = reply->written;
+    if (reply->status != 200 || written.counter == 0)
+        return;
+    struct node *after_power_cut = swarm_after_power_cut(swarm, index);
     if (!query_covers(after_power_cut, written))
         broken(swarm, "acknowledged before it was durable", self->name, written.replica,
                written.counter);
     node_free(after_power_cut);
+    if (!reply->alone && !another_knows(swarm, index, written))
+        broken(swarm, "acknowledged before a second member knew", self->name, written.replica,
+               written.counter);
 }
 
 void swarm_check_begin(struct swarm *swarm)
 {
     struct account *account = xcalloc(1, sizeof *account);
     account->seen = xcalloc(swarm->sim.count, sizeof *account->seen);
+    account->met = xcalloc(swarm->sim.count, sizeof *account->met);
     account->runs = xcalloc(swarm->sim.count, sizeof *account->runs);
     swarm->account = account;
     swarm->sim.watcher = swarm;
@@ -145,9 +168,12 @@ void swarm_check_begin(struct swarm *swarm)
 void swarm_check_end(struct swarm *swarm)
 {
     struct account *account = swarm->account;
-    for (size_t i = 0; i < swarm->sim.count; i++)
+    for (size_t i = 0; i < swarm->sim.count; i++) {
         vector_release(&account->seen[i]);
+        vector_release(&account->met[i]);
+    }
     free(account->seen);
+    free(account->met);
     free(account->runs);
     free(account->writes);
     free(account);

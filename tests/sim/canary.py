@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+"""Canaries: does the simulator see it when the core is broken?
+
+    tests/sim/canary.py [NAME...]
+
+For each invariant the core is broken on purpose, in a copy of the sources: one piece of text is
+replaced by another. The swarm of that build must fail, and in the way that the canary names. A
+canary that lives (the swarm finds nothing) is a hole in the checks, and a text that is no longer in
+the sources exactly once is a canary to be written anew; both fail this test. The unbroken build
+must be clean with the same seeds.
+"""
+import collections
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SOURCES = ["CMakeLists.txt", "CMakePresets.json", "agent", "crdt", "placement", "tests"]
+FIRST_SEED, SEEDS = 1, 2000
+PATIENCE_S = 300  # of all seeds; a build that hangs has died as well
+
+SAFETY, LIVENESS, ASSERTION = 3, 4, 134
+
+Canary = collections.namedtuple("Canary", "name invariant edits status words")
+
+CANARIES = [
+    Canary("answer-first", "nothing is acknowledged before it is durable",
+           [("agent/core/requests.c",
+             "if (pending->written.counter && pending->sequence <= node->durable.synced) {",
+           "if (pending->written.counter) {")],
+           SAFETY, "acknowledged before it was durable"),
+    Canary("answer-alone", "an acknowledged document survives the loss of the disk that answered",
+           [("agent/core/requests.c",
+             "if (reply->alone || sync_acknowledged(node->sync, pending->written))",
+           "if (true)")],
+           SAFETY, "an acknowledged edit is lost"),
+    Canary("seen-sinks", "a join only grows knowledge",
+           [("crdt/dot.c",
+             "if (vector->items[index].counter >= counter)\n        return false;",
+           "if (vector->items[index].counter == counter)\n        return false;")],
+           SAFETY, "knowledge was lost"),
+    Canary("dot-twice", "a dot names one write",
+           [("agent/core/durable.c",
+             "durable->unclean = durable->restored && counter != durable->counter_ceiling;",
+           "durable->unclean = false;")],
+           SAFETY, "a dot names two writes"),
+    Canary("not-ours", "what is not ours is never touched",
+           [("agent/core/supervise.c",
+             "return child || !ours ? child : store_child_make(&node->store, &container->child);",
+           "return store_child_make(&node->store, &container->child);")],
+           SAFETY, "a stranger's container was touched"),
+    Canary("two-copies", "no node runs two copies of a child",
+           [("agent/core/child_run.c",
+             "if (!child_clear(node, child, container) && !container)\n        return;",
+           "child_clear(node, child, container);")],
+           SAFETY, "a second container on one engine"),
+    Canary("no-repair", "after healing all maps are equal",
+           [("agent/core/sync_digest.c",
+             "if (!lacking)\n        return;\n    for",
+           "return;\n    for")],
+           LIVENESS, "maps differ|not converged"),
+    Canary("both-win", "every wanted child runs exactly once",
+           [("agent/core/store.c",
+             "if (!child->has_claim || claim_compare(&claim, &child->claim, child->hash) > 0)",
+           "if (!child->has_claim || claim.epoch > child->claim.epoch)")],
+           LIVENESS, "not converged"),
+    Canary("stale-name", "no name points at nothing",
+           [("agent/core/registry.c",
+             "registry_remove(node, child, child->names[i]->name);\n    if (child->local)",
+           "(void)0;\n    if (child->local)")],
+           LIVENESS, "not converged"),
+    Canary("asks-for-ever", "nothing is in flight in the end, nothing is started at rest",
+           [("agent/core/supervise_done.c",
+             "local_drop(child->local, container);\n        return;",
+           "return;")],
+           LIVENESS, "operations in flight|not quiet"),
+    Canary("chatter", "the network falls quiet",
+           [("agent/core/node_private.h",
+             "enum { GREET_EVERY_MS = 30000 };",
+           "enum { GREET_EVERY_MS = 30 };")],
+           LIVENESS, "not quiet"),
+    Canary("miscount", "what the core asserts of itself",
+           [("crdt/retired.c",
+             "map->known_sum += hash_known(is) - hash_known(was);",
+           "map->known_sum += hash_known(is);")],
+           ASSERTION, "CHECK|[Aa]ssert"),
+]
+
+
+def copy_sources(target):
+    for name in SOURCES:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, target / name)
+        else:
+            shutil.copy2(source, target / name)
+
+
+def build(sources, build_dir):
+    subprocess.run(["cmake", "--build", build_dir, "--target", "swarm", "-j", str(os.cpu_count())],
+                   cwd=sources, check=True, stdout=subprocess.DEVNULL)
+
+
+def run(build_dir):
+    """The exit status of the swarm, and what it printed in the end."""
+    command = [build_dir / "tests/swarm", "--seed", str(FIRST_SEED), "--seeds", str(SEEDS),
+               "--jobs", str(os.cpu_count()), "--first"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        return "hangs", ""
+    return done.returncode, done.stdout + done.stderr
+
+
+def break_it(path, canary):
+    text = path.read_text()
+    if text.count(canary.old) != 1:
+        return f"{canary.file} has its text {text.count(canary.old)} times: write it anew"
+    path.write_text(text.replace(canary.old, canary.new))
+    return None
+
+
+def judge(canary, status, output):
+    if status == 0:
+        return f"LIVES: {SEEDS} seeds of the broken build are clean"
+    if status != canary.status or not re.search(canary.words, output):
+        tail = "\n".join(output.splitlines()[-5:])
+        return f"dies otherwise than it should (status {status}, not {canary.status}):\n{tail}"
+    return None
+
+
+def try_one(canary, sources, build_dir):
+    path = sources / canary.file
+    sound = path.read_text()
+    fault = break_it(path, canary)
+    if not fault:
+        build(sources, build_dir)
+        fault = judge(canary, *run(build_dir))
+    path.write_text(sound)
+    return fault
+
+
+def main(names):
+    chosen = [canary for canary in CANARIES if not names or canary.name in names]
+    if len(chosen) < len(names or chosen):
+        sys.exit("no such canary; there are: " + " ".join(canary.name for canary in CANARIES))
+    failed = 0
+    with tempfile.TemporaryDirectory(prefix="hordelet-canary-") as scratch:
+        sources = pathlib.Path(scratch)
+        build_dir = sources / "build"
+        copy_sources(sources)
+        subprocess.run(["cmake", "-S", sources, "-B", build_dir, "-G", "Ninja"], check=True,
+                       stdout=subprocess.DEVNULL)
+        build(sources, build_dir)
+        if run(build_dir)[0] != 0:
+            sys.exit("the swarm of the unbroken build fails: mend that first")
+        for canary in chosen:
+            began = time.monotonic()
+            fault = try_one(canary, sources, build_dir)
+            failed += fault is not None
+            print(f"{canary.name:15} {canary.invariant}: {fault or 'seen'} "
+                  f"({time.monotonic() - began:.0f} s)", flush=True)
+    print(f"{len(chosen) - failed} canaries died as they should, {failed} did not")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
