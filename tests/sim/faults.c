@@ -4,6 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/core/node_private.h"
+
+enum { REST_MS = 25 * 60000 }; /* two rounds of tidying */
+
 static size_t swarm_below(struct swarm *swarm, size_t bound)
 {
     return (size_t)random_below(&swarm->random, bound);
@@ -51,6 +55,13 @@ static void fault_disk_condition(struct swarm *swarm, enum fault fault, size_t i
         sim_disk_room(sim, index, swarm_half(swarm) ? swarm_below(swarm, 20000) : 1 << 30);
     else
         sim->nodes[index].disk_stuck = swarm_half(swarm);
+}
+
+static void fault_purge(struct swarm *swarm, size_t index)
+{
+    struct awmap *map = swarm->sim.nodes[index].node->map;
+    if (awmap_changed_count(map) == 0)
+        awmap_purge(map, SIZE_MAX);
 }
 
 /* --- Of engines ------------------------------------------------------------------------------ */
@@ -175,6 +186,9 @@ static void fault_on_running(struct swarm *swarm, enum fault fault, size_t index
     case FAULT_CORDON:
         fault_member(swarm, index, other, REQUEST_SET_UNSCHEDULABLE);
         break;
+    case FAULT_PURGE:
+        fault_purge(swarm, index);
+        break;
     case FAULT_MEMBERS:
         swarm_set_members(swarm, index, (uint32_t)swarm_below(swarm, 1u << sim->count));
         break;
@@ -235,6 +249,10 @@ void swarm_fault(struct swarm *swarm)
         break;
     case FAULT_DISK:
         sim_copy_disk(sim, index);
+        break;
+    case FAULT_REST:
+        sim_run(sim, swarm->rested ? 0 : REST_MS);
+        swarm->rested = true;
         break;
     case FAULT_ENGINE_WEATHER:
         swarm_engine_weather(swarm);

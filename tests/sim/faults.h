@@ -30,6 +30,8 @@ enum fault {
     FAULT_MEMBERS,
     FAULT_IMAGE,
     FAULT_CORDON,
+    FAULT_PURGE, /* tombstones go long before there are too many */
+    FAULT_REST,  /* once, nothing happens until maps are tidied and the dead retired */
     FAULT_COUNT,
 };
 
@@ -62,6 +64,7 @@ struct swarm {
     unsigned weight[FAULT_COUNT]; /* 0: off */
     struct ledger ledgers[WORKLOADS];
     uint64_t uids, generations;
+    bool rested;
     uint64_t looked_runs[SWARM_NODES_MAX]; /* of each node, when its disk was looked at last */
     struct account *account; /* swarm_check.c */
 };

@@ -44,6 +44,8 @@ static const char *const fault_names[FAULT_COUNT] = {
     [FAULT_MEMBERS] = "members",
     [FAULT_IMAGE] = "image",
     [FAULT_CORDON] = "cordon",
+    [FAULT_PURGE] = "purge",
+    [FAULT_REST] = "rest",
 };
 
 static void world_draw_faults(struct swarm *swarm)
@@ -52,6 +54,8 @@ static void world_draw_faults(struct swarm *swarm)
     for (size_t i = 0; i < FAULT_COUNT; i++)
         if (world_half(swarm))
             swarm->weight[i] = world_below(swarm, 6) == 0 ? WILD : 1;
+    if (world_below(swarm, 12) != 0)
+        swarm->weight[FAULT_REST] = 0; /* it takes long */
     unsigned others = 0;
     for (size_t i = 0; i < FAULT_COUNT; i++)
         others += swarm->weight[i];
