@@ -84,6 +84,13 @@ void membership_bump_for(struct node *node, const char *name)
     node->dirty = true;
 }
 
+/* It was met in a run after the one in which it wrote that it had left: it is coming back. */
+static bool member_has_come_back(const struct member *member, const struct member_record *left)
+{
+    return member->met_replica &&
+           (member->met_replica != left->replica || member->met_boot > left->join_counter);
+}
+
 /* The map's record of a member changed, came or went. */
 static void membership_member_changed(void *context, const char *name)
 {
@@ -98,7 +105,7 @@ static void membership_member_changed(void *context, const char *name)
     }
     struct member *member = member_find(node, name);
     if (!entry || entry->record.wish == WISH_LEFT) {
-        if (member)
+        if (member && !(entry && member_has_come_back(member, &entry->record)))
             member_drop(node, member);
         return;
     }

@@ -34,8 +34,8 @@ static void look_at_holder(struct swarm *swarm, size_t index)
     struct node *rest = self->node ? NULL : swarm_after_power_cut(swarm, index);
     for (size_t i = 0; i < WORKLOADS; i++) {
         struct ledger *ledger = &swarm->ledgers[i];
-        bool has = ledger->written.counter &&
-                   query_covers(rest ? rest : self->node, ledger->written);
+        bool has =
+            ledger->written.counter && query_covers(rest ? rest : self->node, ledger->written);
         ledger->holders[index] = has || (same_run && ledger->holders[index]);
     }
     node_free(rest);

@@ -273,6 +273,28 @@ static void a_name_of_a_lost_holder_goes_when_the_child_is_named_otherwise(void)
     sim_release(&sim);
 }
 
+/* Swarm seed 480. Each comes to know that the other has left, of a run before the one it has just
+ * met: neither may turn its back on the other for that. */
+static void who_left_apart_comes_back_together(void)
+{
+    for (uint64_t seed = 0; seed < 20; seed++) { /* the order of some messages matters */
+        struct sim sim;
+        story_begin(&sim, 1400 + seed, 3);
+        sim.delay_ms_max = 60;
+        for (size_t i = 0; i < 3; i++)
+            story_cut(&sim, i, true);
+        sim_run(&sim, 5000);
+        for (size_t i = 0; i < 3; i++)
+            story_request(&sim, i, REQUEST_LEAVE, "", false);
+        sim_run(&sim, 20000);
+        sim_heal_cuts(&sim);
+        sim_start_all(&sim);
+        CU_ASSERT(sim_until(&sim, sim_all_alive, 20000));
+        CU_ASSERT(sim_until(&sim, sim_maps_are_equal, 5000));
+        sim_release(&sim);
+    }
+}
+
 UNIT_MAIN(
     "regression",
     {"a list lacks what is being stopped", a_list_lacks_a_container_that_is_just_being_stopped},
@@ -289,4 +311,5 @@ UNIT_MAIN(
      what_is_deleted_while_the_engine_is_away_ends_when_it_answers},
     {"an end that nobody tells of", an_end_that_nobody_tells_of_is_seen_within_a_minute},
     {"a drain that must kill", a_drain_that_must_kill_ends_in_good_order},
+    {"who left apart comes back", who_left_apart_comes_back_together},
     {"a name of a lost holder", a_name_of_a_lost_holder_goes_when_the_child_is_named_otherwise})
