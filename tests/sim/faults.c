@@ -221,6 +221,17 @@ static void fault_partition(struct swarm *swarm)
             sim_cut(sim, i, j, group[i] != group[j]);
 }
 
+/* With all processes awake: the mail of a frozen one would be carried round and round. */
+static void fault_rest(struct swarm *swarm)
+{
+    if (swarm->rested)
+        return;
+    swarm->rested = true;
+    for (size_t i = 0; i < swarm->sim.count; i++)
+        sim_freeze(&swarm->sim, i, false);
+    sim_run(&swarm->sim, REST_MS);
+}
+
 void swarm_fault(struct swarm *swarm)
 {
     struct sim *sim = &swarm->sim;
@@ -251,8 +262,7 @@ void swarm_fault(struct swarm *swarm)
         sim_copy_disk(sim, index);
         break;
     case FAULT_REST:
-        sim_run(sim, swarm->rested ? 0 : REST_MS);
-        swarm->rested = true;
+        fault_rest(swarm);
         break;
     case FAULT_ENGINE_WEATHER:
         swarm_engine_weather(swarm);
