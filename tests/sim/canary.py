@@ -60,7 +60,8 @@ CANARIES = [
     Canary("not-ours", "what is not ours is never touched",
            [("agent/core/supervise.c",
              "return child || !ours ? child : store_child_make(&node->store, &container->child);",
-             "(void)ours;\n    return child ? child : store_child_make(&node->store, &container->child);")],
+             "(void)ours;\n"
+             "    return child ? child : store_child_make(&node->store, &container->child);")],
            SAFETY, "a stranger's container was touched"),
     Canary("two-copies", "no node runs two copies of a child",
            [("agent/core/child_decide.c",
