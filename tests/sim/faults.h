@@ -66,7 +66,7 @@ struct swarm {
     uint64_t uids, generations;
     bool rested;
     uint64_t looked_runs[SWARM_NODES_MAX]; /* of each node, when its disk was looked at last */
-    struct account *account; /* swarm_check.c */
+    struct account *account;               /* swarm_check.c */
 };
 
 /* nodes 0: drawn. */
