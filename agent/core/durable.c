@@ -299,6 +299,7 @@ void durable_fresh_writer(struct node *node, const char *why)
 {
     struct durable *durable = &node->durable;
     durable->writer = durable_fresh_id(node);
+    durable->unclean = false;
     durable->counter_safe = 0;
     awmap_set_writer(node->map, durable->writer, 0);
     durable->counter_ceiling = COUNTER_BLOCK;
@@ -316,8 +317,12 @@ void durable_fresh_replica(struct node *node)
     durable_write_meta(node);
 }
 
+/* A run that began after a crash and ends before it could take a fresh writer id leaves the disk as
+ * it was: the next run must still know of the crash. */
 void durable_end(struct node *node)
 {
+    if (node->durable.unclean)
+        return;
     node->durable.counter_ceiling = awmap_writer_counter(node->map);
     durable_write_meta(node);
 }

@@ -64,6 +64,9 @@ static void settle_answers(struct swarm *swarm)
         if (!ledger->request)
             continue;
         const struct reply *reply = sim_reply(&swarm->sim, ledger->request);
+        if (reply && swarm->sim.verbose)
+            printf("[%6llu] user < w%zu: %d %s\n", (unsigned long long)swarm->sim.now_ms, i,
+                   reply->status, reply->message);
         if (reply && reply->status == 200) {
             ledger->known = ledger->pending;
             ledger->written = reply->written;
@@ -105,6 +108,10 @@ void swarm_edit(struct swarm *swarm, size_t index)
         TEXT_SET(next_edit.uid, view.workload->uid);
     else
         snprintf(next_edit.uid, sizeof next_edit.uid, "u%llu", (unsigned long long)++swarm->uids);
+    if (sim->verbose)
+        printf("[%6llu] user > w%zu, asking n%zu: %s, replicas %u, spec %llu, uid %s\n",
+               (unsigned long long)sim->now_ms, which, index, next_edit.deleted ? "delete" : "put",
+               next_edit.replicas, (unsigned long long)next_edit.spec_hash, next_edit.uid);
     ledger->pending = next_edit;
     ledger->node = index;
     ledger->run = sim->nodes[index].run;
@@ -130,7 +137,8 @@ bool swarm_edits_are_kept(struct swarm *swarm)
         char name[16];
         snprintf(name, sizeof name, "w%zu", i);
         bool exists = query_workload(swarm->sim.nodes[0].node, "default", name, &view);
-        bool seen = edit_is_seen(&ledger->known, exists, &view);
+        bool seen = edit_is_seen(&ledger->known, exists, &view) ||
+                    (ledger->request && edit_is_seen(&ledger->pending, exists, &view));
         for (size_t j = 0; j < ledger->uncertain_count && !seen; j++)
             seen = edit_is_seen(&ledger->uncertain[j], exists, &view);
         if (!seen && !ledger->excused) {

@@ -32,10 +32,12 @@ static void fault_crash(struct swarm *swarm, size_t index)
     if (swarm_half(swarm))
         sim_tear_disk(sim, index);
     if (power && swarm->weight[FAULT_DISK] && swarm_below(swarm, 3) == 0) {
-        if (swarm_half(swarm))
+        if (swarm_half(swarm)) {
             sim_forget_disk(sim, index);
-        else
+        } else {
             sim_restore_disk(sim, index);
+            swarm_check_note_old_image(swarm, index);
+        }
     }
 }
 

@@ -88,6 +88,9 @@ uint64_t swarm_set_members(struct swarm *swarm, size_t index, uint32_t mask);
  * and the simulator's knowledge. Violations are counted in sim.violations. */
 void swarm_check_begin(struct swarm *swarm);
 void swarm_check_writes(struct swarm *swarm); /* now and then: a dot names one write everywhere */
+/* The disk of that node was replaced by an old image. Its writer may use dots again that nobody it
+ * meets at its start knows of: what it said since the image is not held against it. */
+void swarm_check_note_old_image(struct swarm *swarm, size_t index);
 /* An agent that would start from what is durable on that node now; to be freed. */
 struct node *swarm_after_power_cut(struct swarm *swarm, size_t index);
 void swarm_check_end(struct swarm *swarm);

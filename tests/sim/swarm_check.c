@@ -17,6 +17,7 @@ struct account {
     struct vector *seen;  /* of each node, as it was after its last step */
     struct vector *met;   /* by each node, in any of its runs */
     uint64_t *runs;       /* ... and of which run */
+    struct vector old;    /* writers whose disk came back from an old image; counter 1 */
     struct write *writes; /* open addressing by dot */
     size_t write_count, write_capacity;
 };
@@ -90,7 +91,7 @@ static void check_write(struct swarm *swarm, const char *node, struct span key,
     if (!known->content) {
         *known = (struct write){sibling.dot, content};
         account->write_count++;
-    } else if (known->content != content) {
+    } else if (known->content != content && vector_get(&account->old, sibling.dot.replica) == 0) {
         broken(swarm, "a dot names two writes", node, sibling.dot.replica, sibling.dot.counter);
     }
 }
@@ -124,6 +125,14 @@ struct node *swarm_after_power_cut(struct swarm *swarm, size_t index)
     struct node *after = node_new(&config);
     sim_restore_synced(&swarm->sim, index, after);
     return after;
+}
+
+void swarm_check_note_old_image(struct swarm *swarm, size_t index)
+{
+    struct node *image = swarm_after_power_cut(swarm, index);
+    if (image->durable.restored)
+        vector_raise(&swarm->account->old, image->durable.writer, 1);
+    node_free(image);
 }
 
 static bool another_knows(const struct swarm *swarm, size_t index, struct dot written)
@@ -172,6 +181,7 @@ void swarm_check_end(struct swarm *swarm)
         vector_release(&account->seen[i]);
         vector_release(&account->met[i]);
     }
+    vector_release(&account->old);
     free(account->seen);
     free(account->met);
     free(account->runs);

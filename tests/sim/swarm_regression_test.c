@@ -1,6 +1,7 @@
 /* What the swarm found, as scenes that need no luck. */
 #include <string.h>
 
+#include "agent/core/node_private.h"
 #include "tests/sim/story.h"
 
 /* n0's disk hangs: its write reaches n1 and n2, and is lost with the power. When n0 returns it must
@@ -51,8 +52,33 @@ static void a_write_that_waits_when_its_agent_stops_is_told_as_uncertain(void)
     sim_release(&sim);
 }
 
+/* After a crash n0 starts, and is told to stop before it has compared: the run after that must still
+ * know of the crash, and not use dots again that only others' memory has. (swarm 10354) */
+static void a_start_that_is_cut_short_does_not_hide_a_crash(void)
+{
+    struct sim sim;
+    story_begin(&sim, 3, 3);
+    story_put(&sim, 1, "web", 1, NULL);
+    uint64_t writer = awmap_writer(sim.nodes[0].node->map);
+    sim_kill(&sim, 0);
+    story_cut(&sim, 0, true);
+    sim_start(&sim, 0);
+    sim_run(&sim, 500);
+    sim_stop(&sim, 0);
+    sim_run(&sim, 4000);
+    CU_ASSERT_FATAL(sim.nodes[0].node == NULL);
+    sim_heal_cuts(&sim);
+    sim_start(&sim, 0);
+    CU_ASSERT(sim_until(&sim, sim_all_alive, 20000));
+    sim_run(&sim, 2000);
+    CU_ASSERT_NOT_EQUAL(awmap_writer(sim.nodes[0].node->map), writer);
+    sim_release(&sim);
+}
+
 UNIT_MAIN("swarm_regression",
           {"a write that outlives its writer in others' memory is no deletion",
            a_write_that_outlives_its_writer_in_others_memory_is_no_deletion},
           {"a write that waits when its agent stops is told as uncertain",
-           a_write_that_waits_when_its_agent_stops_is_told_as_uncertain})
+           a_write_that_waits_when_its_agent_stops_is_told_as_uncertain},
+          {"a start that is cut short does not hide a crash",
+           a_start_that_is_cut_short_does_not_hide_a_crash})

@@ -274,7 +274,7 @@ static void a_strike_behind_the_cursor_ends_a_walk(void)
     awmap_position_encode(four, NULL, &body);
     CU_ASSERT_TRUE(awmap_walk_begin(&walk_to_four, three, buffer_view(&body), &behind) && !behind);
     for (int i = 0; i < NEW; i++) {
-        char key[8];
+        char key[16];
         snprintf(key, sizeof key, "y%d", i);
         put(two, key);
     }
@@ -355,7 +355,7 @@ static void tables_that_disagree_agree_again(void)
 {
     struct awmap *one = map_of(1), *more = map_of(2), *less = map_of(3);
     for (int i = 0; i < 5; i++) {
-        char key[8];
+        char key[16];
         snprintf(key, sizeof key, "k%d", i);
         put(one, key);
         push(one, more, (uint64_t)i);
