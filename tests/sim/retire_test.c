@@ -95,7 +95,7 @@ static void check_nothing_is_left(struct sim *sim, const struct sizes *fresh, si
 static void story_documents(struct sim *sim)
 {
     for (int i = 0; i < 20; i++) {
-        char name[16];
+        char name[24];
         snprintf(name, sizeof name, "kept-%d", i);
         story_put(sim, (size_t)i % sim->count, name, 1 + (uint32_t)i % 3, NULL);
     }
