@@ -52,8 +52,8 @@ static void a_write_that_waits_when_its_agent_stops_is_told_as_uncertain(void)
     sim_release(&sim);
 }
 
-/* After a crash n0 starts, and is told to stop before it has compared: the run after that must still
- * know of the crash, and not use dots again that only others' memory has. (swarm 10354) */
+/* After a crash n0 starts, and is told to stop before it has compared: the run after that must
+ * still know of the crash, and not use dots again that only others' memory has. (swarm 10354) */
 static void a_start_that_is_cut_short_does_not_hide_a_crash(void)
 {
     struct sim sim;
