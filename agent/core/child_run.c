@@ -211,14 +211,15 @@ static bool child_leave(struct node *node, struct child *child)
     return true;
 }
 
-/* onNameConflict: stop. It runs only while no other live child holds one of its names. */
+/* onNameConflict: stop. It runs only while nobody else who lives holds one of its names. */
 static bool child_yields_name(struct node *node, struct child *child,
                               struct local_container *container)
 {
     struct local *local = child->local;
     const struct workload *workload = &child->group->workload;
-    bool conflict =
-        workload->on_name_conflict == NAME_CONFLICT_STOP && registry_conflicts(node, child);
+    char message[MESSAGE_BYTES_MAX + 1];
+    bool conflict = workload->on_name_conflict == NAME_CONFLICT_STOP &&
+                    registry_conflicts(node, child, message);
     if (!conflict) {
         if (local->name_stopped)
             local->reason[0] = local->message[0] = '\0';
@@ -227,7 +228,7 @@ static bool child_yields_name(struct node *node, struct child *child,
     }
     local->name_stopped = true;
     TEXT_SET(local->reason, "name_conflict");
-    TEXT_SET(local->message, "another child holds its name; it waits until the name is free");
+    TEXT_SET(local->message, message);
     child_wake(child, node->now.mono_ms + NAME_LOOK_MS);
     if (container && container->container.state == CONTAINER_RUNNING)
         child_request_stop(node, child, container);

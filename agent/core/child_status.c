@@ -81,7 +81,7 @@ struct status child_status_now(const struct node *node, const struct child *chil
         status_finished(child, &status);
     } else if (container && container->container.state == CONTAINER_RUNNING) {
         status_running(container, &status);
-        if (local->name_conflict)
+        if (local->name_conflict && registry_conflicts(node, child, status.message))
             TEXT_SET(status.reason, "NameConflict");
     } else {
         status.has_exit_code = local->has_exit_code;

@@ -39,7 +39,9 @@ const struct name_record *kept_name(struct span value)
 
 void kept_name_drop(const struct name_record *record)
 {
-    if (record)
+    if (record) {
         free(record->value);
+        name_outside_free(record->outside);
+    }
     free((void *)record);
 }

@@ -54,6 +54,11 @@ struct key key_name(const char *ns, const char *name)
     return key_print('n', ns, name);
 }
 
+struct key key_meta(const char *ns, const char *name)
+{
+    return key_print('r', ns, name);
+}
+
 struct key key_member(const char *node)
 {
     return key_print('m', node, NULL);
@@ -108,7 +113,8 @@ struct key_parts key_parse(struct span span)
         good = child_id_parse(&parts.child, path);
         break;
     case 'n':
-        kind = KEY_NAME;
+    case 'r':
+        kind = text[0] == 'n' ? KEY_NAME : KEY_META;
         good = key_parse_pair(&parts, path);
         break;
     case 'm':

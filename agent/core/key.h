@@ -12,7 +12,8 @@ enum key_kind {
     KEY_CLAIM,
     KEY_STATUS,
     KEY_NAME,
-    KEY_MEMBER
+    KEY_MEMBER,
+    KEY_META,
 };
 
 struct key {
@@ -25,14 +26,15 @@ struct key key_supervisor(const char *name);
 struct key key_claim(const struct child_id *id);
 struct key key_status(const struct child_id *id);
 struct key key_name(const char *ns, const char *name);
+struct key key_meta(const char *ns, const char *name);
 struct key key_member(const char *node);
 struct span key_span(const struct key *key);
 
 struct key_parts {
     enum key_kind kind;
     struct child_id child;         /* CLAIM, STATUS */
-    char ns[NAME_BYTES_MAX + 1];   /* WORKLOAD, NAME */
-    char name[NAME_BYTES_MAX + 1]; /* WORKLOAD, SUPERVISOR, NAME, MEMBER */
+    char ns[NAME_BYTES_MAX + 1];   /* WORKLOAD, NAME, META */
+    char name[NAME_BYTES_MAX + 1]; /* WORKLOAD, SUPERVISOR, NAME, META, MEMBER */
 };
 
 /* KEY_UNKNOWN for anything that is not one of ours: kept and replicated, not looked at. */

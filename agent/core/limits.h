@@ -11,7 +11,15 @@
 #define IMAGE_BYTES_MAX 1023           /* longer than any reference an engine takes */
 #define DOCUMENT_BYTES_MAX (64 * 1024) /* stored form of a workload or supervisor */
 #define VALUE_BYTES_MAX 4096           /* value of a name */
-#define BODY_BYTES_MAX (1024 * 1024)   /* of an API request */
+#define OUTSIDE_NAMES_MAX 16384        /* registered from outside, in the cluster: swept when due */
+#define OUTSIDE_TTL_MS_MIN 1000        /* renewals must reach an agent that is busy, too */
+#define OUTSIDE_TTL_MS_MAX 3600000     /* what nobody renews is gone within an hour */
+#define OUTSIDE_TTL_MS_DEFAULT 30000
+#define OWNER_TOKEN_BYTES_MIN 16 /* of an outside owner: less could be guessed */
+#define OWNER_TOKEN_BYTES_MAX 128
+#define OWNER_HASH_BYTES 32          /* SHA-256 of it: all that is stored */
+#define METAS_MAX 4096               /* entries of the registry's meta, in the cluster */
+#define BODY_BYTES_MAX (1024 * 1024) /* of an API request */
 #define REPLICAS_MAX 100000
 #define NAMES_PER_WORKLOAD_MAX 16
 #define PORTS_PER_WORKLOAD_MAX 64

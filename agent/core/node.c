@@ -188,6 +188,7 @@ static void node_tick(struct node *node)
     membership_tick(node);
     durable_settle(node);
     retirement_tick(node);
+    outside_tick(node);
     supervise_tick(node);
     stop_tick(node);
 }
@@ -202,6 +203,7 @@ static void node_thaw(struct node *node)
     swim_thaw(node->swim, node->now.mono_ms);
     sync_thaw(node->sync, node->now.mono_ms);
     absence_thaw(node);
+    outside_thaw(node);
     if (!sync_has_alive_peer(node->sync))
         return;
     membership_thaw(node);
@@ -259,7 +261,7 @@ static uint64_t node_next_deadline(const struct node *node)
         return now_ms;
     const uint64_t candidates[] = {swim_deadline(node->swim), sync_deadline(node->sync),
                                    membership_deadline(node), supervise_deadline(node),
-                                   requests_deadline(node)};
+                                   requests_deadline(node),   outside_deadline(node)};
     uint64_t deadline_ms = now_ms + 60000;
     for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++)
         if (candidates[i] < deadline_ms)

@@ -3,7 +3,8 @@
  *
  * Parts and their files: durable (log, identity, counters), membership (who belongs, who lives),
  * retirement (past members), ranking (who may run a child), supervise (claims and containers),
- * registry (names), requests (users' writes). Each part owns its struct here. */
+ * registry (names), registry_outside (names of outside processes), requests (users' writes). Each
+ * part owns its struct here. */
 #ifndef AGENT_CORE_NODE_PRIVATE_H
 #define AGENT_CORE_NODE_PRIVATE_H
 
@@ -335,10 +336,27 @@ void engine_abandon(struct node *node, uint64_t id); /* its end will concern no 
 
 void registry_update(struct node *node, struct child *child);
 bool registry_is_live(const struct node *node, const struct name_entry *name);
-/* Somebody else's live child holds one of its names. */
-bool registry_conflicts(const struct node *node, const struct child *child);
+/* Somebody else who lives holds one of its names: the message says who. */
+bool registry_conflicts(const struct node *node, const struct child *child,
+                        char ret_message[MESSAGE_BYTES_MAX + 1]);
 void registry_remove_all(struct node *node,
                          struct child *child); /* rank 0 cleans up after the dead */
+
+/* --- registry_outside.c: names of outside processes ------------------------------------------ */
+
+struct registry {
+    uint64_t sweep_ms;   /* when the outside names are looked at again */
+    uint64_t generation; /* of the membership, at the last look */
+};
+
+void outside_put(struct node *node, const struct request *request);
+void outside_delete(struct node *node, const struct request *request);
+void outside_tick(struct node *node);
+uint64_t outside_deadline(const struct node *node);
+void outside_thaw(struct node *node); /* we were away: nobody could renew with us */
+/* registry_meta.c */
+void meta_put(struct node *node, const struct request *request);
+void meta_delete(struct node *node, const struct request *request);
 
 /* --- requests.c ------------------------------------------------------------------------------ */
 
@@ -358,6 +376,13 @@ struct requests {
     size_t count, capacity;
 };
 
+void requests_reply(struct node *node, uint64_t id, int status, const char *reason,
+                    const char *message);
+/* It is answered when this dot is durable. */
+void requests_written(struct node *node, const struct request *request, struct dot dot);
+/* The key says already what the request would write. It is answered as soon as that is durable:
+ * mostly at once. */
+void requests_repeated(struct node *node, const struct request *request, const struct key *key);
 void requests_step(struct node *node, const struct request *request);
 void requests_settle(struct node *node); /* answers what has become durable */
 void requests_message(struct node *node, const struct envelope *envelope);
@@ -421,6 +446,7 @@ struct node {
     struct retirement retirement;
     struct ranking ranking;
     struct supervision supervision;
+    struct registry registry;
     struct requests requests;
 };
 

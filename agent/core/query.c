@@ -171,6 +171,8 @@ static void query_count_child(const struct node *node, const struct child *child
     if (!query_is_current(child, true))
         return;
     const struct status *status = query_status(node, child, &scratch);
+    view->conflicts +=
+        strcmp(status->reason, "NameConflict") == 0 || strcmp(status->reason, "name_conflict") == 0;
     bool up = status->ready || status->phase == CHILD_RUNNING || status->phase == CHILD_SUCCEEDED;
     if (up && claim->state != CLAIM_FINISHED) {
         if (last->holder != child->holder || last->replica != claim->replica)
@@ -234,7 +236,14 @@ static void query_fill_name(const struct name_entry *entry, struct name_view *vi
                                .address = record->address,
                                .epoch = record->epoch,
                                .value = record->value};
-    child_id_print(&record->owner, view->owner, sizeof view->owner);
+    name_owner_print(record, view->owner, sizeof view->owner);
+    if (record->outside) {
+        view->outside = true;
+        view->ttl_ms = record->outside->ttl_ms;
+        view->labels = record->outside->labels;
+        view->label_count = record->outside->label_count;
+        return;
+    }
     const struct group *group = entry->owner->group;
     view->workload = group->has_workload ? &group->workload : NULL;
 }
@@ -259,6 +268,31 @@ bool query_name_next(const struct node *node, const char *ns, const char *after_
         return true;
     }
     return false;
+}
+
+static void query_fill_meta(const struct meta_entry *entry, struct meta_view *view)
+{
+    *view = (struct meta_view){
+        .ns = entry->ns, .name = entry->name, .version = entry->version, .value = entry->value};
+}
+
+bool query_meta(const struct node *node, const char *ns, const char *name, struct meta_view *ret)
+{
+    const struct meta_entry *entry = store_meta(&node->store, ns, name);
+    if (entry)
+        query_fill_meta(entry, ret);
+    return entry != NULL;
+}
+
+bool query_meta_next(const struct node *node, const char *ns, const char *after_ns,
+                     const char *after_name, struct meta_view *ret)
+{
+    const struct meta_entry *entry = store_meta_after(&node->store, after_ns, after_name);
+    while (entry && ns && strcmp(entry->ns, ns) != 0)
+        entry = store_meta_after(&node->store, entry->ns, entry->name);
+    if (entry)
+        query_fill_meta(entry, ret);
+    return entry != NULL;
 }
 
 /* --- Members --------------------------------------------------------------------------------- */

@@ -13,6 +13,7 @@ struct workload_view {
     uint64_t version;        /* feed position of the last change of the document */
     uint64_t status_version; /* of the last change of document or children */
     uint32_t running, ready; /* children */
+    uint32_t conflicts;      /* children without a name that somebody else has */
     uint32_t updated;        /* children that are ready, or have succeeded, with the present spec */
 };
 
@@ -52,12 +53,23 @@ struct child_view {
 struct name_view {
     const char *ns, *name;
     uint64_t version;
-    char owner[CHILD_ID_TEXT_BYTES_MAX]; /* child id in text */
+    char owner[CHILD_ID_TEXT_BYTES_MAX]; /* child id in text, or "token/" and 16 digits of its hash
+                                          */
     const char *node, *address;          /* address: host only */
     uint16_t port;                       /* 0: none */
     uint64_t epoch;
     const char *value;               /* JSON text or NULL */
-    const struct workload *workload; /* of the owner, for labels; NULL if unknown */
+    const struct workload *workload; /* of the owner, for labels; NULL if unknown, or outside */
+    bool outside;
+    uint64_t ttl_ms; /* of an outside name */
+    const struct label *labels;
+    size_t label_count;
+};
+
+struct meta_view {
+    const char *ns, *name;
+    uint64_t version;
+    const char *value; /* JSON text */
 };
 
 struct member_view {
@@ -101,6 +113,9 @@ bool query_child_next(const struct node *node, const char *ns,
 bool query_name(const struct node *node, const char *ns, const char *name, struct name_view *ret);
 bool query_name_next(const struct node *node, const char *ns, const char *after_ns,
                      const char *after_name, struct name_view *ret);
+bool query_meta(const struct node *node, const char *ns, const char *name, struct meta_view *ret);
+bool query_meta_next(const struct node *node, const char *ns, const char *after_ns,
+                     const char *after_name, struct meta_view *ret);
 bool query_member(const struct node *node, const char *name, struct member_view *ret);
 bool query_member_next(const struct node *node, const char *after, struct member_view *ret);
 bool query_supervisor(const struct node *node, const char *name, struct supervisor_view *ret);

@@ -1,8 +1,10 @@
-/* Encodings of claims, statuses, names and members. Each begins with a version byte; a reader takes
- * only the version it knows. Fixed text fields go out as spans and come back checked against the
- * field's size. */
+/* Encodings of claims, statuses, names, meta and members. Each begins with a version byte; a reader
+ * takes only the version it knows. Fixed text fields go out as spans and come back checked against
+ * the field's size. */
 #include "agent/core/record.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +12,8 @@
 #include "placement/ring.h"
 
 enum { RECORD_VERSION = 1 };
+enum { NAME_VERSION_OUTSIDE = 2 }; /* a name that an outside process has registered */
+enum { LABEL_TEXT_BYTES_MAX = 512 };
 /* A run of an agent a second for 60 years; a greater one is garbage, and swim's incarnations could
  * not hold it. */
 #define JOIN_COUNTER_MAX 2000000000u
@@ -72,6 +76,38 @@ static void read_child(struct reader *reader, struct child_id *id)
     id->ordinal = (uint32_t)reader_count(reader, REPLICAS_MAX);
     if (!name_is_dns1123(id->ns) || !name_is_dns1123(id->workload))
         reader->failed = true;
+}
+
+static void free_labels(struct label *labels, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(labels[i].key);
+        free(labels[i].value);
+    }
+    free(labels);
+}
+
+static void write_labels(struct buffer *buffer, const struct label *labels, size_t count)
+{
+    buffer_varint(buffer, count);
+    for (size_t i = 0; i < count; i++) {
+        buffer_text(buffer, labels[i].key);
+        buffer_text(buffer, labels[i].value);
+    }
+}
+
+/* What was read before a failure is there to be freed. */
+static void read_labels(struct reader *reader, struct label **ret_labels, size_t *ret_count)
+{
+    size_t count = reader_count(reader, LABELS_MAX);
+    struct label *labels = count ? xcalloc(count, sizeof *labels) : NULL;
+    *ret_labels = labels;
+    *ret_count = 0;
+    for (size_t i = 0; i < count && !reader->failed; i++) {
+        *ret_count = i + 1;
+        labels[i].key = read_string(reader, LABEL_TEXT_BYTES_MAX);
+        labels[i].value = read_string(reader, LABEL_TEXT_BYTES_MAX);
+    }
 }
 
 /* --- Claims ---------------------------------------------------------------------------------- */
@@ -171,17 +207,38 @@ bool status_decode(struct status *ret_status, struct span value)
 
 /* --- Names ----------------------------------------------------------------------------------- */
 
+void name_outside_free(struct name_outside *outside)
+{
+    if (!outside)
+        return;
+    free_labels(outside->labels, outside->label_count);
+    free(outside);
+}
+
 void name_record_release(struct name_record *record)
 {
     free(record->value);
+    name_outside_free(record->outside);
     memset(record, 0, sizeof *record);
+}
+
+static void write_owner(struct buffer *buffer, const struct name_record *record)
+{
+    const struct name_outside *outside = record->outside;
+    if (!outside) {
+        write_child(buffer, &record->owner);
+        buffer_text(buffer, record->uid);
+        return;
+    }
+    buffer_append(buffer, outside->owner, sizeof outside->owner);
+    buffer_varint(buffer, outside->ttl_ms);
+    write_labels(buffer, outside->labels, outside->label_count);
 }
 
 void name_record_encode(const struct name_record *record, struct buffer *buffer)
 {
-    buffer_u8(buffer, RECORD_VERSION);
-    write_child(buffer, &record->owner);
-    buffer_text(buffer, record->uid);
+    buffer_u8(buffer, record->outside ? NAME_VERSION_OUTSIDE : RECORD_VERSION);
+    write_owner(buffer, record);
     buffer_text(buffer, record->node);
     buffer_u64(buffer, record->replica);
     buffer_varint(buffer, record->claim_epoch);
@@ -193,13 +250,30 @@ void name_record_encode(const struct name_record *record, struct buffer *buffer)
         buffer_text(buffer, record->value);
 }
 
+static struct name_outside *read_outside(struct reader *reader)
+{
+    struct name_outside *outside = xcalloc(1, sizeof *outside);
+    for (size_t i = 0; i < sizeof outside->owner; i++)
+        outside->owner[i] = reader_u8(reader);
+    outside->ttl_ms = reader_count(reader, OUTSIDE_TTL_MS_MAX);
+    if (outside->ttl_ms < OUTSIDE_TTL_MS_MIN)
+        reader->failed = true;
+    read_labels(reader, &outside->labels, &outside->label_count);
+    return outside;
+}
+
 bool name_record_decode(struct name_record *ret_record, struct span value)
 {
     struct reader reader = reader_of(value);
     memset(ret_record, 0, sizeof *ret_record);
-    read_version(&reader);
-    read_child(&reader, &ret_record->owner);
-    READ_TEXT(&reader, ret_record->uid);
+    uint8_t version = reader_u8(&reader);
+    if (version == NAME_VERSION_OUTSIDE) {
+        ret_record->outside = read_outside(&reader);
+    } else {
+        reader.failed |= version != RECORD_VERSION;
+        read_child(&reader, &ret_record->owner);
+        READ_TEXT(&reader, ret_record->uid);
+    }
     READ_TEXT(&reader, ret_record->node);
     ret_record->replica = reader_u64(&reader);
     ret_record->claim_epoch = read_epoch(&reader);
@@ -208,16 +282,31 @@ bool name_record_decode(struct name_record *ret_record, struct span value)
     ret_record->port = reader_u16(&reader);
     if (read_enum(&reader, 2))
         ret_record->value = read_string(&reader, VALUE_BYTES_MAX);
-    if (reader_done(&reader))
+    if (reader_done(&reader) && !(ret_record->outside && ret_record->claim_epoch > 0))
         return true;
     name_record_release(ret_record);
     return false;
 }
 
+void name_owner_print(const struct name_record *record, char *ret_text, size_t bytes)
+{
+    if (!record->outside) {
+        child_id_print(&record->owner, ret_text, bytes);
+        return;
+    }
+    uint64_t head = 0;
+    for (size_t i = 0; i < sizeof head; i++)
+        head = head << 8 | record->outside->owner[i];
+    snprintf(ret_text, bytes, "token/%016" PRIx64, head);
+}
+
 /* Every criterion is a key of its own record, so the order is total. */
 static uint64_t name_owner_hash(const struct name_record *record, const char *name)
 {
-    return placement_hash_pair(placement_hash(name, strlen(name)), child_id_hash(&record->owner));
+    const struct name_outside *outside = record->outside;
+    uint64_t owner = outside ? placement_hash(outside->owner, sizeof outside->owner)
+                             : child_id_hash(&record->owner);
+    return placement_hash_pair(placement_hash(name, strlen(name)), owner);
 }
 
 static struct claim name_claim(const struct name_record *record)
@@ -235,18 +324,33 @@ int name_record_compare(const struct name_record *a, const struct name_record *b
     if (hash_a != hash_b)
         return -compare_u64(hash_a, hash_b);
     struct claim claim_a = name_claim(a), claim_b = name_claim(b);
-    return claim_compare(&claim_a, &claim_b, child_id_hash(&a->owner));
+    return claim_compare(&claim_a, &claim_b, a->outside ? hash_a : child_id_hash(&a->owner));
+}
+
+/* --- Meta ------------------------------------------------------------------------------------ */
+
+void meta_encode(const char *value, struct buffer *buffer)
+{
+    buffer_u8(buffer, RECORD_VERSION);
+    buffer_text(buffer, value);
+}
+
+char *meta_decode(struct span value)
+{
+    struct reader reader = reader_of(value);
+    read_version(&reader);
+    char *text = read_string(&reader, VALUE_BYTES_MAX);
+    if (text && reader_done(&reader))
+        return text;
+    free(text);
+    return NULL;
 }
 
 /* --- Members --------------------------------------------------------------------------------- */
 
 void member_record_release(struct member_record *record)
 {
-    for (size_t i = 0; i < record->label_count; i++) {
-        free(record->labels[i].key);
-        free(record->labels[i].value);
-    }
-    free(record->labels);
+    free_labels(record->labels, record->label_count);
     free(record->declined);
     memset(record, 0, sizeof *record);
 }
@@ -269,11 +373,7 @@ void member_record_encode(const struct member_record *record, struct buffer *buf
     buffer_text(buffer, record->runtime_name);
     buffer_text(buffer, record->runtime_version);
     buffer_varint(buffer, record->joined_ms);
-    buffer_varint(buffer, record->label_count);
-    for (size_t i = 0; i < record->label_count; i++) {
-        buffer_text(buffer, record->labels[i].key);
-        buffer_text(buffer, record->labels[i].value);
-    }
+    write_labels(buffer, record->labels, record->label_count);
     buffer_varint(buffer, record->declined_count);
     for (size_t i = 0; i < record->declined_count; i++) {
         write_child(buffer, &record->declined[i].child);
@@ -284,14 +384,8 @@ void member_record_encode(const struct member_record *record, struct buffer *buf
 
 static void member_record_read_lists(struct member_record *record, struct reader *reader)
 {
-    size_t count = reader_count(reader, LABELS_MAX);
-    record->labels = count ? xcalloc(count, sizeof *record->labels) : NULL;
-    for (size_t i = 0; i < count && !reader->failed; i++) {
-        record->label_count = i + 1;
-        record->labels[i].key = read_string(reader, 512);
-        record->labels[i].value = read_string(reader, 512);
-    }
-    count = reader_count(reader, MEMBER_DECLINED_MAX);
+    read_labels(reader, &record->labels, &record->label_count);
+    size_t count = reader_count(reader, MEMBER_DECLINED_MAX);
     record->declined = count ? xcalloc(count, sizeof *record->declined) : NULL;
     record->declined_count = count;
     for (size_t i = 0; i < count && !reader->failed; i++) {

@@ -54,24 +54,42 @@ struct status {
 void status_encode(const struct status *status, struct buffer *buffer);
 bool status_decode(struct status *ret_status, struct span value);
 
+/* Of a name that an outside process has registered. Its agent alone counts the time: a renewal
+ * writes nothing. */
+struct name_outside {
+    uint8_t owner[OWNER_HASH_BYTES]; /* of the owner's token */
+    uint64_t ttl_ms;
+    struct label *labels; /* owned */
+    size_t label_count;
+};
+
 struct name_record {
-    struct child_id owner;
-    char uid[UID_BYTES + 1]; /* of the owner's workload */
+    struct child_id owner;        /* a child; of an outside name: empty, as its uid */
+    struct name_outside *outside; /* owned; NULL: a child's name */
+    char uid[UID_BYTES + 1];      /* of the owner's workload */
     char node[NAME_BYTES_MAX + 1];
     uint64_t replica;
-    uint64_t claim_epoch; /* of the owner's claim */
+    uint64_t claim_epoch; /* of the owner's claim; of an outside name 0 */
     uint64_t epoch;       /* of the name: last known + 1 at each registration */
     uint16_t port;
     char *value; /* owned; JSON text or NULL */
     char address[ADDRESS_BYTES_MAX + 1];
 };
 
+void name_outside_free(struct name_outside *outside); /* NULL is allowed */
 void name_record_release(struct name_record *record);
 void name_record_encode(const struct name_record *record, struct buffer *buffer);
 bool name_record_decode(struct name_record *ret_record, struct span value);
+/* The owner in text: "NS/WORKLOAD/ORDINAL", or "token/" and 16 hexadecimal digits of the token's
+ * hash. */
+void name_owner_print(const struct name_record *record, char *ret_text, size_t bytes);
 /* Positive: a wins. Greater name epoch; then smaller hash(name, owner); copies of one child by the
  * order of their claims. */
 int name_record_compare(const struct name_record *a, const struct name_record *b, const char *name);
+
+/* A value of the registry's meta: JSON text. The last write is read. */
+void meta_encode(const char *value, struct buffer *buffer);
+char *meta_decode(struct span value); /* the caller frees; NULL: garbage */
 
 enum member_wish {
     WISH_IN,

@@ -1,8 +1,9 @@
 /* Names: registered by the agent on which their owner runs, gone when it ends.
  *
  * A name belongs to a live owner: one whose claim is the one that the record tells of, held by a
- * member that is not dead. Any other record may be taken over; the taker counts the name's epoch
- * up, so that it wins over what it replaces. */
+ * member that is not dead; or an outside process that renews it (registry_outside.c). Any other
+ * record may be taken over; the taker counts the name's epoch up, so that it wins over what it
+ * replaces. */
 #include "agent/core/node_private.h"
 
 #include <stdio.h>
@@ -14,6 +15,8 @@ bool registry_is_live(const struct node *node, const struct name_entry *name)
 {
     const struct name_record *record = name->record;
     const struct child *owner = name->owner;
+    if (record->outside)
+        return name->expires_ms == 0 || node->now.mono_ms < name->expires_ms;
     if (!owner->has_claim)
         return false;
     const struct claim *claim = &owner->claim;
@@ -109,12 +112,20 @@ static bool registry_is_anothers(const struct node *node, const struct child *ch
            registry_is_live(node, entry);
 }
 
-bool registry_conflicts(const struct node *node, const struct child *child)
+bool registry_conflicts(const struct node *node, const struct child *child,
+                        char ret_message[MESSAGE_BYTES_MAX + 1])
 {
-    char name[NAME_BYTES_MAX + 1];
-    for (size_t i = 0; i < registry_name_count(&child->group->workload); i++)
-        if (registry_name(child, i, name) && registry_is_anothers(node, child, name))
-            return true;
+    char name[NAME_BYTES_MAX + 1], owner[CHILD_ID_TEXT_BYTES_MAX];
+    for (size_t i = 0; i < registry_name_count(&child->group->workload); i++) {
+        if (!registry_name(child, i, name) || !registry_is_anothers(node, child, name))
+            continue;
+        const struct name_record *record = store_name(&node->store, child->id.ns, name)->record;
+        name_owner_print(record, owner, sizeof owner);
+        snprintf(ret_message, MESSAGE_BYTES_MAX + 1, "the name %.63s is held by %.100s on %.63s",
+                 name, owner, record->node);
+        return true;
+    }
+    ret_message[0] = '\0';
     return false;
 }
 

@@ -15,6 +15,10 @@ enum request_kind {
     REQUEST_DELETE_WORKLOAD,   /* ns, name */
     REQUEST_PUT_SUPERVISOR,    /* supervisor */
     REQUEST_DELETE_SUPERVISOR, /* name */
+    REQUEST_PUT_NAME,    /* ns, name, registration; create: only if nobody has it. 403: not yours */
+    REQUEST_DELETE_NAME, /* ns, name, registration's owner */
+    REQUEST_PUT_META,    /* ns, name, value */
+    REQUEST_DELETE_META, /* ns, name */
     REQUEST_DELETE_CHILD, /* child: stop it; it is placed again. terminate: leave it Succeeded */
     REQUEST_SET_UNSCHEDULABLE, /* name (a member), flag */
     REQUEST_JOIN,  /* addresses: answered once one of them has welcomed us, or REQUEST_TIMEOUT_MS */
@@ -27,16 +31,29 @@ enum request_kind {
     REQUEST_WAIT,   /* until seen covers `after`: read your writes; 504 after REQUEST_TIMEOUT_MS */
 };
 
+/* A name as an outside process wants it. Borrowed for the step. */
+struct registration {
+    uint8_t owner[OWNER_HASH_BYTES]; /* of the token */
+    const char *address;             /* host only */
+    uint16_t port;                   /* 0: none */
+    const char *value;               /* JSON text or NULL */
+    uint64_t ttl_ms;                 /* OUTSIDE_TTL_MS_MIN to MAX */
+    struct label *labels;
+    size_t label_count;
+};
+
 struct request {
     uint64_t id; /* chosen by the shell, never 0, unique in the run */
     enum request_kind kind;
     char ns[NAME_BYTES_MAX + 1];
     char name[NAME_BYTES_MAX + 1];
     struct child_id child;
-    bool flag; /* terminate, unschedulable */
+    bool flag; /* terminate, unschedulable, create */
     uint64_t away_ms;
     const struct workload *workload;
     const struct supervisor *supervisor;
+    const struct registration *registration;
+    const char *value; /* JSON text */
     const char *const *addresses;
     size_t address_count;
     struct dot after;

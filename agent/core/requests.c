@@ -7,8 +7,8 @@
 
 #include "agent/core/node_private.h"
 
-static void reply_simple(struct node *node, uint64_t id, int status, const char *reason,
-                         const char *message)
+void requests_reply(struct node *node, uint64_t id, int status, const char *reason,
+                    const char *message)
 {
     struct reply reply = {.id = id, .status = status};
     TEXT_SET(reply.reason, reason);
@@ -39,7 +39,7 @@ static void requests_drop(struct node *node, struct pending *pending)
 
 /* --- Writes of documents --------------------------------------------------------------------- */
 
-static void requests_written(struct node *node, const struct request *request, struct dot dot)
+void requests_written(struct node *node, const struct request *request, struct dot dot)
 {
     struct pending *pending = requests_add(node, request);
     pending->written = dot;
@@ -47,12 +47,22 @@ static void requests_written(struct node *node, const struct request *request, s
     node->user_writes = true;
 }
 
+/* What another writer wrote has two members already: that one and us. */
+void requests_repeated(struct node *node, const struct request *request, const struct key *key)
+{
+    struct dot dot = awmap_entry_sibling(awmap_find(node->map, key_span(key)), 0).dot;
+    if (dot.replica == awmap_writer(node->map))
+        requests_written(node, request, dot);
+    else
+        requests_reply(node, request->id, 200, "", "");
+}
+
 static void request_put(struct node *node, const struct request *request, const struct key *key,
                         struct buffer *value)
 {
     if (value->bytes > DOCUMENT_BYTES_MAX + 8192)
-        reply_simple(node, request->id, 413, "RequestEntityTooLarge",
-                     "the document is larger than 64 KiB");
+        requests_reply(node, request->id, 413, "RequestEntityTooLarge",
+                       "the document is larger than 64 KiB");
     else
         requests_written(node, request, node_put(node, key, value));
     buffer_release(value);
@@ -78,7 +88,7 @@ static void request_delete_workload(struct node *node, const struct request *req
 {
     const struct group *group = store_group(&node->store, request->ns, request->name);
     if (!group || !group->has_workload) {
-        reply_simple(node, request->id, 404, "NotFound", "there is no such workload");
+        requests_reply(node, request->id, 404, "NotFound", "there is no such workload");
         return;
     }
     struct key key = key_workload(request->ns, request->name);
@@ -88,7 +98,7 @@ static void request_delete_workload(struct node *node, const struct request *req
 static void request_delete_supervisor(struct node *node, const struct request *request)
 {
     if (!store_supervisor(&node->store, request->name)) {
-        reply_simple(node, request->id, 404, "NotFound", "nobody wrote such a supervisor");
+        requests_reply(node, request->id, 404, "NotFound", "nobody wrote such a supervisor");
         return;
     }
     const struct store *store = &node->store;
@@ -98,7 +108,7 @@ static void request_delete_supervisor(struct node *node, const struct request *r
             char message[2 * MESSAGE_BYTES_MAX];
             snprintf(message, sizeof message,
                      "workload %s/%s belongs to it; delete its workloads first", g->ns, g->name);
-            reply_simple(node, request->id, 409, "Conflict", message);
+            requests_reply(node, request->id, 409, "Conflict", message);
             return;
         }
     struct key key = key_supervisor(request->name);
@@ -110,7 +120,7 @@ static void request_delete_supervisor(struct node *node, const struct request *r
 static void request_unschedulable(struct node *node, const struct request *request)
 {
     if (!store_member(&node->store, request->name)) {
-        reply_simple(node, request->id, 404, "NotFound", "there is no such member");
+        requests_reply(node, request->id, 404, "NotFound", "there is no such member");
         return;
     }
     struct member_record record = store_member(&node->store, request->name)->record;
@@ -127,13 +137,13 @@ static void request_unschedulable(struct node *node, const struct request *reque
 static void request_join(struct node *node, const struct request *request)
 {
     if (request->address_count == 0) {
-        reply_simple(node, request->id, 422, "Invalid", "addresses: give at least one host:port");
+        requests_reply(node, request->id, 422, "Invalid", "addresses: give at least one host:port");
         return;
     }
     for (size_t i = 0; i < request->address_count; i++)
         if (!membership_add_contact(node, request->addresses[i])) {
-            reply_simple(node, request->id, 429, "TooManyRequests",
-                         "too many addresses to join are known already");
+            requests_reply(node, request->id, 429, "TooManyRequests",
+                           "too many addresses to join are known already");
             return;
         }
     struct pending *pending = requests_add(node, request);
@@ -159,16 +169,17 @@ static void request_detach(struct node *node, const struct request *request)
 static void request_forget(struct node *node, const struct request *request)
 {
     if (!store_member(&node->store, request->name)) {
-        reply_simple(node, request->id, 404, "NotFound", "there is no such member");
+        requests_reply(node, request->id, 404, "NotFound", "there is no such member");
         return;
     }
     enum placement_phase phase = member_phase(node, request->name);
     if (phase != PLACEMENT_DEAD && phase != PLACEMENT_LEFT) {
-        reply_simple(node, request->id, 409, "Conflict",
-                     phase == PLACEMENT_ABSENT
-                         ? "the member has detached; if it is not back in time it is dead, and can "
-                           "be forgotten then"
-                         : "the member is not dead; let it leave instead");
+        requests_reply(
+            node, request->id, 409, "Conflict",
+            phase == PLACEMENT_ABSENT
+                ? "the member has detached; if it is not back in time it is dead, and can "
+                  "be forgotten then"
+                : "the member is not dead; let it leave instead");
         return;
     }
     struct key key = key_member(request->name);
@@ -199,24 +210,25 @@ static void request_delete_child(struct node *node, const struct request *reques
 {
     struct child *child = store_child(&node->store, &request->child);
     if (!child || (!child_is_wanted(child) && !child->has_claim)) {
-        reply_simple(node, request->id, 404, "NotFound", "there is no such child");
+        requests_reply(node, request->id, 404, "NotFound", "there is no such child");
         return;
     }
     bool held = child->has_claim && child->claim.state <= CLAIM_CLAIMED &&
                 !claim_holder_is_lost(node, &child->claim);
     if (!held) {
-        reply_simple(node, request->id, 200, "", "");
+        requests_reply(node, request->id, 200, "", "");
         return;
     }
     if (claim_is_ours(node, &child->claim)) {
         child_stop_here(node, child, request->flag);
-        reply_simple(node, request->id, 200, "", "");
+        requests_reply(node, request->id, 200, "", "");
         return;
     }
     const struct member *holder =
         index_find(&node->membership.members, span_text(child->claim.node));
     if (!holder) {
-        reply_simple(node, request->id, 503, "ServiceUnavailable", "its holder cannot be reached");
+        requests_reply(node, request->id, 503, "ServiceUnavailable",
+                       "its holder cannot be reached");
         return;
     }
     requests_add(node, request);
@@ -261,7 +273,7 @@ void requests_message(struct node *node, const struct envelope *envelope)
         struct pending *pending = &node->requests.items[i];
         if (pending->id != id || pending->kind != REQUEST_DELETE_CHILD)
             continue;
-        reply_simple(node, id, 200, "", "");
+        requests_reply(node, id, 200, "", "");
         requests_drop(node, pending);
         return;
     }
@@ -278,20 +290,21 @@ static bool request_is_write(enum request_kind kind)
 static bool requests_refuse(struct node *node, const struct request *request)
 {
     if (node->requests.count >= PENDING_REQUESTS_MAX)
-        reply_simple(node, request->id, 429, "TooManyRequests",
-                     "too many writes wait to become durable; try again");
+        requests_reply(node, request->id, 429, "TooManyRequests",
+                       "too many writes wait to become durable; try again");
     else if (node_is_stopping(node))
-        reply_simple(node, request->id, 503, "ServiceUnavailable",
-                     node->detach.away_ms ? "this agent is detaching; ask another one"
-                                          : "this agent is draining; ask another one");
+        requests_reply(node, request->id, 503, "ServiceUnavailable",
+                       node->detach.away_ms ? "this agent is detaching; ask another one"
+                                            : "this agent is draining; ask another one");
     else if (request_is_write(request->kind) && !durable_may_write(node))
-        reply_simple(node, request->id, 503, "ServiceUnavailable",
-                     "this agent has just started and compares itself with the others; try again "
-                     "in a moment");
+        requests_reply(node, request->id, 503, "ServiceUnavailable",
+                       "this agent has just started and compares itself with the others; try again "
+                       "in a moment");
     else if (request_is_write(request->kind) && !durable_has_room(node))
-        reply_simple(node, request->id, 507, "InsufficientStorage",
-                     node->durable.message[0] ? node->durable.message
-                                              : "the data directory has no room; nothing changed");
+        requests_reply(node, request->id, 507, "InsufficientStorage",
+                       node->durable.message[0]
+                           ? node->durable.message
+                           : "the data directory has no room; nothing changed");
     else
         return false;
     return true;
@@ -313,6 +326,18 @@ void requests_step(struct node *node, const struct request *request)
         break;
     case REQUEST_DELETE_SUPERVISOR:
         request_delete_supervisor(node, request);
+        break;
+    case REQUEST_PUT_NAME:
+        outside_put(node, request);
+        break;
+    case REQUEST_DELETE_NAME:
+        outside_delete(node, request);
+        break;
+    case REQUEST_PUT_META:
+        meta_put(node, request);
+        break;
+    case REQUEST_DELETE_META:
+        meta_delete(node, request);
         break;
     case REQUEST_DELETE_CHILD:
         request_delete_child(node, request);
@@ -342,7 +367,7 @@ void requests_welcomed(struct node *node, const char *address)
 {
     for (size_t i = 0; i < node->requests.count; i++)
         if (node->requests.items[i].kind == REQUEST_JOIN) {
-            reply_simple(node, node->requests.items[i].id, 200, "", address);
+            requests_reply(node, node->requests.items[i].id, 200, "", address);
             requests_drop(node, &node->requests.items[i--]);
         }
 }
@@ -352,7 +377,7 @@ void requests_refused(struct node *node, const char *address, const char *messag
     for (size_t i = 0; i < node->requests.count; i++)
         if (node->requests.items[i].kind == REQUEST_JOIN &&
             strcmp(node->requests.items[i].name, address) == 0) {
-            reply_simple(node, node->requests.items[i].id, 409, "Conflict", message);
+            requests_reply(node, node->requests.items[i].id, 409, "Conflict", message);
             requests_drop(node, &node->requests.items[i--]);
         }
 }
@@ -416,24 +441,25 @@ void requests_settle(struct node *node)
 static void request_end(struct node *node, const struct pending *pending)
 {
     if (pending->kind == REQUEST_LEAVE) {
-        reply_simple(node, pending->id, 200, "", "");
+        requests_reply(node, pending->id, 200, "", "");
     } else if (pending->kind == REQUEST_DETACH && node->detach.known) {
         struct reply reply = {
             .id = pending->id, .status = 200, .alone = !sync_has_alive_peer(node->sync)};
         effects_reply(node->effects, &reply);
     } else if (pending->kind == REQUEST_DETACH) {
-        reply_simple(node, pending->id, 504, "Timeout",
-                     "the agent ends and its containers run on, but no other member has confirmed "
-                     "that it knows: they may take this node for dead, and adopt them");
+        requests_reply(
+            node, pending->id, 504, "Timeout",
+            "the agent ends and its containers run on, but no other member has confirmed "
+            "that it knows: they may take this node for dead, and adopt them");
     } else if (pending->written.counter) {
         char message[sizeof((struct reply *)NULL)->message];
         snprintf(message, sizeof message,
                  "%s stops before it knew of a second copy; repeat the request at another agent "
                  "(repeating is safe)",
                  node->name);
-        reply_simple(node, pending->id, 504, "Timeout", message);
+        requests_reply(node, pending->id, 504, "Timeout", message);
     } else {
-        reply_simple(node, pending->id, 503, "ServiceUnavailable", "the agent stops");
+        requests_reply(node, pending->id, 503, "ServiceUnavailable", "the agent stops");
     }
 }
 

@@ -55,6 +55,18 @@ struct name_entry *store_name_after(const struct store *store, const char *ns, c
     return index_after(&store->names, pair_span(&key));
 }
 
+struct meta_entry *store_meta(const struct store *store, const char *ns, const char *name)
+{
+    struct pair_key key = pair_key(ns, name);
+    return index_find(&store->metas, pair_span(&key));
+}
+
+struct meta_entry *store_meta_after(const struct store *store, const char *ns, const char *name)
+{
+    struct pair_key key = pair_key(ns, name);
+    return index_after(&store->metas, pair_span(&key));
+}
+
 struct supervisor_entry *store_supervisor(const struct store *store, const char *name)
 {
     return index_find(&store->supervisors, span_text(name));
@@ -492,8 +504,33 @@ static void name_entry_free(void *value)
     free(name);
 }
 
+static void store_outside_add(struct store *store, struct name_entry *name)
+{
+    if (store->outside_count == store->outside_capacity) {
+        store->outside_capacity = store->outside_capacity ? 2 * store->outside_capacity : 16;
+        store->outside =
+            xrealloc(store->outside, store->outside_capacity * sizeof(struct name_entry *));
+    }
+    store->outside[store->outside_count++] = name;
+    name->outside_place = (uint32_t)store->outside_count;
+    store->outside_changed = true;
+}
+
+static void store_outside_remove(struct store *store, struct name_entry *name)
+{
+    struct name_entry *last = store->outside[--store->outside_count];
+    store->outside[name->outside_place - 1] = last;
+    last->outside_place = name->outside_place;
+    name->outside_place = 0;
+}
+
 static void store_name_own(struct store *store, struct name_entry *name)
 {
+    if (name->record->outside) {
+        store_outside_add(store, name);
+        return;
+    }
+    name->expires_ms = 0;
     struct child *owner = store_child_make(store, &name->record->owner);
     owner->names = xrealloc(owner->names, (owner->name_count + 1) * sizeof(struct name_entry *));
     owner->names[owner->name_count++] = name;
@@ -507,10 +544,13 @@ static void store_name_disown(struct store *store, struct name_entry *name)
         return;
     struct child *owner = name->owner;
     name->owner = NULL;
-    for (size_t i = 0; i < owner->name_count; i++)
+    if (!owner)
+        store_outside_remove(store, name);
+    for (size_t i = 0; owner && i < owner->name_count; i++)
         if (owner->names[i] == name)
             owner->names[i--] = owner->names[--owner->name_count];
-    store_mark(store, owner);
+    if (owner)
+        store_mark(store, owner);
     kept_name_drop(name->record);
     name->record = NULL;
     name->siblings = 0;
@@ -543,6 +583,38 @@ static void store_apply_name(struct store *store, const struct key_parts *key,
     struct pair_key pair = pair_key(key->ns, key->name);
     index_remove(&store->names, pair_span(&pair));
     name_entry_free(name);
+}
+
+static void meta_entry_free(void *value)
+{
+    struct meta_entry *meta = value;
+    free(meta->value);
+    free(meta);
+}
+
+static void store_apply_meta(struct store *store, const struct key_parts *key,
+                             const struct awmap_entry *entry)
+{
+    struct pair_key pair = pair_key(key->ns, key->name);
+    struct meta_entry *old = index_remove(&store->metas, pair_span(&pair));
+    if (old)
+        meta_entry_free(old);
+    char *value = NULL;
+    for (size_t i = 0; i < awmap_entry_count(entry) && !value; i++) {
+        value = meta_decode(awmap_entry_sibling(entry, i).value);
+        store->undecodable += !value;
+    }
+    store->position++;
+    if (!value)
+        return;
+    size_t ns_bytes = strlen(key->ns) + 1, name_bytes = strlen(key->name) + 1;
+    struct meta_entry *new = xcalloc(1, sizeof *new + ns_bytes + name_bytes);
+    memcpy(new->ns, key->ns, ns_bytes);
+    new->name = memcpy(new->ns + ns_bytes, key->name, name_bytes);
+    new->value = value;
+    new->siblings = awmap_entry_count(entry);
+    new->version = store->position;
+    index_insert(&store->metas, pair_span(&pair), new);
 }
 
 static void supervisor_entry_free(void *value)
@@ -625,6 +697,9 @@ void store_apply(struct store *store, const struct awmap_entry *entry)
     case KEY_NAME:
         store_apply_name(store, &key, entry);
         break;
+    case KEY_META:
+        store_apply_meta(store, &key, entry);
+        break;
     case KEY_SUPERVISOR:
         store_apply_supervisor(store, key.name, entry);
         break;
@@ -648,9 +723,11 @@ void store_release(struct store *store)
 {
     index_release(&store->groups, store_release_group);
     index_release(&store->names, name_entry_free);
+    index_release(&store->metas, meta_entry_free);
     index_release(&store->supervisors, supervisor_entry_free);
     index_release(&store->members, member_entry_free);
     index_release(&store->holders, holder_free);
+    free(store->outside);
     free(store->waiting.items);
     free(store->epochs);
     free(store->dirty);

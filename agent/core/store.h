@@ -78,10 +78,20 @@ struct group {
 
 struct name_entry {
     const struct name_record *record; /* the winning sibling; kept; NULL: none */
-    struct child *owner;              /* of that; it exists as long as the name is its */
+    struct child *owner;    /* of that; it exists as long as the name is its; NULL: outside */
+    uint32_t outside_place; /* in the store's list of outside names, from 1; 0: not there */
+    uint64_t expires_ms;    /* of an outside name: monotonic; 0: its agent counts, not we */
     size_t siblings;
     uint64_t version;
     uint64_t epoch_max;
+    const char *name; /* behind ns */
+    char ns[];
+};
+
+struct meta_entry { /* of the registry's meta */
+    char *value;    /* JSON text */
+    size_t siblings;
+    uint64_t version;
     const char *name; /* behind ns */
     char ns[];
 };
@@ -116,12 +126,16 @@ struct store_epoch {
 };
 
 struct store {
-    struct index groups;      /* ns 0 name -> struct group */
-    struct index names;       /* ns 0 name -> struct name_entry */
-    struct index supervisors; /* name -> struct supervisor_entry */
-    struct index members;     /* name -> struct member_entry */
-    struct index holders;     /* node name -> struct holder */
-    struct children waiting;  /* for which any change of members may decide: nobody holds them */
+    struct index groups;         /* ns 0 name -> struct group */
+    struct index names;          /* ns 0 name -> struct name_entry */
+    struct index metas;          /* ns 0 name -> struct meta_entry */
+    struct index supervisors;    /* name -> struct supervisor_entry */
+    struct index members;        /* name -> struct member_entry */
+    struct index holders;        /* node name -> struct holder */
+    struct children waiting;     /* for which any change of members may decide: nobody holds them */
+    struct name_entry **outside; /* the names whose record is of an outside owner */
+    size_t outside_count, outside_capacity;
+    bool outside_changed; /* since the registry looked at them */
     size_t child_count;
     uint64_t children_made; /* ever, in this run */
     uint64_t position;      /* of the feed: grows with each change */
@@ -140,11 +154,13 @@ void store_apply(struct store *store, const struct awmap_entry *entry);
 struct group *store_group(const struct store *store, const char *ns, const char *name);
 struct child *store_child(const struct store *store, const struct child_id *id);
 struct name_entry *store_name(const struct store *store, const char *ns, const char *name);
+struct meta_entry *store_meta(const struct store *store, const char *ns, const char *name);
 struct supervisor_entry *store_supervisor(const struct store *store, const char *name);
 struct member_entry *store_member(const struct store *store, const char *name);
 /* The first after (ns, name) in order; "" "" begins. NULL ends. */
 struct group *store_group_after(const struct store *store, const char *ns, const char *name);
 struct name_entry *store_name_after(const struct store *store, const char *ns, const char *name);
+struct meta_entry *store_meta_after(const struct store *store, const char *ns, const char *name);
 struct supervisor_entry *store_supervisor_after(const struct store *store, const char *name);
 struct member_entry *store_member_after(const struct store *store, const char *name);
 

@@ -217,6 +217,7 @@ void __wrap_kept_name_drop(const struct name_record *record)
     if (!record || !value_drop(record))
         return;
     free(record->value);
+    name_outside_free(record->outside);
     free(value_of(record));
 }
 

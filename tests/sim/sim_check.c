@@ -68,8 +68,8 @@ static bool sim_node_agrees(struct sim *sim, size_t index)
     struct name_view name;
     char at[NAME_BYTES_MAX + 1] = "", ns[NAME_BYTES_MAX + 1] = "";
     while (query_name_next(node, NULL, ns, at, &name)) {
-        names++;
-        if (!sim_name_leads_there(sim, &name))
+        names += !name.outside;
+        if (!name.outside && !sim_name_leads_there(sim, &name))
             return false;
         TEXT_SET(ns, name.ns);
         TEXT_SET(at, name.name);

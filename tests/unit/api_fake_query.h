@@ -276,8 +276,12 @@ static inline struct reply fake_step(struct node *node, const struct request *re
 
 static inline struct workload_view fake_workload_view(const struct fake_workload *at)
 {
-    return (struct workload_view){&at->value, at->version, at->status_version,
-                                  at->ready,  at->ready,   at->ready};
+    return (struct workload_view){.workload = &at->value,
+                                  .version = at->version,
+                                  .status_version = at->status_version,
+                                  .running = at->ready,
+                                  .ready = at->ready,
+                                  .updated = at->ready};
 }
 
 bool query_workload(const struct node *node, const char *ns, const char *name,

@@ -28,6 +28,8 @@ static struct key print(const struct key_parts *parts)
         return key_status(&parts->child);
     case KEY_NAME:
         return key_name(parts->ns, parts->name);
+    case KEY_META:
+        return key_meta(parts->ns, parts->name);
     case KEY_MEMBER:
         return key_member(parts->name);
     case KEY_UNKNOWN:
@@ -44,6 +46,7 @@ static void the_texts_are_those_of_the_design(void)
     CU_ASSERT_STRING_EQUAL(key_claim(&id).text, "c/default/web/3");
     CU_ASSERT_STRING_EQUAL(key_status(&id).text, "t/default/web/3");
     CU_ASSERT_STRING_EQUAL(key_name("default", "web-0").text, "n/default/web-0");
+    CU_ASSERT_STRING_EQUAL(key_meta("default", "limits").text, "r/default/limits");
     CU_ASSERT_STRING_EQUAL(key_member("node-1").text, "m/node-1");
     struct key key = key_member("node-1");
     CU_ASSERT_TRUE(span_equal(key_span(&key), span_text("m/node-1")));
@@ -59,6 +62,10 @@ static void each_kind_is_parsed_into_its_parts(void)
     CU_ASSERT_EQUAL(parts.kind, KEY_NAME);
     CU_ASSERT_STRING_EQUAL(parts.ns, "prod");
     CU_ASSERT_STRING_EQUAL(parts.name, "db-0");
+    parts = parse("r/prod/limits");
+    CU_ASSERT_EQUAL(parts.kind, KEY_META);
+    CU_ASSERT_STRING_EQUAL(parts.ns, "prod");
+    CU_ASSERT_STRING_EQUAL(parts.name, "limits");
     parts = parse("c/prod/db/17");
     CU_ASSERT_EQUAL(parts.kind, KEY_CLAIM);
     CU_ASSERT_STRING_EQUAL(parts.child.ns, "prod");

@@ -65,6 +65,25 @@ static struct name_record example_name(void)
     return name;
 }
 
+static struct name_record example_outside(void)
+{
+    struct name_record name = {.outside = xcalloc(1, sizeof *name.outside),
+                               .replica = 7,
+                               .epoch = 9,
+                               .port = 5432,
+                               .value = xstrdup("\"gold\"")};
+    struct name_outside *outside = name.outside;
+    FILL(name.node, 'n');
+    FILL(name.address, 'a');
+    memset(outside->owner, 0xab, sizeof outside->owner);
+    outside->ttl_ms = OUTSIDE_TTL_MS_MAX;
+    outside->labels = xcalloc(LABELS_MAX, sizeof *outside->labels);
+    outside->label_count = LABELS_MAX;
+    for (size_t i = 0; i < LABELS_MAX; i++)
+        outside->labels[i] = (struct label){xstrdup("app"), xstrdup("db")};
+    return name;
+}
+
 static struct member_record example_member(void)
 {
     struct member_record member = {.join_counter = 2000000000,
@@ -168,6 +187,42 @@ static void a_name_survives_the_round_trip(void)
     name_record_encode(&in, &bytes);
     CU_ASSERT_TRUE(name_record_decode(&out, buffer_view(&bytes)));
     CU_ASSERT_PTR_NULL(out.value);
+    buffer_release(&bytes);
+}
+
+static void an_outside_name_survives_the_round_trip(void)
+{
+    struct name_record in = example_outside(), out;
+    struct buffer bytes = {0};
+    char owner[CHILD_ID_TEXT_BYTES_MAX];
+    name_record_encode(&in, &bytes);
+    CU_ASSERT_TRUE_FATAL(name_record_decode(&out, buffer_view(&bytes)));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(out.outside);
+    CU_ASSERT_EQUAL(memcmp(out.outside->owner, in.outside->owner, OWNER_HASH_BYTES), 0);
+    CU_ASSERT_EQUAL(out.outside->ttl_ms, OUTSIDE_TTL_MS_MAX);
+    CU_ASSERT_EQUAL(out.outside->label_count, LABELS_MAX);
+    CU_ASSERT_STRING_EQUAL(out.outside->labels[LABELS_MAX - 1].value, "db");
+    CU_ASSERT_STRING_EQUAL(out.owner.ns, "");
+    CU_ASSERT_STRING_EQUAL(out.value, "\"gold\"");
+    CU_ASSERT_EQUAL(out.epoch, 9);
+    name_owner_print(&out, owner, sizeof owner);
+    CU_ASSERT_STRING_EQUAL(owner, "token/abababababababab");
+    name_record_release(&out);
+    name_record_release(&in);
+    buffer_release(&bytes);
+}
+
+static void a_value_of_meta_survives_the_round_trip(void)
+{
+    struct buffer bytes = {0};
+    meta_encode("{\"limit\":3}", &bytes);
+    char *value = meta_decode(buffer_view(&bytes));
+    CU_ASSERT_STRING_EQUAL(value, "{\"limit\":3}");
+    free(value);
+    for (size_t length = 0; length < bytes.bytes; length++)
+        CU_ASSERT_PTR_NULL(meta_decode(span_of(bytes.data, length)));
+    buffer_u8(&bytes, 0);
+    CU_ASSERT_PTR_NULL(meta_decode(buffer_view(&bytes)));
     buffer_release(&bytes);
 }
 
@@ -312,12 +367,15 @@ static void damage(const struct buffer *good)
     }
 }
 
+enum { EXAMPLES = 5 };
+
 /* Appends the n-th kind's example. */
 static void encode_example(size_t kind, struct buffer *bytes)
 {
     struct claim claim = example_claim();
     struct status status = example_status();
     struct name_record name = example_name();
+    struct name_record outside = example_outside();
     struct member_record member = example_member();
     if (kind == 0)
         claim_encode(&claim, bytes);
@@ -325,15 +383,18 @@ static void encode_example(size_t kind, struct buffer *bytes)
         status_encode(&status, bytes);
     else if (kind == 2)
         name_record_encode(&name, bytes);
-    else
+    else if (kind == 3)
         member_record_encode(&member, bytes);
+    else
+        name_record_encode(&outside, bytes);
     name_record_release(&name);
+    name_record_release(&outside);
     member_record_release(&member);
 }
 
 static void damaged_bytes_do_no_harm(void)
 {
-    for (size_t kind = 0; kind < 4; kind++) {
+    for (size_t kind = 0; kind < EXAMPLES; kind++) {
         struct buffer bytes = {0};
         encode_example(kind, &bytes);
         damage(&bytes);
@@ -360,8 +421,8 @@ static bool decodes(size_t kind, struct span bytes)
     struct member_record member = {0};
     bool good = kind == 0   ? claim_decode(&claim, bytes)
                 : kind == 1 ? status_decode(&status, bytes)
-                : kind == 2 ? name_record_decode(&name, bytes)
-                            : member_record_decode(&member, bytes);
+                : kind == 3 ? member_record_decode(&member, bytes)
+                            : name_record_decode(&name, bytes);
     name_record_release(&name);
     member_record_release(&member);
     return good;
@@ -369,7 +430,7 @@ static bool decodes(size_t kind, struct span bytes)
 
 static void truncated_overlong_and_newer_values_are_refused(void)
 {
-    for (size_t kind = 0; kind < 4; kind++) {
+    for (size_t kind = 0; kind < EXAMPLES; kind++) {
         struct buffer bytes = {0};
         encode_example(kind, &bytes);
         CU_ASSERT_TRUE(decodes(kind, buffer_view(&bytes)));
@@ -380,7 +441,7 @@ static void truncated_overlong_and_newer_values_are_refused(void)
         bytes.bytes--;
         for (int version = 0; version < 256; version++) {
             bytes.data[0] = (uint8_t)version;
-            CU_ASSERT_EQUAL(decodes(kind, buffer_view(&bytes)), version == 1);
+            CU_ASSERT_EQUAL(decodes(kind, buffer_view(&bytes)), version == (kind == 4 ? 2 : 1));
         }
         buffer_release(&bytes);
     }
@@ -451,6 +512,23 @@ static void names_beyond_their_bounds_are_refused(void)
     CU_ASSERT_FALSE(name_passes(&name));
     name.value[VALUE_BYTES_MAX] = 0;
     CU_ASSERT_TRUE(name_passes(&name));
+    name_record_release(&name);
+}
+
+static void outside_names_beyond_their_bounds_are_refused(void)
+{
+    struct name_record name = example_outside();
+    CU_ASSERT_TRUE(name_passes(&name));
+    name.outside->ttl_ms = OUTSIDE_TTL_MS_MAX + 1;
+    CU_ASSERT_FALSE(name_passes(&name));
+    name.outside->ttl_ms = OUTSIDE_TTL_MS_MIN - 1;
+    CU_ASSERT_FALSE(name_passes(&name));
+    name.outside->ttl_ms = OUTSIDE_TTL_MS_MIN;
+    name.claim_epoch = 1; /* it has no claim */
+    CU_ASSERT_FALSE(name_passes(&name));
+    name.claim_epoch = 0;
+    name.epoch = RECORD_EPOCH_MAX + 1;
+    CU_ASSERT_FALSE(name_passes(&name));
     name_record_release(&name);
 }
 
@@ -615,15 +693,22 @@ static void the_ring_is_fair_to_both_names(void)
 
 /* --- The order of names --- */
 
+/* Some of outside owners: their tokens live as long as the program. */
 static struct name_record random_name(struct random *random)
 {
     static const char *const nodes[] = {"a", "b", "c"};
+    static struct name_outside owners[2] = {{.owner = {1}}, {.owner = {2}}};
     struct name_record name = {.owner = {.ns = "default", .workload = "web"},
                                .epoch = 1 + random_below(random, 2),
                                .claim_epoch = 1 + random_below(random, 2),
                                .replica = 1 + random_below(random, 2)};
     name.owner.ordinal = (uint32_t)random_below(random, 3);
     TEXT_SET(name.node, nodes[random_below(random, 3)]);
+    if (random_below(random, 3) == 0) {
+        name.outside = &owners[random_below(random, 2)];
+        name.owner = (struct child_id){.ordinal = 0};
+        name.claim_epoch = 0;
+    }
     return name;
 }
 
@@ -659,6 +744,8 @@ static void two_copies_of_one_child_are_ordered_by_their_claims(void)
     struct random random = random_of(14);
     for (int round = 0; round < 20000; round++) {
         struct name_record a = random_name(&random), b = random_name(&random);
+        if (a.outside || b.outside)
+            continue;
         a.epoch = b.epoch;
         a.owner = b.owner;
         struct claim claim_a = {.epoch = a.claim_epoch, .replica = a.replica};
@@ -692,6 +779,10 @@ UNIT_MAIN("record",
           {"a claim survives the round trip", a_claim_survives_the_round_trip},
           {"a status survives the round trip", a_status_survives_the_round_trip},
           {"a name survives the round trip", a_name_survives_the_round_trip},
+          {"an outside name survives the round trip", an_outside_name_survives_the_round_trip},
+          {"a value of meta survives the round trip", a_value_of_meta_survives_the_round_trip},
+          {"outside names beyond their bounds are refused",
+           outside_names_beyond_their_bounds_are_refused},
           {"a member survives the round trip", a_member_survives_the_round_trip},
           {"truncated, overlong and newer values are refused",
            truncated_overlong_and_newer_values_are_refused},

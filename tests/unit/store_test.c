@@ -78,6 +78,16 @@ static struct buffer name_value(struct child_id owner, const char *node, uint64_
     return value;
 }
 
+static struct buffer outside_value(uint8_t owner, const char *node, uint64_t epoch)
+{
+    struct name_outside outside = {.owner = {owner}, .ttl_ms = OUTSIDE_TTL_MS_MIN};
+    struct name_record name = {.outside = &outside, .epoch = epoch, .replica = 1};
+    struct buffer value = {0};
+    TEXT_SET(name.node, node);
+    name_record_encode(&name, &value);
+    return value;
+}
+
 static struct buffer supervisor_value(const char *name, uint32_t max_children)
 {
     struct supervisor supervisor = {0};
@@ -557,8 +567,9 @@ static struct buffer dump(const struct store *store)
     CU_ASSERT_EQUAL(dump_groups(store, &text), store->child_count);
     for (struct name_entry *n = store_name_after(store, "", ""); n;
          n = store_name_after(store, n->ns, n->name)) {
-        struct child *owner = store_child(store, &n->record->owner);
-        bool known = false;
+        struct child *owner = n->record->outside ? NULL : store_child(store, &n->record->owner);
+        bool known = n->record->outside && n->outside_place <= store->outside_count &&
+                     store->outside[n->outside_place - 1] == n;
         for (size_t i = 0; owner && i < owner->name_count; i++)
             known = known || owner->names[i] == n;
         CU_ASSERT_TRUE(known);
@@ -566,6 +577,12 @@ static struct buffer dump(const struct store *store)
         buffer_text(&text, n->name);
         buffer_varint(&text, n->siblings);
         name_record_encode(n->record, &text);
+    }
+    for (struct meta_entry *r = store_meta_after(store, "", ""); r;
+         r = store_meta_after(store, r->ns, r->name)) {
+        buffer_text(&text, r->ns);
+        buffer_text(&text, r->name);
+        buffer_text(&text, r->value);
     }
     for (struct member_entry *m = store_member_after(store, ""); m;
          m = store_member_after(store, m->name)) {
@@ -621,7 +638,7 @@ static struct key random_write(struct random *random, struct buffer *ret_value)
     uint64_t small = 1 + random_below(random, 3);
     TEXT_SET(id.ns, ns);
     TEXT_SET(id.workload, name);
-    switch (random_below(random, 8)) {
+    switch (random_below(random, 10)) {
     case 0:
         *ret_value = garbage_value();
         return random_below(random, 2) ? key_claim(&id) : key_name(ns, name);
@@ -641,6 +658,13 @@ static struct key random_write(struct random *random, struct buffer *ret_value)
     case 6:
         *ret_value = supervisor_value(name, (uint32_t)small);
         return key_supervisor(name);
+    case 7:
+        *ret_value = outside_value((uint8_t)small, random_text(random), small);
+        return key_name(ns, random_text(random));
+    case 8:
+        *ret_value = (struct buffer){0};
+        meta_encode(random_text(random), ret_value);
+        return key_meta(ns, name);
     default:
         *ret_value = name_value(id, random_text(random), small);
         return key_name(ns, random_text(random));
