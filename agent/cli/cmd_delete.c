@@ -226,9 +226,9 @@ const struct verb verb_delete = {
     .description =
         "The containers of a deleted workload are stopped, each with the time that its `shutdown` "
         "allows.\n"
-        "A deleted child is placed again, maybe on another node; with --terminate it stays down "
-        "until its\n"
-        "workload changes.\n",
+        "A deleted child is placed again, maybe on another node, also one that had ended for "
+        "good; with\n"
+        "--terminate it stays down until its workload changes or it is deleted.\n",
     .examples =
         "  hordelet delete workload web --wait\n"
         "  hordelet delete -f web.yaml --ignore-not-found\n"

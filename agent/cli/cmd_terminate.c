@@ -65,7 +65,7 @@ const struct verb verb_terminate = {
     .description =
         "Stopped with the time that `shutdown` allows, a child then stays `Succeeded`, reason "
         "`deleted`, until\n"
-        "its workload changes. `hordelet delete child` stops it and has it placed again.\n",
+        "its workload changes or `hordelet delete child` has it placed again.\n",
     .examples =
         "  hordelet terminate web-0\n"
         "  hordelet terminate web-0 web-1 -n shop\n",

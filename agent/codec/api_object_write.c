@@ -75,6 +75,24 @@ static void write_condition(struct api_writer *writer, const char *type, bool ho
     api_writer_close(writer, '}');
 }
 
+static void write_progressing(struct api_writer *writer, const struct workload_view *view)
+{
+    const struct workload *workload = view->workload;
+    char message[128];
+    if (view->late)
+        snprintf(message, sizeof message,
+                 "%u of %u replicas are updated; no further one was for %u seconds", view->updated,
+                 workload->replicas, workload->progress_deadline_seconds);
+    else
+        snprintf(message, sizeof message, "%u of %u replicas are updated", view->updated,
+                 workload->replicas);
+    write_condition(writer, "Progressing", !view->late,
+                    view->late       ? "ProgressDeadlineExceeded"
+                    : view->complete ? "UpdateComplete"
+                                     : "Updating",
+                    message, workload->generation);
+}
+
 static void write_workload_status(struct api_writer *writer, const struct workload_view *view)
 {
     const struct workload *workload = view->workload;
@@ -92,6 +110,7 @@ static void write_workload_status(struct api_writer *writer, const struct worklo
     write_condition(writer, "Available", available,
                     available ? "ReplicasReady" : "ReplicasNotReady", message,
                     workload->generation);
+    write_progressing(writer, view);
     api_writer_close(writer, ']');
     api_writer_close(writer, '}');
 }

@@ -8,8 +8,7 @@ static const char *const redistributions[] = {"passive", NULL};
 static const char *const redistributions_later[] = {"active", NULL};
 static const char *const orders[] = {"stop-first", NULL};
 static const char *const orders_later[] = {"start-first", NULL};
-static const char *const intensity_actions[] = {"backoff", NULL};
-static const char *const intensity_actions_later[] = {"escalate", NULL};
+static const char *const intensity_actions[] = {"backoff", "escalate", NULL};
 
 static const struct schema_field member_item = {
     .type = SCHEMA_STRING,
@@ -111,7 +110,6 @@ static const struct schema_field spec_rows[] = {
         .name = "onIntensityExceeded",
         .type = SCHEMA_STRING,
         .values = intensity_actions,
-        .unsupported = intensity_actions_later,
         .fallback = "\"backoff\"",
         .description =
             "What happens after too many restarts: the child is restarted ever more slowly "

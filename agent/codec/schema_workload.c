@@ -151,6 +151,14 @@ static const struct schema_field spec_rows[] = {
             "A rollout that makes no progress for so long is shown as Progressing=False.",
     },
     {
+        .name = "ttlSecondsAfterFinished",
+        .type = SCHEMA_INTEGER,
+        .min = 0,
+        .max = INT32_MAX,
+        .description = "The workload is deleted so long after all of its children have ended for "
+                       "good. Unset: never.",
+    },
+    {
         .name = "nodeSelector",
         .type = SCHEMA_STRING_MAP,
         .format = SCHEMA_LABEL_KEY,
@@ -187,7 +195,6 @@ static const struct schema_field spec_rows[] = {
         .flags = SCHEMA_REQUIRED,
         .description = "The container that each child is.",
     },
-    SCHEMA_REFUSED("ttlSecondsAfterFinished"),
     SCHEMA_REFUSED("initContainers"),
     SCHEMA_REFUSED("containers"),
     SCHEMA_REFUSED("sidecars"),

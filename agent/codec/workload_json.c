@@ -149,7 +149,8 @@ static void read_spec(struct workload *workload, const cJSON *spec)
     workload->min_ready_seconds = (uint32_t)json_get_integer(spec, "minReadySeconds", 0);
     workload->progress_deadline_seconds =
         (uint32_t)json_get_integer(spec, "progressDeadlineSeconds", 600);
-    workload->ttl_seconds_after_finished = -1; /* refused in this release */
+    workload->ttl_seconds_after_finished =
+        json_get_integer(spec, "ttlSecondsAfterFinished", -1); /* -1: never */
     workload->host_network = json_get_bool(spec, "hostNetwork", false);
     read_names(workload, json_get(spec, "names"));
     read_node_selector(workload, json_get(spec, "nodeSelector"));

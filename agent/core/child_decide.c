@@ -100,6 +100,8 @@ static void child_candidate(struct node *node, struct child *child, bool lost)
     if (rank == RANK_NONE || !able)
         return;
     uint64_t turn_ms = child->free_since_ms + (uint64_t)rank * PLACEMENT_RANK_DELAY_MS;
+    uint64_t away_ms = escalate_away_ms(node, child->group->workload.supervisor);
+    turn_ms = away_ms > turn_ms ? away_ms : turn_ms;
     if (node->now.mono_ms < turn_ms) {
         child_wake(child, turn_ms);
         return;
@@ -289,4 +291,6 @@ void child_decide(struct node *node, struct child *child)
     registry_update(node, child);
     child_status_update(node, child);
     child_stop_remembering(node, child);
+    child_note_progress(node, child);
+    child_expire(node, child);
 }

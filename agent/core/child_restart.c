@@ -31,23 +31,26 @@ void child_back_off(struct node *node, struct child *child)
     local->retry_ms = node->now.mono_ms + wait_ms;
 }
 
-void child_finish(struct node *node, struct child *child, uint64_t spec_hash, const char *reason,
-                  const char *message)
+struct dot child_finish(struct node *node, struct child *child, uint64_t spec_hash, uint64_t epoch,
+                        const char *reason, const char *message)
 {
     TEXT_SET(child->local->reason, reason);
     TEXT_SET(child->local->message, message);
-    claim_write(node, child, CLAIM_FINISHED, child->claim.epoch, spec_hash);
+    struct dot dot = claim_write(node, child, CLAIM_FINISHED, epoch, spec_hash);
     effects_trace(node->effects, "%s/%s/%u has finished: %s", child->id.ns, child->id.workload,
                   child->id.ordinal, reason);
+    return dot;
 }
 
 /* More than maxRestarts in maxSeconds, or a back-off of 10 s: a crash loop, until the back-off is
- * reset. */
+ * reset. With `escalate` the restarts of all children of the supervisor here count together. */
 static void child_count_restart(struct node *node, struct child *child)
 {
     struct local *local = child->local;
     struct supervisor supervisor = {.max_restarts = 3, .max_seconds = 5};
     ranking_supervisor(node, child->group->workload.supervisor, &supervisor);
+    if (supervisor.on_intensity == INTENSITY_ESCALATE)
+        escalate_count(node, child->group->workload.supervisor, &supervisor);
     if (local->window_count == 0 ||
         node->now.mono_ms - local->window_ms > supervisor.max_seconds * 1000ull) {
         local->window_ms = node->now.mono_ms;
@@ -66,7 +69,7 @@ static void child_end_or_restart(struct node *node, struct child *child, uint64_
     struct local *local = child->local;
     enum restart_policy restart = child->group->workload.restart;
     if (restart == RESTART_TEMPORARY || (restart == RESTART_TRANSIENT && success)) {
-        child_finish(node, child, spec_hash, reason, success ? "" : what);
+        child_finish(node, child, spec_hash, child->claim.epoch, reason, success ? "" : what);
         return;
     }
     child_count_restart(node, child);
@@ -81,6 +84,17 @@ static void child_forgive(struct local *local)
 {
     local->backoff_level = 0;
     local->crash_loop = false;
+}
+
+/* The agent before this one has judged this end and told of it: it is not counted twice. */
+bool child_end_is_known(const struct child *child, const struct container *container)
+{
+    const struct status *status = child->status;
+    return child->has_status && status->epoch == child->claim.epoch && status->has_exit_code &&
+           (status->phase == CHILD_PENDING || status->phase == CHILD_CRASH_LOOP_BACK_OFF) &&
+           status->exit_code == container->exit_code &&
+           status->finished_ms == container->finished_ms &&
+           strcmp(status->container_id, container->id) == 0;
 }
 
 void child_judge_end(struct node *node, struct child *child, const struct container *container)
@@ -112,9 +126,29 @@ void child_judge_lost(struct node *node, struct child *child)
                          "its container was removed");
 }
 
+/* Who waited when it was last heard of waits on, also elsewhere: what remains as far as the clocks
+ * agree, and never longer than its level says. */
+static void child_load_wait(struct node *node, struct child *child)
+{
+    const struct status *status = child->status;
+    struct local *local = child->local;
+    bool waited = status->phase == CHILD_PENDING || status->phase == CHILD_CRASH_LOOP_BACK_OFF;
+    if (!waited || local->backoff_level == 0 || status->finished_ms == 0)
+        return;
+    uint64_t wait_ms = backoff_ms(local->backoff_level - 1);
+    uint64_t since_ms =
+        node->now.wall_ms > status->finished_ms ? node->now.wall_ms - status->finished_ms : 0;
+    local->retry_ms = since_ms < wait_ms ? node->now.mono_ms + wait_ms - since_ms : 0;
+    local->has_exit_code = status->has_exit_code;
+    local->exit_code = status->exit_code;
+    local->finished_ms = status->finished_ms;
+    TEXT_SET(local->reason, status->reason);
+    TEXT_SET(local->message, status->message);
+}
+
 /* Numbers of restarts belong to one spec of one workload; they come back from the status after a
  * restart or a move. */
-void child_load_state(struct child *child)
+void child_load_state(struct node *node, struct child *child)
 {
     struct local *local = child->local;
     const struct workload *workload = &child->group->workload;
@@ -135,6 +169,8 @@ void child_load_state(struct child *child)
     local->backoff_level =
         status->backoff_level < BACKOFF_LEVEL_MAX ? status->backoff_level : BACKOFF_LEVEL_MAX;
     local->crash_loop = status->phase == CHILD_CRASH_LOOP_BACK_OFF;
+    if (fresh)
+        child_load_wait(node, child);
     /* It ran when this agent was last heard of: if it is gone now, it has ended. */
     if (fresh && status->epoch == child->claim.epoch && status->phase == CHILD_RUNNING)
         local->running_since_ms = 1;

@@ -179,6 +179,13 @@ static void child_running(struct node *node, struct child *child, struct local_c
 
 /* --- Leaving --------------------------------------------------------------------------------- */
 
+/* Its next holder goes on counting where we end. */
+static void child_release(struct node *node, struct child *child)
+{
+    child_status_keep_level(node, child);
+    claim_write(node, child, CLAIM_RELEASED, child->claim.epoch, child->group->workload.spec_hash);
+}
+
 /* Ends the container, then gives the claim back or ends it for good. True: nothing else is to be
  * done. */
 static bool child_leave(struct node *node, struct child *child)
@@ -203,10 +210,9 @@ static bool child_leave(struct node *node, struct child *child)
     local->stop = STOP_NONE;
     local->running_since_ms = 0;
     if (finish)
-        child_finish(node, child, spec_hash, "deleted",
-                     "terminated by a user; it stays so until the spec changes");
+        child_finish(node, child, spec_hash, child->claim.epoch, "deleted", TERMINATED_MESSAGE);
     else
-        claim_write(node, child, CLAIM_RELEASED, child->claim.epoch, spec_hash);
+        child_release(node, child);
     store_mark(&node->store, child);
     return true;
 }
@@ -237,10 +243,13 @@ static bool child_yields_name(struct node *node, struct child *child,
 
 void child_run(struct node *node, struct child *child)
 {
-    child_load_state(child);
+    child_load_state(node, child);
     struct local_container *container = child_container(node, child);
     if (child->claim.state == CLAIM_FINISHED) {
         child_clear(node, child, container);
+        /* Taken for lost, or started by hand: it has ended for good all the same. */
+        if (container && container->container.state == CONTAINER_RUNNING)
+            child_request_stop(node, child, container);
         return;
     }
     if (child_leave(node, child))
@@ -257,7 +266,7 @@ void child_run(struct node *node, struct child *child)
     if (container && container->container.state == CONTAINER_EXITED && !container->ended_noted) {
         container->ended_noted = true;
         child->local->running_since_ms = 0;
-        if (!container->stopping)
+        if (!container->stopping && !child_end_is_known(child, &container->container))
             child_judge_end(node, child, &container->container);
     }
     if (child->claim.state != CLAIM_FINISHED)

@@ -114,6 +114,18 @@ static void status_write(struct node *node, struct child *child, const struct st
     child->local->status_changed_ms = 0;
 }
 
+void child_status_keep_level(struct node *node, struct child *child)
+{
+    const struct local *local = child->local;
+    const struct status *stored = child->status;
+    uint32_t level = child->has_status ? stored->backoff_level : 0;
+    uint32_t restarts = child->has_status ? stored->restarts : 0;
+    if (local->backoff_level == level && local->restarts == restarts)
+        return;
+    struct status status = child_status_now(node, child);
+    status_write(node, child, &status);
+}
+
 /* When the present status may be written. */
 static uint64_t status_due_ms(const struct local *local, const struct status *status)
 {

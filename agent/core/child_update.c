@@ -1,5 +1,6 @@
 /* Rolling updates without a driver: each holder replaces its own child in turn, as far as it can
  * see. Old views only slow it (design section 7). */
+#include <assert.h>
 #include <string.h>
 
 #include "agent/core/node_private.h"
@@ -12,8 +13,7 @@ void child_note_ready(struct node *node, struct child *child)
 {
     const struct status *status = child->status;
     bool ready = child->has_status && child->has_claim && status->epoch == child->claim.epoch &&
-                 (status->ready || status->phase == CHILD_SUCCEEDED) &&
-                 strcmp(status->uid, child->group->workload.uid) == 0;
+                 status->ready && strcmp(status->uid, child->group->workload.uid) == 0;
     if (!ready)
         child->ready_since_ms = 0;
     else if (child->ready_since_ms == 0 || child->ready_hash != status->spec_hash)
@@ -21,10 +21,21 @@ void child_note_ready(struct node *node, struct child *child)
     child->ready_hash = child->has_status ? status->spec_hash : 0;
 }
 
+/* It has ended for good under the present spec: nobody waits for it, it will never be ready. */
+static bool child_is_over(const struct child *child)
+{
+    const struct workload *workload = &child->group->workload;
+    return child->has_claim && child->claim.state == CLAIM_FINISHED &&
+           child->claim.spec_hash == workload->spec_hash &&
+           strcmp(child->claim.uid, workload->uid) == 0;
+}
+
 /* Ready with the present spec for long enough, or when it will be; UINT64_MAX: not now. */
 static uint64_t child_updated_ms(const struct node *node, const struct child *child)
 {
     const struct workload *workload = &child->group->workload;
+    if (child_is_over(child))
+        return 0;
     if (child->ready_since_ms == 0 || child->ready_hash != workload->spec_hash ||
         claim_is_adoptable(node, &child->claim))
         return UINT64_MAX;
@@ -79,4 +90,59 @@ bool child_must_wait_for_recreate(struct node *node, struct child *child)
         }
     }
     return false;
+}
+
+/* --- Progress -------------------------------------------------------------------------------- */
+
+static void progress_begin(struct node *node, struct group *group)
+{
+    for (size_t i = 0; i < group->child_count; i++)
+        group->children[i]->updated = false;
+    group->progress = (struct progress){.hash = group->workload.spec_hash,
+                                        .replicas = group->workload.replicas,
+                                        .since_ms = node->now.mono_ms};
+}
+
+static void progress_count(struct node *node, struct child *child)
+{
+    struct progress *progress = &child->group->progress;
+    uint64_t updated_ms = child_is_wanted(child) ? child_updated_ms(node, child) : UINT64_MAX;
+    bool updated = updated_ms <= node->now.mono_ms;
+    if (!updated)
+        child_wake(child, updated_ms);
+    if (updated == child->updated)
+        return;
+    child->updated = updated;
+    assert(updated || progress->updated > 0);
+    progress->updated += updated ? 1 : -1;
+    if (!updated)
+        return;
+    progress->since_ms = node->now.mono_ms;
+    progress->late = false;
+    if (progress->updated == progress->replicas)
+        progress->complete = true;
+    store_touch(&node->store, child);
+}
+
+/* Counted as each child is decided about, so that no look at one is a look at all; the first
+ * child's is the one that sees the deadline pass. */
+void child_note_progress(struct node *node, struct child *child)
+{
+    struct group *group = child->group;
+    struct progress *progress = &group->progress;
+    if (!group->has_workload)
+        return;
+    if (progress->hash != group->workload.spec_hash ||
+        progress->replicas != group->workload.replicas)
+        progress_begin(node, group);
+    progress_count(node, child);
+    if (child->id.ordinal > 0 || progress->complete || progress->late || progress->replicas == 0)
+        return;
+    uint64_t late_ms =
+        progress->since_ms + group->workload.progress_deadline_seconds * UINT64_C(1000);
+    progress->late = node->now.mono_ms >= late_ms;
+    if (progress->late)
+        store_touch(&node->store, child);
+    else
+        child_wake(child, late_ms);
 }

@@ -34,12 +34,12 @@ bool claim_is_adoptable(const struct node *node, const struct claim *claim)
     return !entry->record.runtime_healthy && !claim_is_ours(node, claim);
 }
 
-static void claim_put(struct node *node, struct child *child, const struct claim *claim)
+static struct dot claim_put(struct node *node, struct child *child, const struct claim *claim)
 {
     struct buffer value = {0};
     claim_encode(claim, &value);
     struct key key = key_claim(&child->id);
-    node_put(node, &key, &value);
+    struct dot dot = node_put(node, &key, &value);
     buffer_release(&value);
     /* Known at once, so that the rest of this decision sees it; the feed will say the same. */
     child->claim = *claim;
@@ -49,16 +49,17 @@ static void claim_put(struct node *node, struct child *child, const struct claim
     if (claim->epoch > child->epoch_max)
         child->epoch_max = claim->epoch;
     local_make(child)->claim_sequence = SEQUENCE_NEXT;
+    return dot;
 }
 
-void claim_write(struct node *node, struct child *child, enum claim_state state, uint64_t epoch,
-                 uint64_t spec_hash)
+struct dot claim_write(struct node *node, struct child *child, enum claim_state state,
+                       uint64_t epoch, uint64_t spec_hash)
 {
     struct claim claim = {
         .epoch = epoch, .replica = node->durable.replica, .spec_hash = spec_hash, .state = state};
     TEXT_SET(claim.node, node->name);
     TEXT_SET(claim.uid, child->group->workload.uid);
-    claim_put(node, child, &claim);
+    return claim_put(node, child, &claim);
 }
 
 /* The same once more, so that one sibling remains. Its uid may be one of the past: it stays. */

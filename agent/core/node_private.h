@@ -234,6 +234,7 @@ struct supervision {
     bool queue_sorted;
     struct child **stop_queue;
     size_t stop_queue_count, stop_queue_capacity;
+    struct index intensities; /* supervisor name -> struct intensity: escalate.c */
     struct index images; /* image reference -> (void *)1: known to be here; at most IMAGES_MAX */
     bool engine_healthy, engine_listed; /* the driver reaches it; at least one list has come */
     bool engine_told;                   /* the driver has said anything of it in this run */
@@ -279,8 +280,8 @@ bool claim_is_ours(const struct node *node, const struct claim *claim);
 bool claim_holder_is_lost(const struct node *node, const struct claim *claim);
 bool member_life_is_lost(const struct node *node, const char *name, uint64_t replica);
 bool claim_is_adoptable(const struct node *node, const struct claim *claim);
-void claim_write(struct node *node, struct child *child, enum claim_state state, uint64_t epoch,
-                 uint64_t spec_hash);
+struct dot claim_write(struct node *node, struct child *child, enum claim_state state,
+                       uint64_t epoch, uint64_t spec_hash);
 void claim_repeat(struct node *node, struct child *child);
 
 /* wake.c: when a child is to be looked at again */
@@ -306,18 +307,30 @@ struct local_container *child_container(const struct node *node, const struct ch
 /* child_restart.c: back-off, and the judgement over what has ended */
 uint64_t backoff_ms(uint32_t level);
 void child_back_off(struct node *node, struct child *child);
-void child_finish(struct node *node, struct child *child, uint64_t spec_hash, const char *reason,
-                  const char *message);
+#define TERMINATED_MESSAGE \
+    "terminated by a user; it runs again when it is deleted or its spec changes"
+struct dot child_finish(struct node *node, struct child *child, uint64_t spec_hash, uint64_t epoch,
+                        const char *reason, const char *message);
 void child_judge_end(struct node *node, struct child *child, const struct container *container);
 void child_judge_lost(struct node *node, struct child *child);
-void child_load_state(struct child *child);
+bool child_end_is_known(const struct child *child, const struct container *container);
+void child_load_state(struct node *node, struct child *child);
+/* escalate.c: onIntensityExceeded: escalate */
+void escalate_count(struct node *node, const char *name, const struct supervisor *supervisor);
+/* Since it has given up that supervisor's children this node leaves them to others, until then. */
+uint64_t escalate_away_ms(const struct node *node, const char *supervisor);
+/* expire.c: ttlSecondsAfterFinished */
+void child_expire(struct node *node, struct child *child);
 /* child_update.c: when a container of an old spec may go, and one of the new may come */
 bool child_may_replace(struct node *node, struct child *child);
 bool child_must_wait_for_recreate(struct node *node, struct child *child);
 void child_note_ready(struct node *node, struct child *child);
+void child_note_progress(struct node *node, struct child *child); /* after the decision */
 /* child_status.c */
 void child_status_update(struct node *node, struct child *child);
 struct status child_status_now(const struct node *node, const struct child *child);
+/* Before the claim is given up: restarts and level, if they are not told yet. */
+void child_status_keep_level(struct node *node, struct child *child);
 
 /* engine.c: what was asked of the engine and has not ended */
 struct operation *engine_begin(struct node *node, enum runtime_kind kind,

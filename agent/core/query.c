@@ -193,6 +193,8 @@ static void query_fill_workload(const struct node *node, const struct group *gro
 {
     struct counted_holder last = {.holder = NULL};
     *view = (struct workload_view){.workload = &group->workload, .version = group->version};
+    view->complete = group->progress.complete;
+    view->late = group->progress.late;
     view->status_version =
         group->status_version > group->version ? group->status_version : group->version;
     for (size_t i = 0; i < group->child_count; i++)

@@ -15,6 +15,8 @@ struct workload_view {
     uint32_t running, ready; /* children */
     uint32_t conflicts;      /* children without a name that somebody else has */
     uint32_t updated;        /* children that are ready, or have succeeded, with the present spec */
+    bool complete; /* all were once ready for minReadySeconds with the present spec, or had ended */
+    bool late;     /* not complete, and no further child was for progressDeadlineSeconds */
 };
 
 enum child_phase {

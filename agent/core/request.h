@@ -19,7 +19,8 @@ enum request_kind {
     REQUEST_DELETE_NAME, /* ns, name, registration's owner */
     REQUEST_PUT_META,    /* ns, name, value */
     REQUEST_DELETE_META, /* ns, name */
-    REQUEST_DELETE_CHILD, /* child: stop it; it is placed again. terminate: leave it Succeeded */
+    REQUEST_DELETE_CHILD, /* child: stop it; it is placed again, also if it had ended. terminate:
+                             leave it Succeeded */
     REQUEST_SET_UNSCHEDULABLE, /* name (a member), flag */
     REQUEST_JOIN,  /* addresses: answered once one of them has welcomed us, or REQUEST_TIMEOUT_MS */
     REQUEST_LEAVE, /* drain, `left`, exit: answered when the last child is handed over or

@@ -206,6 +206,36 @@ static void child_stop_here(struct node *node, struct child *child, bool termina
     node->dirty = true;
 }
 
+static bool requests_refuse_write(struct node *node, const struct request *request);
+
+/* Nobody runs it. To terminate it is to claim it as finished; one that has finished and is deleted
+ * runs again (Horde's restart_child). Both are writes like any other. */
+static void request_end_unheld(struct node *node, const struct request *request,
+                               struct child *child)
+{
+    const struct workload *workload = &child->group->workload;
+    bool finished = child->has_claim && child->claim.state == CLAIM_FINISHED &&
+                    child->claim.spec_hash == workload->spec_hash &&
+                    strcmp(child->claim.uid, workload->uid) == 0;
+    if (finished == request->flag || !child_is_wanted(child)) {
+        requests_reply(node, request->id, 200, "", "");
+        return;
+    }
+    if (requests_refuse_write(node, request))
+        return;
+    struct local *local = local_make(child);
+    local->finished_ms = node->now.wall_ms;
+    uint64_t epoch = child->epoch_max + 1;
+    struct dot dot = {0};
+    if (request->flag)
+        dot = child_finish(node, child, workload->spec_hash, epoch, "deleted", TERMINATED_MESSAGE);
+    else
+        dot = claim_write(node, child, CLAIM_RELEASED, epoch, workload->spec_hash);
+    store_mark(&node->store, child);
+    node->dirty = true;
+    requests_written(node, request, dot);
+}
+
 static void request_delete_child(struct node *node, const struct request *request)
 {
     struct child *child = store_child(&node->store, &request->child);
@@ -216,7 +246,7 @@ static void request_delete_child(struct node *node, const struct request *reques
     bool held = child->has_claim && child->claim.state <= CLAIM_CLAIMED &&
                 !claim_holder_is_lost(node, &child->claim);
     if (!held) {
-        requests_reply(node, request->id, 200, "", "");
+        request_end_unheld(node, request, child);
         return;
     }
     if (claim_is_ours(node, &child->claim)) {
@@ -287,6 +317,22 @@ static bool request_is_write(enum request_kind kind)
            kind != REQUEST_WAIT && kind != REQUEST_DELETE_CHILD;
 }
 
+static bool requests_refuse_write(struct node *node, const struct request *request)
+{
+    if (!durable_may_write(node))
+        requests_reply(node, request->id, 503, "ServiceUnavailable",
+                       "this agent has just started and compares itself with the others; try again "
+                       "in a moment");
+    else if (!durable_has_room(node))
+        requests_reply(node, request->id, 507, "InsufficientStorage",
+                       node->durable.message[0]
+                           ? node->durable.message
+                           : "the data directory has no room; nothing changed");
+    else
+        return false;
+    return true;
+}
+
 static bool requests_refuse(struct node *node, const struct request *request)
 {
     if (node->requests.count >= PENDING_REQUESTS_MAX)
@@ -296,17 +342,8 @@ static bool requests_refuse(struct node *node, const struct request *request)
         requests_reply(node, request->id, 503, "ServiceUnavailable",
                        node->detach.away_ms ? "this agent is detaching; ask another one"
                                             : "this agent is draining; ask another one");
-    else if (request_is_write(request->kind) && !durable_may_write(node))
-        requests_reply(node, request->id, 503, "ServiceUnavailable",
-                       "this agent has just started and compares itself with the others; try again "
-                       "in a moment");
-    else if (request_is_write(request->kind) && !durable_has_room(node))
-        requests_reply(node, request->id, 507, "InsufficientStorage",
-                       node->durable.message[0]
-                           ? node->durable.message
-                           : "the data directory has no room; nothing changed");
     else
-        return false;
+        return request_is_write(request->kind) && requests_refuse_write(node, request);
     return true;
 }
 

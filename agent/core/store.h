@@ -61,6 +61,17 @@ struct child {
     size_t wake_slot;        /* in the heap of wakes, from 1; 0: not there */
     uint64_t ready_since_ms; /* monotonic: since when we see it ready with the spec below, 0: not */
     uint64_t ready_hash;
+    bool updated; /* counts in group->progress.updated */
+};
+
+/* How the present spec gets on, as this node sees it: child_update.c. */
+struct progress {
+    uint64_t hash;     /* the spec that the rest speaks of */
+    uint32_t replicas; /* ... and how many are wanted */
+    uint32_t updated;  /* children that are ready with it, or have ended for good under it */
+    uint64_t since_ms; /* monotonic: the last step forward */
+    bool complete;     /* once all were, it stays so: what ends later is no update */
+    bool late;         /* no step for progressDeadlineSeconds */
 };
 
 struct group {
@@ -73,6 +84,8 @@ struct group {
     uint64_t status_version;
     struct child **children; /* by ordinal */
     size_t child_count, child_capacity;
+    uint64_t finished_since_ms; /* monotonic: since when we see all children finished, 0: not */
+    struct progress progress;
     bool update_waiting; /* a child here waits for its siblings' statuses: see child_update.c */
 };
 

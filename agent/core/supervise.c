@@ -370,6 +370,7 @@ void supervise_release(struct node *node)
             g->children[i]->local = NULL;
         }
     index_release(&node->supervision.images, NULL);
+    index_release(&node->supervision.intensities, free);
     free(node->supervision.strangers);
     free(node->supervision.wakes);
     free(node->supervision.queue);

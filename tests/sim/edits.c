@@ -11,6 +11,9 @@ static void set_edit(struct workload *workload)
 {
     workload->spec_hash = next_edit.spec_hash;
     workload->generation = next_edit.spec_hash;
+    workload->restart = next_edit.restart;
+    workload->update = next_edit.update;
+    workload->max_unavailable = next_edit.max_unavailable;
     TEXT_SET(workload->uid, next_edit.uid);
 }
 
@@ -103,7 +106,15 @@ void swarm_edit(struct swarm *swarm, size_t index)
     bool exists = query_workload(sim->nodes[index].node, "default", name, &view);
     next_edit = (struct edit){.replicas = (uint32_t)random_below(&swarm->random, 7),
                               .spec_hash = 1 + random_below(&swarm->random, 3),
-                              .deleted = random_below(&swarm->random, 4) == 0};
+                              .deleted = random_below(&swarm->random, 4) == 0,
+                              .max_unavailable = 1};
+    if (swarm->updates) {
+        next_edit.update = random_below(&swarm->kinds, 3) ? UPDATE_ROLLING : UPDATE_RECREATE;
+        next_edit.max_unavailable += (uint32_t)random_below(&swarm->kinds, 3);
+    }
+    if (swarm->restarts) /* of a life: who has ended for good does not rise for another policy */
+        next_edit.restart =
+            exists ? view.workload->restart : (enum restart_policy)random_below(&swarm->kinds, 3);
     if (exists)
         TEXT_SET(next_edit.uid, view.workload->uid);
     else

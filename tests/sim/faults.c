@@ -107,6 +107,7 @@ static void fault_delete_child(struct swarm *swarm, size_t index)
     snprintf(request.child.workload, sizeof request.child.workload, "w%zu",
              swarm_below(swarm, WORKLOADS));
     request.child.ordinal = (uint32_t)swarm_below(swarm, 6);
+    request.flag = swarm->terminates && random_below(&swarm->kinds, 2) == 0;
     sim_request(&swarm->sim, index, &request);
 }
 
@@ -132,6 +133,8 @@ uint64_t swarm_set_members(struct swarm *swarm, size_t index, uint32_t mask)
     char document[] = "{}";
     supervisor_set_defaults(&supervisor, "default");
     supervisor.generation = ++swarm->generations;
+    supervisor.on_intensity = swarm->escalates ? INTENSITY_ESCALATE : INTENSITY_BACKOFF;
+    supervisor.max_restarts = swarm->escalates ? (uint32_t)random_below(&swarm->kinds, 4) : 3;
     supervisor.document = document;
     supervisor.document_bytes = 2;
     supervisor.members_auto = mask == 0;

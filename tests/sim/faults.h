@@ -41,6 +41,9 @@ struct edit {
     bool deleted;
     uint32_t replicas;
     uint64_t spec_hash;
+    enum restart_policy restart;
+    enum update_type update;
+    uint32_t max_unavailable;
     char uid[UID_BYTES + 1];
 };
 
@@ -60,6 +63,11 @@ struct ledger {
 struct swarm {
     struct sim sim;
     struct random random; /* of the faults, apart from the world's own */
+    struct random kinds;  /* what workloads and supervisors are like, apart from both */
+    bool restarts;        /* not only permanent children */
+    bool terminates;      /* users end children for good */
+    bool escalates;       /* as OTP does */
+    bool updates;         /* not only one at a time */
     uint64_t seed;
     unsigned weight[FAULT_COUNT]; /* 0: off */
     struct ledger ledgers[WORKLOADS];

@@ -94,6 +94,12 @@ void swarm_begin(struct swarm *swarm, uint64_t seed, size_t nodes)
         sim_add_foreign(sim, i, "stranger");
     }
     swarm_check_begin(swarm);
+    swarm->kinds = random_of(~seed);
+    swarm->restarts = random_below(&swarm->kinds, 3) == 0;
+    swarm->terminates = random_below(&swarm->kinds, 3) == 0;
+    swarm->escalates = random_below(&swarm->kinds, 3) == 0;
+    swarm->updates = random_below(&swarm->kinds, 3) == 0;
+    sim->may_finish = swarm->restarts || swarm->terminates;
 }
 
 void swarm_print_options(const struct swarm *swarm)
@@ -106,6 +112,8 @@ void swarm_print_options(const struct swarm *swarm)
         (unsigned long long)sim->delay_ms_max, sim->slow_link_percent,
         (unsigned long long)sim->slow_link_ms, (unsigned long long)sim->bytes_per_ms,
         sim->nodes[0].drift_ppm);
+    printf("%s%s%s%s", swarm->restarts ? " restarts" : "", swarm->terminates ? " terminates" : "",
+           swarm->escalates ? " escalates" : "", swarm->updates ? " updates" : "");
     for (size_t i = 0; i < FAULT_COUNT; i++)
         if (swarm->weight[i])
             printf(" %s*%u", fault_names[i], swarm->weight[i]);

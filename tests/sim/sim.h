@@ -19,6 +19,7 @@ struct sim_container {
     struct container container;
     size_t engine;    /* index of the node whose engine has it */
     size_t next;      /* older one whose child has the same hash; SIZE_MAX: none */
+    bool unlisted;    /* the last list left it out: until the next one nobody can know of it */
     bool late;        /* its agent had given it up when it came true */
     bool untouchable; /* not ours to end: an orphan, or somebody else's */
     bool foreign;     /* without our labels: no list shows it */
@@ -99,8 +100,9 @@ struct sim {
     const struct sim_node *bad_image_node; /* ... on this node only; NULL: on all */
     uint64_t drain_timeout_ms, engine_grace_ms, forget_after_ms;
     bool detach_on_stop; /* of those that are started from now on */
-    bool lazy_disk; /* nothing is kept until a process ends; then what it knew is on its disk */
-    bool verbose;   /* prints every trace line */
+    bool lazy_disk;  /* nothing is kept until a process ends; then what it knew is on its disk */
+    bool may_finish; /* children whose policy, or a user, allows it may have ended for good */
+    bool verbose;    /* prints every trace line */
     uint64_t trace_hash; /* of every effect so far: equal seeds, equal hashes */
     void (*watch)(struct sim *sim, size_t index); /* after each step of a node; NULL: nobody */
     void (*watch_reply)(struct sim *sim, size_t index, const struct reply *reply); /* or NULL */

@@ -49,6 +49,16 @@ static bool sim_name_leads_there(const struct sim *sim, const struct name_view *
     return false;
 }
 
+/* It has ended for good, as it may. */
+static bool sim_has_finished(const struct sim *sim, const struct child_view *view)
+{
+    bool ended = view->phase == CHILD_SUCCEEDED || view->phase == CHILD_FAILED;
+    bool may = view->workload && (view->workload->restart != RESTART_PERMANENT ||
+                                  strcmp(view->reason, "deleted") == 0);
+    size_t engine;
+    return sim->may_finish && ended && may && sim_copies(sim, &view->id, &engine) == 0;
+}
+
 static bool sim_node_agrees(struct sim *sim, size_t index)
 {
     struct child_view view;
@@ -56,10 +66,14 @@ static bool sim_node_agrees(struct sim *sim, size_t index)
     size_t wanted = 0, running = 0, names = 0;
     for (bool more = query_child_next(node, NULL, NULL, &view); more;) {
         size_t engine = SIZE_MAX;
-        if (!view.workload || view.phase != CHILD_RUNNING ||
-            sim_copies(sim, &view.id, &engine) != 1 ||
-            strcmp(view.node, sim->nodes[engine].name) != 0 ||
-            view.spec_hash != view.workload->spec_hash || strcmp(view.uid, view.workload->uid) != 0)
+        bool finished = sim_has_finished(sim, &view);
+        if (finished)
+            wanted--;
+        else if (!view.workload || view.phase != CHILD_RUNNING ||
+                 sim_copies(sim, &view.id, &engine) != 1 ||
+                 strcmp(view.node, sim->nodes[engine].name) != 0 ||
+                 view.spec_hash != view.workload->spec_hash ||
+                 strcmp(view.uid, view.workload->uid) != 0)
             return false;
         wanted++;
         struct child_id after = view.id;
@@ -123,6 +137,9 @@ void sim_print(struct sim *sim)
             struct child_id after = child.id;
             more = query_child_next(sim->nodes[i].node, NULL, &after, &child);
         }
+        struct name_view name = {.ns = "", .name = ""};
+        while (query_name_next(sim->nodes[i].node, NULL, name.ns, name.name, &name))
+            printf("    name %s -> %s on %s:%u\n", name.name, name.owner, name.node, name.port);
     }
     for (size_t i = 0; i < sim->container_count; i++)
         if (sim->containers[i].container.state == CONTAINER_RUNNING)

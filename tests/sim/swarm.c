@@ -64,6 +64,20 @@ static bool strangers_live(struct sim *sim)
     return true;
 }
 
+/* Every node sees every update as done. */
+static bool updates_are_complete(const struct sim *sim)
+{
+    for (size_t i = 0; i < sim->count; i++) {
+        struct workload_view view;
+        const struct node *node = sim->nodes[i].node;
+        for (bool more = query_workload_next(node, NULL, "", "", &view); more;
+             more = query_workload_next(node, NULL, view.workload->ns, view.workload->name, &view))
+            if (view.late || (view.workload->replicas > 0 && !view.complete))
+                return false;
+    }
+    return true;
+}
+
 struct verdict {
     int status;
     const char *what; /* NULL: nothing */
@@ -88,6 +102,8 @@ static struct verdict swarm_rest(struct swarm *swarm)
         return (struct verdict){STATUS_LIVENESS, "not quiet"};
     if (!sim_is_converged(sim))
         return (struct verdict){STATUS_LIVENESS, "not at rest"};
+    if (!updates_are_complete(sim))
+        return (struct verdict){STATUS_LIVENESS, "an update is not complete"};
     return (struct verdict){STATUS_CLEAN, NULL};
 }
 

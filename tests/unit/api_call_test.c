@@ -137,6 +137,9 @@ static void objects_have_their_shapes(void)
     CU_ASSERT_EQUAL(number("status.replicas"), 3);
     CU_ASSERT_EQUAL(number("status.observedGeneration"), 1);
     CU_ASSERT_STRING_EQUAL(text("status.conditions.0.status"), "False");
+    CU_ASSERT_STRING_EQUAL(text("status.conditions.1.type"), "Progressing");
+    CU_ASSERT_STRING_EQUAL(text("status.conditions.1.status"), "True");
+    CU_ASSERT_STRING_EQUAL(text("status.conditions.1.reason"), "Updating");
     uint64_t position;
     CU_ASSERT_TRUE(api_resource_version_parse(&position, TAG, text("metadata.resourceVersion")));
     CU_ASSERT_EQUAL(position, node->workloads[1].version);
