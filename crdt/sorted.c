@@ -44,7 +44,6 @@ static void run_reserve(struct run *run, uint32_t count)
         return;
     uint32_t grown = run->capacity < 16 ? run->capacity * 2 : run->capacity * 3 / 2;
     grown = grown < RUN_SLOTS_MAX ? grown : RUN_SLOTS_MAX;
-    grown = grown > 4 ? grown : 4;
     run_resize(run, grown > count ? grown : count);
 }
 

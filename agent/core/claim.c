@@ -19,7 +19,7 @@ bool claim_holder_is_lost(const struct node *node, const struct claim *claim)
 bool member_life_is_lost(const struct node *node, const char *name, uint64_t replica)
 {
     const struct member_entry *entry = store_member(&node->store, name);
-    if (!entry || entry->record.replica != replica)
+    if (!entry || entry->record->replica != replica)
         return true;
     enum placement_phase phase = member_phase(node, name);
     return phase == PLACEMENT_DEAD || phase == PLACEMENT_LEFT;
@@ -31,7 +31,7 @@ bool claim_is_adoptable(const struct node *node, const struct claim *claim)
     if (claim_holder_is_lost(node, claim))
         return true;
     const struct member_entry *entry = store_member(&node->store, claim->node);
-    return !entry->record.runtime_healthy && !claim_is_ours(node, claim);
+    return !entry->record->runtime_healthy && !claim_is_ours(node, claim);
 }
 
 static struct dot claim_put(struct node *node, struct child *child, const struct claim *claim)

@@ -4,6 +4,7 @@
  * texts for one child would be two keys in the map and two places on the ring. */
 #include "agent/core/ident.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "placement/hash.h"
@@ -125,4 +126,13 @@ void text_set_span(char *field, size_t field_bytes, struct span span)
     if (kept > 0)
         memmove(field, span.data, kept); /* a field may be set from its own text */
     memset(field + kept, 0, field_bytes - kept);
+}
+
+void text_replace(char **owned, const char *text)
+{
+    if (*owned && strcmp(*owned, text) == 0)
+        return;
+    char *copy = xstrdup(text);
+    free(*owned);
+    *owned = copy;
 }

@@ -45,3 +45,18 @@ void kept_name_drop(const struct name_record *record)
     }
     free((void *)record);
 }
+
+const struct member_record *kept_member(struct span value)
+{
+    struct member_record record;
+    return member_record_decode(&record, value) ? xmemdup(&record, sizeof record) : NULL;
+}
+
+void kept_member_drop(const struct member_record *record)
+{
+    if (!record)
+        return;
+    struct member_record lists = *record;
+    member_record_release(&lists);
+    free((void *)record);
+}

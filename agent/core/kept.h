@@ -1,4 +1,5 @@
-/* Decoded values that the store keeps and nobody changes: no larger than their texts need.
+/* Decoded values that the store keeps and nobody changes; statuses and names, of which there are
+ * many, no larger than their texts need.
  *
  * Made from the encoded form and dropped by whoever keeps them. The large simulator puts its own
  * functions in their place, under which equal values of many nodes are one. */
@@ -14,5 +15,8 @@ void status_copy(struct status *to, const struct status *from);
 
 const struct name_record *kept_name(struct span value);
 void kept_name_drop(const struct name_record *record);
+
+const struct member_record *kept_member(struct span value);
+void kept_member_drop(const struct member_record *record); /* NULL is allowed */
 
 #endif

@@ -41,10 +41,19 @@ struct member *member_make(struct node *node, const char *name)
     struct member *member = member_find(node, name);
     if (member)
         return member;
-    member = xcalloc(1, sizeof *member);
-    TEXT_SET(member->name, name);
+    size_t bytes = strlen(name) + 1;
+    member = xcalloc(1, sizeof *member + bytes);
+    memcpy(member->name, name, bytes);
+    member->address = xstrdup("");
     index_insert(&node->membership.members, span_text(name), member);
     return member;
+}
+
+static void member_free(void *value)
+{
+    struct member *member = value;
+    free(member->address);
+    free(member);
 }
 
 static void member_drop(struct node *node, struct member *member)
@@ -53,7 +62,7 @@ static void member_drop(struct node *node, struct member *member)
     sync_remove_peer(node->sync, member->name);
     effects_disconnect(node->effects, member->address);
     index_remove(&node->membership.members, span_text(member->name));
-    free(member);
+    member_free(member);
 }
 
 bool member_phase_is_reachable(enum placement_phase phase)
@@ -64,7 +73,7 @@ bool member_phase_is_reachable(enum placement_phase phase)
 
 void member_address(struct node *node, struct member *member, const char *address)
 {
-    TEXT_SET(member->address, address);
+    text_replace(&member->address, address);
     swim_add(node->swim, member->name, address);
     sync_set_peer(node->sync, member->name, address,
                   member_phase_is_reachable(swim_phase(node->swim, member->name)));
@@ -98,24 +107,24 @@ static void membership_member_changed(void *context, const char *name)
     struct member_entry *entry = store_member(&node->store, name);
     membership_bump_for(node, name);
     if (strcmp(name, node->name) == 0) {
-        if (entry && entry->record.replica == node->durable.replica)
-            node->membership.unschedulable = entry->record.unschedulable; /* set by any agent */
+        if (entry && entry->record->replica == node->durable.replica)
+            node->membership.unschedulable = entry->record->unschedulable; /* set by any agent */
         membership_record_changed(node);
         return;
     }
     struct member *member = member_find(node, name);
-    if (!entry || entry->record.wish == WISH_LEFT) {
-        if (member && !(entry && member_has_come_back(member, &entry->record)))
+    if (!entry || entry->record->wish == WISH_LEFT) {
+        if (member && !(entry && member_has_come_back(member, entry->record)))
             member_drop(node, member);
         return;
     }
     member = member_make(node, name);
     member->recorded = true;
-    absence_note(node, member, &entry->record);
+    absence_note(node, member, entry->record);
     /* A greeting of this run tells a later address than a record of the run before. */
-    if (!member->met_replica || entry->record.join_counter >= member->met_boot ||
-        entry->record.replica != member->met_replica)
-        member_address(node, member, entry->record.gossip_address);
+    if (!member->met_replica || entry->record->join_counter >= member->met_boot ||
+        entry->record->replica != member->met_replica)
+        member_address(node, member, entry->record->gossip_address);
 }
 
 static void membership_supervisor_changed(void *context, const char *name)
@@ -130,12 +139,12 @@ enum placement_phase member_phase(const struct node *node, const char *name)
     if (strcmp(name, node->name) == 0)
         return node->membership.wish == WISH_IN ? PLACEMENT_ALIVE : PLACEMENT_SHUTTING_DOWN;
     const struct member_entry *entry = store_member(&node->store, name);
-    if (entry && entry->record.wish == WISH_LEFT)
+    if (entry && entry->record->wish == WISH_LEFT)
         return PLACEMENT_LEFT;
-    if (entry && entry->record.wish == WISH_DETACHED && member_is_absent(node, name))
+    if (entry && entry->record->wish == WISH_DETACHED && member_is_absent(node, name))
         return PLACEMENT_ABSENT;
     enum placement_phase phase = swim_phase(node->swim, name);
-    if (entry && entry->record.wish == WISH_DRAINING &&
+    if (entry && entry->record->wish == WISH_DRAINING &&
         (phase == PLACEMENT_ALIVE || phase == PLACEMENT_SUSPECT))
         return PLACEMENT_SHUTTING_DOWN;
     return phase;
@@ -155,7 +164,7 @@ const char *member_phase_text(const struct node *node, const char *name)
     enum placement_phase phase = member_phase(node, name);
     const struct member_entry *entry = store_member(&node->store, name);
     /* Who ended in good order has handed over all it had. */
-    if (phase == PLACEMENT_DEAD && entry && entry->record.wish == WISH_DRAINING)
+    if (phase == PLACEMENT_DEAD && entry && entry->record->wish == WISH_DRAINING)
         phase = PLACEMENT_ABSENT;
     return texts[phase];
 }
@@ -341,9 +350,9 @@ void membership_start(struct node *node)
     membership->record_dirty = true;
     struct member_entry *own = store_member(&node->store, node->name);
     if (own) {
-        membership->unschedulable = own->record.unschedulable;
+        membership->unschedulable = own->record->unschedulable;
         /* The engine may be slow to answer: what we said of it holds for the grace. */
-        node->supervision.engine_declared = own->record.runtime_healthy;
+        node->supervision.engine_declared = own->record->runtime_healthy;
         node->supervision.engine_lost_ms = node->now.mono_ms;
     }
     for (struct member *m = index_after(&membership->members, span_text("")); m;
@@ -354,7 +363,7 @@ void membership_start(struct node *node)
 
 void membership_release(struct node *node)
 {
-    index_release(&node->membership.members, free);
+    index_release(&node->membership.members, member_free);
 }
 
 struct store_listener membership_listener(struct node *node)

@@ -49,8 +49,8 @@ static bool member_is_met(const struct node *node, const char *name,
         !member_phase_is_reachable(swim_phase(node->swim, name)))
         return false;
     bool greeted = member->met_replica == greeting->replica && member->met_boot == greeting->boot;
-    return greeted || (entry->record.replica == greeting->replica &&
-                       entry->record.join_counter == greeting->boot);
+    return greeted || (entry->record->replica == greeting->replica &&
+                       entry->record->join_counter == greeting->boot);
 }
 
 static void member_meet(struct node *node, const char *name, const struct greeting *greeting)
@@ -78,9 +78,11 @@ static bool membership_name_is_taken(const struct node *node, const char *name,
         strcmp(member->address, greeting->address) == 0)
         return false;
     uint64_t replica = member->met_replica ? member->met_replica
-                       : entry             ? entry->record.replica
+                       : entry             ? entry->record->replica
                                            : 0;
-    uint64_t boot = member->met_replica ? member->met_boot : entry ? entry->record.join_counter : 0;
+    uint64_t boot = member->met_replica ? member->met_boot
+                    : entry             ? entry->record->join_counter
+                                        : 0;
     return replica != 0 && (replica != greeting->replica || greeting->boot <= boot);
 }
 

@@ -73,10 +73,10 @@ static void membership_fill_record(struct node *node, struct member_record *reco
 /* Of several lives under one name the greatest join counter counts; ours must be the greatest. */
 static void membership_pass_predecessor(struct node *node, const struct member_entry *old)
 {
-    if (!old || old->record.replica == node->durable.replica ||
-        old->record.join_counter < node->durable.boot)
+    if (!old || old->record->replica == node->durable.replica ||
+        old->record->join_counter < node->durable.boot)
         return;
-    node->durable.boot = old->record.join_counter + 1;
+    node->durable.boot = old->record->join_counter + 1;
 }
 
 void membership_write_record(struct node *node)
@@ -85,12 +85,12 @@ void membership_write_record(struct node *node)
     membership_pass_predecessor(node, old);
     struct member_record record = {0};
     membership_fill_record(node, &record);
-    if (old && old->record.join_counter == record.join_counter)
-        record.joined_ms = old->record.joined_ms;
+    if (old && old->record->join_counter == record.join_counter)
+        record.joined_ms = old->record->joined_ms;
     struct buffer value = {0}, present = {0};
     member_record_encode(&record, &value);
     if (old)
-        member_record_encode(&old->record, &present);
+        member_record_encode(old->record, &present);
     struct key key = key_member(node->name);
     if (!old || old->siblings > 1 || !span_equal(buffer_view(&value), buffer_view(&present)))
         node_put(node, &key, &value);

@@ -70,9 +70,8 @@ struct contact { /* an address where we try to join */
 
 enum { GREET_EVERY_MS = 30000 };
 
-struct member { /* somebody we talk to, recorded in the map or only just met */
-    char name[NAME_BYTES_MAX + 1];
-    char address[ADDRESS_BYTES_MAX + 1];
+struct member {    /* somebody we talk to, recorded in the map or only just met */
+    char *address; /* owned */
     bool recorded; /* has a record in the map that is not `left` */
     uint64_t met_replica,
         met_boot; /* as it said at the last meeting in this run; replica 0: none */
@@ -80,6 +79,7 @@ struct member { /* somebody we talk to, recorded in the map or only just met */
     uint64_t dead_ms;         /* since when, 0: not dead */
     uint64_t absent_run;      /* the run whose detach was last noted, 0: none; see absence.c */
     uint64_t absent_until_ms; /* 0: not, or not any more */
+    char name[];
 };
 
 enum { CONTACTS_MAX = 128 };

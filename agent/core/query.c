@@ -311,7 +311,7 @@ static uint32_t query_claims_of(const struct node *node, const char *name)
 static void query_fill_member(const struct node *node, const struct member_entry *entry,
                               struct member_view *view)
 {
-    const struct member_record *record = &entry->record;
+    const struct member_record *record = entry->record;
     *view = (struct member_view){
         .name = entry->name,
         .version = entry->version,

@@ -60,7 +60,7 @@ static void plan_add(struct node *node, struct supervisor_plan *plan, const char
 {
     size_t at = plan->count++;
     const struct member_entry *entry = store_member(&node->store, name);
-    const struct member_record *record = entry ? &entry->record : NULL;
+    const struct member_record *record = entry ? entry->record : NULL;
     TEXT_SET(plan->names[at], name);
     plan->records[at] = record;
     plan->members[at] = (struct placement_member){
@@ -116,7 +116,7 @@ static void plan_build(struct node *node, struct supervisor_plan *plan,
     if (supervisor->members_auto) {
         for (struct member_entry *m = store_member_after(&node->store, ""); m;
              m = store_member_after(&node->store, m->name))
-            if (m->record.wish != WISH_LEFT)
+            if (m->record->wish != WISH_LEFT)
                 plan_add(node, plan, m->name);
     } else if (supervisor->member_count > 0) {
         char(*sorted)[NAME_BYTES_MAX + 1] =

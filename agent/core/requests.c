@@ -123,7 +123,7 @@ static void request_unschedulable(struct node *node, const struct request *reque
         requests_reply(node, request->id, 404, "NotFound", "there is no such member");
         return;
     }
-    struct member_record record = store_member(&node->store, request->name)->record;
+    struct member_record record = *store_member(&node->store, request->name)->record;
     record.unschedulable = request->flag;
     if (strcmp(request->name, node->name) == 0)
         node->membership.unschedulable = request->flag;

@@ -31,7 +31,7 @@ static void writers_in_use(const struct node *node, struct vector *ret_writers)
     vector_raise(ret_writers, awmap_writer(node->map), 1);
     for (struct member_entry *m = store_member_after(&node->store, ""); m;
          m = store_member_after(&node->store, m->name))
-        vector_raise(ret_writers, m->record.writer, 1);
+        vector_raise(ret_writers, m->record->writer, 1);
 }
 
 /* As nearly always: then nothing need be sorted. */
@@ -42,7 +42,7 @@ static bool all_are_in_use(const struct node *node)
     for (struct member_entry *m = store_member_after(&node->store, ""); m;
          m = store_member_after(&node->store, m->name))
         used +=
-            m->record.writer != awmap_writer(node->map) && vector_get(seen, m->record.writer) > 0;
+            m->record->writer != awmap_writer(node->map) && vector_get(seen, m->record->writer) > 0;
     return used == seen->count;
 }
 
@@ -95,7 +95,7 @@ static void forget_left(struct node *node)
     uint64_t kept_ms = node->forget_after_ms < LEFT_KEPT_MS ? node->forget_after_ms : LEFT_KEPT_MS;
     for (struct member_entry *m = store_member_after(&node->store, ""); m;
          m = store_member_after(&node->store, m->name)) {
-        if (m->record.wish != WISH_LEFT || strcmp(m->name, node->name) == 0)
+        if (m->record->wish != WISH_LEFT || strcmp(m->name, node->name) == 0)
             continue;
         if (m->noted_ms == 0)
             m->noted_ms = node->now.mono_ms;

@@ -647,32 +647,39 @@ static void store_apply_supervisor(struct store *store, const char *name,
 static void member_entry_free(void *value)
 {
     struct member_entry *entry = value;
-    member_record_release(&entry->record);
+    kept_member_drop(entry->record);
     free(entry);
+}
+
+static struct member_entry *member_entry_new(const char *name)
+{
+    size_t bytes = strlen(name) + 1;
+    struct member_entry *entry = xcalloc(1, sizeof *entry + bytes);
+    memcpy(entry->name, name, bytes);
+    return entry;
 }
 
 static void store_apply_member(struct store *store, const char *name,
                                const struct awmap_entry *entry)
 {
     struct member_entry *old = index_remove(&store->members, span_text(name));
-    struct member_entry *new = xcalloc(1, sizeof *new);
-    TEXT_SET(new->name, name);
+    struct member_entry *new = member_entry_new(name);
     for (size_t i = 0; i < awmap_entry_count(entry); i++) {
-        struct member_record record;
-        if (!member_record_decode(&record, awmap_entry_sibling(entry, i).value)) {
+        const struct member_record *record = kept_member(awmap_entry_sibling(entry, i).value);
+        if (!record) {
             store->undecodable++;
             continue;
         }
-        if (new->siblings == 0 || record.join_counter > new->record.join_counter) {
-            member_record_release(&new->record);
-            new->record = record;
-        } else {
-            member_record_release(&record);
-        }
         new->siblings++;
+        if (new->record && record->join_counter <= new->record->join_counter) {
+            kept_member_drop(record);
+            continue;
+        }
+        kept_member_drop(new->record);
+        new->record = record;
     }
     new->version = ++store->position;
-    if (new->siblings > 0)
+    if (new->record)
         index_insert(&store->members, span_text(name), new);
     else
         member_entry_free(new);

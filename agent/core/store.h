@@ -115,11 +115,11 @@ struct supervisor_entry {
 };
 
 struct member_entry {
-    char name[NAME_BYTES_MAX + 1];
-    struct member_record record;
+    const struct member_record *record; /* owned, see kept.h */
     size_t siblings;
     uint64_t version;
     uint64_t noted_ms; /* since when retirement.c has known it as it is, 0: not looked at */
+    char name[];
 };
 
 /* What the store tells of a change, beside its own state. */

@@ -29,8 +29,8 @@ struct swim *swim_new(const struct swim_config *config, uint64_t now_ms)
     swim->started_ms = swim->now_ms = now_ms;
     swim->random = random_of(config->seed);
     swim->send = send_plainly;
-    TEXT_SET(swim->self.name, config->self_name);
-    TEXT_SET(swim->self.address, config->self_address);
+    swim->self.name = xstrdup(config->self_name);
+    swim->self.address = xstrdup(config->self_address);
     swim->self.state = STATE_ALIVE;
     swim->self.incarnation = config->boot << 32 | 1; /* never 0, which is "unknown" */
     swim->gossip_next_ms = SWIM_NEVER;
@@ -44,8 +44,11 @@ void swim_free(struct swim *swim)
 {
     if (!swim)
         return;
-    for (size_t i = 0; i < swim->member_count; i++)
+    for (size_t i = 0; i < swim->member_count; i++) {
+        swim_member_release(swim->members[i]);
         free(swim->members[i]);
+    }
+    swim_member_release(&swim->self);
     free(swim->members);
     free(swim->order);
     free(swim->watched);
@@ -114,8 +117,8 @@ static void pointers_remove(struct swim_member **pointers, size_t count,
 static void swim_add_new(struct swim *swim, const char *name, const char *address)
 {
     struct swim_member *member = xcalloc(1, sizeof *member);
-    TEXT_SET(member->name, name);
-    TEXT_SET(member->address, address);
+    member->name = xstrdup(name);
+    member->address = xstrdup(address);
     swim_reserve(swim);
     size_t index = swim_member_place(swim, span_text(member->name));
     pointers_insert(swim->members, swim->member_count, index, member);
@@ -141,7 +144,7 @@ void swim_add(struct swim *swim, const char *name, const char *address)
     }
     if (strcmp(member->address, address) == 0)
         return;
-    TEXT_SET(member->address, address);
+    text_replace(&member->address, address);
     member->unanswered_ms = 0;
     member->due_ms = 0;
     swim->uninitialized_next_ms = 0;
@@ -161,6 +164,7 @@ void swim_remove(struct swim *swim, const char *name)
     swim->member_count--;
     swim->state_counts[member->state]--;
     swim->order_cursor = 0;
+    swim_member_release(member);
     free(member);
 }
 

@@ -9,6 +9,7 @@
  * Invariants: state_counts adds up to member_count; a dead member has neither probe nor suspicion;
  * members that have one are in `watched`. */
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/core/swim_state.h"
@@ -83,6 +84,13 @@ size_t swim_live_count(const struct swim *swim)
 bool swim_in_grace(const struct swim *swim)
 {
     return swim->now_ms - swim->started_ms < swim->start_grace_ms;
+}
+
+void swim_member_release(struct swim_member *member)
+{
+    free(member->name);
+    free(member->address);
+    free(member->rumour.accuser);
 }
 
 void swim_member_watch(struct swim *swim, struct swim_member *member)

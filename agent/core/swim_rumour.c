@@ -48,7 +48,7 @@ void swim_rumour_queue(struct swim *swim, struct swim_member *subject, const cha
     subject->rumour.transmits = 0;
     subject->rumour.order = ++swim->rumour_order;
     if (accuser)
-        memcpy(subject->rumour.accuser, accuser, strlen(accuser) + 1);
+        text_replace(&subject->rumour.accuser, accuser);
     if (urgent) {
         swim->gossip_waves = SWIM_WAVES;
         swim->gossip_next_ms = 0;
@@ -83,7 +83,7 @@ static struct swim_rumour_text rumour_text(const struct swim_member *subject)
         .kind = subject->shutting_down ? RUMOUR_SHUTTING_DOWN : RUMOUR_ALIVE,
         .name = span_text(subject->name),
         .incarnation = subject->incarnation,
-        .accuser = span_text(subject->rumour.accuser),
+        .accuser = span_text(subject->rumour.accuser ? subject->rumour.accuser : ""),
     };
     if (subject->state == STATE_DEAD)
         text.kind = RUMOUR_DEAD;

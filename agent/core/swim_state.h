@@ -76,13 +76,12 @@ struct swim_rumour {
     bool queued;
     unsigned transmits;
     uint64_t order; /* greater is newer */
-    char accuser[NAME_BYTES_MAX + 1];
+    char *accuser;  /* owned; NULL: nobody */
 };
 
 /* All times are 0 for never. */
 struct swim_member {
-    char name[NAME_BYTES_MAX + 1];
-    char address[ADDRESS_BYTES_MAX + 1];
+    char *name, *address; /* owned */
     enum swim_state state;
     bool shutting_down;
     bool changed; /* not yet told to the caller */
@@ -147,6 +146,7 @@ bool swim_member_reachable(const struct swim_member *member); /* alive and not s
 enum placement_phase swim_member_phase(const struct swim_member *member);
 size_t swim_live_count(const struct swim *swim); /* alive ones, suspects included, and ourselves */
 bool swim_in_grace(const struct swim *swim);
+void swim_member_release(struct swim_member *member); /* its texts */
 void swim_member_watch(struct swim *swim, struct swim_member *member);
 /* It spoke itself. incarnation 0: it did not say. answers: to the probe that is going on, so that
  * this is no old message. False: it is dead to us, and must first raise its incarnation. */

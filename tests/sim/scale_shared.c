@@ -158,7 +158,7 @@ void __wrap_block_free(void *block)
         free(value_of(block));
 }
 
-/* --- Statuses and names ---------------------------------------------------------------------- */
+/* --- Statuses, names, members ---------------------------------------------------------------- */
 
 const struct status *__wrap_kept_status(struct span value);
 void __wrap_kept_status_drop(const struct status *status);
@@ -168,6 +168,10 @@ const struct name_record *__wrap_kept_name(struct span value);
 void __wrap_kept_name_drop(const struct name_record *record);
 const struct name_record *__real_kept_name(struct span value);
 void __real_kept_name_drop(const struct name_record *record);
+const struct member_record *__wrap_kept_member(struct span value);
+void __wrap_kept_member_drop(const struct member_record *record);
+const struct member_record *__real_kept_member(struct span value);
+void __real_kept_member_drop(const struct member_record *record);
 
 static struct shared *shared_record(uint8_t kind, struct span value)
 {
@@ -218,6 +222,28 @@ void __wrap_kept_name_drop(const struct name_record *record)
         return;
     free(record->value);
     name_outside_free(record->outside);
+    free(value_of(record));
+}
+
+const struct member_record *__wrap_kept_member(struct span value)
+{
+    struct shared *shared = shared_record('m', value);
+    if (shared->value)
+        return shared->value;
+    struct member_record record;
+    if (!member_record_decode(&record, value)) {
+        shared_remove(shared);
+        return NULL;
+    }
+    return value_new(shared, &record, sizeof record);
+}
+
+void __wrap_kept_member_drop(const struct member_record *record)
+{
+    if (!record || !value_drop(record))
+        return;
+    struct member_record lists = *record;
+    member_record_release(&lists);
     free(value_of(record));
 }
 

@@ -1,4 +1,5 @@
 /* Identities: one text per child, names as DNS wants them, fields that never overflow. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/core/ident.h"
@@ -117,6 +118,18 @@ static void fields_are_cut_between_characters(void)
     CU_ASSERT_EQUAL(field[0], 'k');
 }
 
+static void an_owned_text_is_replaced(void)
+{
+    char *text = NULL;
+    text_replace(&text, "long before");
+    CU_ASSERT_STRING_EQUAL(text, "long before");
+    text_replace(&text, text);
+    CU_ASSERT_STRING_EQUAL(text, "long before");
+    text_replace(&text, text + 5); /* a part of itself */
+    CU_ASSERT_STRING_EQUAL(text, "before");
+    free(text);
+}
+
 static void random_is_even_and_repeats(void)
 {
     struct random a = random_of(42), b = random_of(42), c = random_of(43);
@@ -138,4 +151,5 @@ UNIT_MAIN("ident", {"child ids survive print and parse", child_ids_survive_print
           {"order is by namespace, name, number", order_is_by_namespace_name_number},
           {"names are DNS-1123 labels", names_are_dns1123_labels},
           {"fields are cut between characters", fields_are_cut_between_characters},
+          {"an owned text is replaced", an_owned_text_is_replaced},
           {"random is even and repeats", random_is_even_and_repeats})

@@ -270,7 +270,7 @@ static void the_later_life_of_a_member_wins(void)
         sibling(&bench, key, order ? 10 : 20, member_value(3, "three:1"));
         sibling(&bench, key, order ? 20 : 10, member_value(4, "four:1"));
         struct member_entry *member = store_member(&bench.store, "a");
-        CU_ASSERT_STRING_EQUAL(member->record.gossip_address, "four:1");
+        CU_ASSERT_STRING_EQUAL(member->record->gossip_address, "four:1");
         CU_ASSERT_EQUAL(member->siblings, 2);
         bench_free(&bench);
     }
@@ -306,7 +306,7 @@ static void undecodable_siblings_are_passed_over_and_counted(void)
     CU_ASSERT_EQUAL(store_child(store, &web_0)->claim_siblings, 2); /* the winner writes again */
     CU_ASSERT_EQUAL(store_child(store, &web_0)->status->restarts, 9);
     CU_ASSERT_STRING_EQUAL(store_name(store, "default", "n")->record->node, "a");
-    CU_ASSERT_EQUAL(store_member(store, "a")->record.join_counter, 1);
+    CU_ASSERT_EQUAL(store_member(store, "a")->record->join_counter, 1);
     CU_ASSERT_EQUAL(store_supervisor(store, "mine")->supervisor.max_children, 7);
     bench_free(&bench);
 }
@@ -588,7 +588,7 @@ static struct buffer dump(const struct store *store)
          m = store_member_after(store, m->name)) {
         buffer_text(&text, m->name);
         buffer_varint(&text, m->siblings);
-        member_record_encode(&m->record, &text);
+        member_record_encode(m->record, &text);
     }
     for (struct supervisor_entry *s = store_supervisor_after(store, ""); s;
          s = store_supervisor_after(store, s->supervisor.name))
