@@ -145,6 +145,11 @@ static struct curl_slist *prepare_headers(const struct api_send *send)
     snprintf(content_type, sizeof content_type, "Content-Type:%s%s", send->content_type ? " " : "",
              send->content_type ? send->content_type : "");
     headers = curl_slist_append(headers, content_type);
+    if (send->token) {
+        char token[OWNER_TOKEN_BYTES_MAX + 32];
+        snprintf(token, sizeof token, "Hordelet-Token: %s", send->token);
+        headers = curl_slist_append(headers, token);
+    }
     return curl_slist_append(headers,
                              "Expect:"); /* else curl waits for a 100 before larger bodies */
 }

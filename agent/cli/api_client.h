@@ -18,6 +18,7 @@ struct api_client;
 struct api_send {
     const char *method, *path;
     const char *content_type; /* NULL: no body */
+    const char *token;        /* Hordelet-Token; NULL: none */
     struct span body;
 };
 

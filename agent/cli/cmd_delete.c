@@ -128,7 +128,8 @@ static int check_target(const struct target *target, const struct delete_options
                          "members are not deleted; to take one out, run `hordelet leave` on it");
     if (target->resource == API_NAMES)
         return error_set(err, ERROR_INVALID,
-                         "names go when what has them ends: delete its workload or child");
+                         "names go when what has them ends: delete its workload or child. "
+                         "What was registered from outside: hordelet unregister");
     if (!target->name)
         return error_set(err, ERROR_INVALID, "which %s? Say its name",
                          api_resources[target->resource].singular);

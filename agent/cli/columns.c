@@ -170,6 +170,12 @@ static const struct column name_columns[] = {
     {0},
 };
 
+static const struct column meta_columns[] = {
+    NAME_COLUMN,
+    {"VALUE", PATH("spec", "value")},
+    {0},
+};
+
 static const struct column supervisor_columns[] = {
     NAME_COLUMN,
     {"STRATEGY", PATH("spec", "distributionStrategy")},
@@ -193,8 +199,11 @@ static const struct column member_columns[] = {
 static const struct column namespace_column = {"NAMESPACE", PATH("metadata", "namespace")};
 
 static const struct column *const columns[API_RESOURCE_COUNT] = {
-    [API_WORKLOADS] = workload_columns, [API_CHILDREN] = child_columns,
-    [API_NAMES] = name_columns,         [API_SUPERVISORS] = supervisor_columns,
+    [API_WORKLOADS] = workload_columns,
+    [API_CHILDREN] = child_columns,
+    [API_NAMES] = name_columns,
+    [API_METAS] = meta_columns,
+    [API_SUPERVISORS] = supervisor_columns,
     [API_MEMBERS] = member_columns,
 };
 

@@ -1,6 +1,6 @@
 /* The life of a call (see api_call.h): parse, wait, dispatch, answer. What the verbs do is in
- * api_read.c, api_write.c, api_scale.c, api_action.c and api_discovery.c; this file is what they
- * have in common.
+ * api_read.c, api_write.c, api_scale.c, api_action.c, api_registry.c and api_discovery.c; this
+ * file is what they have in common.
  *
  *   start --(Hordelet-After)--> REQUEST_WAIT --reply 200--> dispatch --> done
  *     `----------------------------------------------------^   `--> write submitted --reply--> done
@@ -235,6 +235,8 @@ static int call_dispatch(struct api_call *call, const struct api_context *contex
         return api_read(call, context);
     if (route->resource == API_WORKLOADS || route->resource == API_SUPERVISORS)
         return api_write(call, context);
+    if (route->resource == API_NAMES || route->resource == API_METAS)
+        return api_registry(call, context);
     return api_action(call, context);
 }
 
@@ -266,6 +268,8 @@ void api_call_submitted(struct api_call *call, const struct api_context *context
     if (call->submit.kind == REQUEST_PUT_WORKLOAD || call->submit.kind == REQUEST_PUT_SUPERVISOR ||
         call->submit.kind == REQUEST_SET_UNSCHEDULABLE)
         api_write_answer(call, context);
+    if (call->submit.kind == REQUEST_PUT_NAME || call->submit.kind == REQUEST_PUT_META)
+        api_registry_answer(call, context);
 }
 
 enum api_progress api_call_reply(struct api_call *call, const struct reply *reply,
@@ -299,5 +303,6 @@ void api_call_release(struct api_call *call)
     documents_release(&call->documents);
     workload_release(&call->workload);
     supervisor_release(&call->supervisor);
+    registration_body_release(&call->body);
     *call = (struct api_call){0};
 }

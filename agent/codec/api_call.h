@@ -23,6 +23,7 @@
 #include "agent/codec/api_query.h"
 #include "agent/codec/api_status.h"
 #include "agent/codec/document_json.h"
+#include "agent/codec/registration_json.h"
 #include "agent/core/request.h"
 
 #define API_JSON "application/json"
@@ -34,7 +35,9 @@ struct api_request {
     const char *method;
     const char *target; /* as on the request line: path and query, percent-encoded */
     const char *accept, *content_type, *user_agent;
-    const char *after; /* Hordelet-After */
+    const char *after;                    /* Hordelet-After */
+    const char *token;                    /* Hordelet-Token */
+    uint8_t token_hash[OWNER_HASH_BYTES]; /* SHA-256 of it */
     struct span body;
 };
 
@@ -68,6 +71,7 @@ struct api_call {
     struct documents documents; /* the body, parsed */
     struct workload workload;   /* what is to be written */
     struct supervisor supervisor;
+    struct registration_body body;
     const char *addresses[SEEDS_MAX];
 };
 

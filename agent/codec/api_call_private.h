@@ -14,6 +14,9 @@ int api_write(struct api_call *call, const struct api_context *context);
 int api_scale(struct api_call *call, const struct api_context *context);
 /* what happens to children and members */
 int api_action(struct api_call *call, const struct api_context *context);
+/* create, update, delete of names from outside, and of meta */
+int api_registry(struct api_call *call, const struct api_context *context);
+void api_registry_answer(struct api_call *call, const struct api_context *context);
 /* /version, /apis, /livez, ... */
 int api_discovery(struct api_call *call, const struct api_context *context);
 

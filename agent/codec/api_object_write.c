@@ -111,6 +111,11 @@ static void write_workload_status(struct api_writer *writer, const struct worklo
                     available ? "ReplicasReady" : "ReplicasNotReady", message,
                     workload->generation);
     write_progressing(writer, view);
+    if (view->conflicts > 0) {
+        snprintf(message, sizeof message, "%u without a name that somebody else has",
+                 view->conflicts);
+        write_condition(writer, "NameConflict", true, "NameHeld", message, workload->generation);
+    }
     api_writer_close(writer, ']');
     api_writer_close(writer, '}');
 }
@@ -211,6 +216,11 @@ static void write_child_status(struct api_writer *writer, const struct child_vie
     api_writer_text_unless_empty(writer, "message", view->message);
     if (view->has_exit_code)
         api_writer_signed(writer, "exitCode", view->exit_code);
+    if (strcmp(view->reason, "NameConflict") == 0 || strcmp(view->reason, "name_conflict") == 0) {
+        api_writer_open(writer, "conditions", '[');
+        write_condition(writer, "NameConflict", true, "NameHeld", view->message, 1);
+        api_writer_close(writer, ']');
+    }
     api_writer_close(writer, '}');
 }
 
@@ -245,6 +255,15 @@ static const char *name_wanted_port(const struct name_view *view)
     return "";
 }
 
+/* What an outside owner has said; what it sends again to renew. */
+static void write_registration(struct api_writer *writer, const struct name_view *view)
+{
+    api_writer_text(writer, "address", view->address);
+    if (view->port)
+        api_writer_unsigned(writer, "port", view->port);
+    api_writer_unsigned(writer, "ttlSeconds", view->ttl_ms / 1000);
+}
+
 static void write_name(const struct api_item *item, const struct api_context *context,
                        struct api_writer *writer, const char *key)
 {
@@ -255,7 +274,10 @@ static void write_name(const struct api_item *item, const struct api_context *co
     api_writer_text(writer, "name", view->name);
     if (view->value)
         api_writer_raw(writer, "value", span_text(view->value));
-    api_writer_text_unless_empty(writer, "port", name_wanted_port(view));
+    if (view->outside)
+        write_registration(writer, view);
+    else
+        api_writer_text_unless_empty(writer, "port", name_wanted_port(view));
     api_writer_close(writer, '}');
     api_writer_open(writer, "status", '{');
     api_writer_text(writer, "owner", view->owner);
@@ -264,6 +286,17 @@ static void write_name(const struct api_item *item, const struct api_context *co
     if (view->port)
         api_writer_unsigned(writer, "port", view->port);
     api_writer_unsigned(writer, "epoch", view->epoch);
+    api_writer_close(writer, '}');
+    api_writer_close(writer, '}');
+}
+
+static void write_meta(const struct api_item *item, const struct api_context *context,
+                       struct api_writer *writer, const char *key)
+{
+    write_head(writer, key, API_GROUP_VERSION, "Meta");
+    write_metadata(writer, item, context, 0);
+    api_writer_open(writer, "spec", '{');
+    api_writer_raw(writer, "value", span_text(item->meta.value));
     api_writer_close(writer, '}');
     api_writer_close(writer, '}');
 }
@@ -318,6 +351,9 @@ void api_item_write(const struct api_item *item, const struct api_context *conte
         break;
     case API_NAMES:
         write_name(item, context, writer, key);
+        break;
+    case API_METAS:
+        write_meta(item, context, writer, key);
         break;
     case API_SUPERVISORS:
         write_supervisor(item, context, writer, key);

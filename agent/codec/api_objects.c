@@ -33,6 +33,11 @@ static void item_complete(struct api_item *item)
         TEXT_SET(item->key.name, item->registered.name);
         item->version = item->registered.version;
         break;
+    case API_METAS:
+        TEXT_SET(item->key.ns, item->meta.ns);
+        TEXT_SET(item->key.name, item->meta.name);
+        item->version = item->meta.version;
+        break;
     case API_SUPERVISORS:
         TEXT_SET(item->key.name, item->supervisor.supervisor->name);
         item->version = item->supervisor.version;
@@ -61,6 +66,8 @@ static bool item_query(struct api_item *item, const struct node *node, const cha
         return api_child_name_parse(&child, ns, name) && query_child(node, &child, &item->child);
     case API_NAMES:
         return query_name(node, ns, name, &item->registered);
+    case API_METAS:
+        return query_meta(node, ns, name, &item->meta);
     case API_SUPERVISORS:
         return query_supervisor(node, name, &item->supervisor);
     case API_MEMBERS:
@@ -94,6 +101,8 @@ static bool item_query_next(struct api_item *item, const struct node *node, cons
         return query_child_next(node, ns, key->name[0] ? &child : NULL, &item->child);
     case API_NAMES:
         return query_name_next(node, ns, key->ns, key->name, &item->registered);
+    case API_METAS:
+        return query_meta_next(node, ns, key->ns, key->name, &item->meta);
     case API_SUPERVISORS:
         return query_supervisor_next(node, key->name, &item->supervisor);
     case API_MEMBERS:
@@ -127,6 +136,12 @@ static void labels_add_document(struct api_labels *labels, const char *document)
         api_labels_add(labels, key, api_scan_string(value));
 }
 
+static void labels_add_list(struct api_labels *labels, const struct label *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        api_labels_add(labels, span_text(list[i].key), span_text(list[i].value));
+}
+
 static const struct workload *item_workload(const struct api_item *item)
 {
     if (item->resource == API_CHILDREN)
@@ -149,9 +164,10 @@ void api_item_labels(const struct api_item *item, struct api_labels *ret_labels)
         labels_add_document(ret_labels, item->workload.workload->document);
     if (item->resource == API_SUPERVISORS)
         labels_add_document(ret_labels, item->supervisor.supervisor->document);
-    for (size_t i = 0; item->resource == API_MEMBERS && i < item->member.label_count; i++)
-        api_labels_add(ret_labels, span_text(item->member.labels[i].key),
-                       span_text(item->member.labels[i].value));
+    if (item->resource == API_MEMBERS)
+        labels_add_list(ret_labels, item->member.labels, item->member.label_count);
+    if (item->resource == API_NAMES)
+        labels_add_list(ret_labels, item->registered.labels, item->registered.label_count);
 }
 
 void api_item_fields(const struct api_item *item, struct api_fields *ret_fields)
@@ -167,8 +183,13 @@ void api_item_fields(const struct api_item *item, struct api_fields *ret_fields)
         values[API_FIELD_WORKLOAD] = item->child.id.workload;
         values[API_FIELD_SUPERVISOR] = item->child.supervisor;
     }
-    if (item->resource == API_NAMES)
+    if (item->resource == API_NAMES) {
         values[API_FIELD_NODE] = item->registered.node;
+        values[API_FIELD_OWNER] = item->registered.owner;
+        values[API_FIELD_VALUE] = item->registered.value;
+    }
+    if (item->resource == API_METAS)
+        values[API_FIELD_VALUE] = item->meta.value;
     if (item->resource == API_MEMBERS)
         values[API_FIELD_PHASE] = item->member.phase;
 }
@@ -211,6 +232,9 @@ void api_item_uid(const struct api_item *item, char ret_uid[UID_BYTES + 1])
         break;
     case API_NAMES:
         snprintf(text, sizeof text, "name/%s/%s", key->ns, key->name);
+        break;
+    case API_METAS:
+        snprintf(text, sizeof text, "meta/%s/%s", key->ns, key->name);
         break;
     case API_MEMBERS:
         snprintf(text, sizeof text, "member/%s/%" PRIu64, key->name, item->member.replica);

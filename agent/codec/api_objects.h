@@ -36,6 +36,7 @@ struct api_item {
         struct workload_view workload;
         struct child_view child;
         struct name_view registered;
+        struct meta_view meta;
         struct supervisor_view supervisor;
         struct member_view member;
     };

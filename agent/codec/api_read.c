@@ -1,5 +1,6 @@
 /* get and list (see api_call.h). A list is written as it is walked; what does not fit into `limit`
- * is counted, so that remainingItemCount is true at this moment. O(items of the resource in the
+ * is counted, so that remainingItemCount is true at this moment. With ?count nothing is written and
+ * all that is selected is counted. O(items of the resource in the
  * namespace). */
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@ struct listing {
     struct api_label_selector labels;
     struct api_field_selector fields;
     uint64_t limit; /* 0: none */
+    bool count;     /* only how many there are */
     struct api_key from;
 };
 
@@ -45,6 +47,7 @@ static int listing_parse(struct listing *listing, struct api_call *call)
     struct error err = {0};
     if (listing_set_limit(call, &listing->limit) < 0)
         return -1;
+    listing->count = api_query_flag(&call->query, "count");
     if (api_label_selector_parse(&listing->labels, api_query_get(&call->query, "labelSelector"),
                                  &err) < 0 ||
         api_field_selector_parse(&listing->fields, route->resource,
@@ -80,7 +83,9 @@ static void listing_write_metadata(const struct listing *listing, const struct a
     api_resource_version_print(query_position(context->node), context->run_tag, version);
     api_writer_open(writer, "metadata", '{');
     api_writer_text(writer, "resourceVersion", version);
-    if (remaining > 0) {
+    if (listing->count)
+        api_writer_unsigned(writer, "remainingItemCount", remaining);
+    else if (remaining > 0) {
         api_continue_print(call->route.resource, call->route.ns, last, token);
         api_writer_text(writer, "continue", token);
         if (listing->labels.count == 0 &&
@@ -106,6 +111,10 @@ static void listing_write(struct listing *listing, struct api_call *call,
     while (api_item_next(&item, context->node, route->resource, route->ns, &item.key)) {
         if (!listing_wants(listing, &item))
             continue;
+        if (listing->count) {
+            remaining++;
+            continue;
+        }
         if (listing->limit > 0 && count == listing->limit) {
             remaining++;
             if (selective) /* one more is all that `continue` needs to know */

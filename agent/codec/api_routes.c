@@ -17,6 +17,7 @@
 
 #define READ (API_CAN(API_GET) | API_CAN(API_LIST))
 #define WRITE (API_CAN(API_CREATE) | API_CAN(API_UPDATE) | API_CAN(API_PATCH) | API_CAN(API_DELETE))
+#define REGISTER (API_CAN(API_CREATE) | API_CAN(API_UPDATE) | API_CAN(API_DELETE))
 #define CHANGE (API_CAN(API_GET) | API_CAN(API_UPDATE) | API_CAN(API_PATCH))
 
 const struct api_resource_info api_resources[API_RESOURCE_COUNT] = {
@@ -40,7 +41,8 @@ const struct api_resource_info api_resources[API_RESOURCE_COUNT] = {
                       READ | API_CAN(API_DELETE),
                       {{API_STATUS, "status", "Child", API_GROUP, API_VERSION, API_CAN(API_GET)}},
                       1},
-    [API_NAMES] = {"names", "name", "", "Name", "NameList", true, READ, {{0}}, 0},
+    [API_NAMES] = {"names", "name", "", "Name", "NameList", true, READ | REGISTER, {{0}}, 0},
+    [API_METAS] = {"metas", "meta", "", "Meta", "MetaList", true, READ | REGISTER, {{0}}, 0},
     [API_SUPERVISORS] = {"supervisors",
                          "supervisor",
                          "sup",

@@ -20,6 +20,7 @@ enum api_resource {
     API_WORKLOADS,
     API_CHILDREN,
     API_NAMES,
+    API_METAS,
     API_SUPERVISORS,
     API_MEMBERS,
     API_RESOURCE_COUNT,

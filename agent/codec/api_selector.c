@@ -5,6 +5,9 @@
 
 #include <string.h>
 
+#include "agent/codec/api_scan.h"
+#include "agent/codec/json.h"
+
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 enum { LABEL_VALUE_BYTES_MAX = 63, LABEL_KEY_BYTES_MAX = 253 + 1 + 63 };
@@ -183,13 +186,27 @@ static const struct {
     unsigned resources; /* bits */
 } field_table[API_FIELD_COUNT] = {
     [API_FIELD_NAME] = {"metadata.name", ~0u},
-    [API_FIELD_NAMESPACE] = {"metadata.namespace",
-                             1u << API_WORKLOADS | 1u << API_CHILDREN | 1u << API_NAMES},
+    [API_FIELD_NAMESPACE] = {"metadata.namespace", 1u << API_WORKLOADS | 1u << API_CHILDREN |
+                                                       1u << API_NAMES | 1u << API_METAS},
     [API_FIELD_PHASE] = {"status.phase", 1u << API_CHILDREN | 1u << API_MEMBERS},
     [API_FIELD_NODE] = {"status.node", 1u << API_CHILDREN | 1u << API_NAMES},
     [API_FIELD_WORKLOAD] = {"spec.workload", 1u << API_CHILDREN},
     [API_FIELD_SUPERVISOR] = {"spec.supervisor", 1u << API_CHILDREN | 1u << API_WORKLOADS},
+    [API_FIELD_OWNER] = {"status.owner", 1u << API_NAMES},
+    [API_FIELD_VALUE] = {"spec.value", 1u << API_NAMES | 1u << API_METAS},
 };
+
+/* "spec.value.tier" is spec.value with a path behind it. */
+static struct span field_take_path(struct span *name)
+{
+    static const char value[] = "spec.value.";
+    const size_t bytes = sizeof value - 2; /* without the last dot */
+    if (name->bytes <= bytes || memcmp(name->data, value, bytes + 1) != 0)
+        return (struct span){0};
+    struct span path = span_of(name->data + bytes, name->bytes - bytes);
+    name->bytes = bytes;
+    return path;
+}
 
 static bool field_find(enum api_resource resource, struct span name, enum api_field *ret_field)
 {
@@ -215,9 +232,11 @@ static int field_take_requirement(struct api_field_selector *selector, enum api_
     if (sign_bytes == 0)
         return error_set(err, ERROR_MALFORMED,
                          "invalid field selector \"%.80s\": expected =, == or !=", start);
+    struct span whole = name;
+    requirement->path = field_take_path(&name);
     if (!field_find(resource, name, &requirement->field))
-        return error_set(err, ERROR_MALFORMED, "field label not supported: %.*s", (int)name.bytes,
-                         (const char *)name.data);
+        return error_set(err, ERROR_MALFORMED, "field label not supported: %.*s", (int)whole.bytes,
+                         (const char *)whole.data);
     requirement->equal = **at == '=';
     *at += sign_bytes;
     size_t bytes = strcspn(*at, ",");
@@ -239,12 +258,46 @@ int api_field_selector_parse(struct api_field_selector *ret_selector, enum api_r
     return 0;
 }
 
+/* A member of a JSON value, by its path. Empty: there is none. */
+static struct span value_member(struct span json, struct span path)
+{
+    size_t at = 0;
+    while (at < path.bytes && json.bytes > 0) {
+        char key[API_FIELD_KEY_BYTES_MAX + 1];
+        size_t start = ++at;
+        while (at < path.bytes && path.data[at] != '.')
+            at++;
+        if (at - start > API_FIELD_KEY_BYTES_MAX)
+            return (struct span){0};
+        text_set_span(key, sizeof key, span_of(path.data + start, at - start));
+        api_scan_member(json, key, &json);
+    }
+    return json;
+}
+
+static bool value_is(struct span json, struct span wanted)
+{
+    if (span_is(json, "null"))
+        return wanted.bytes == 0;
+    if (json.bytes == 0 || json.data[0] != '"' || !memchr(json.data, '\\', json.bytes))
+        return span_equal(json.bytes > 0 && json.data[0] == '"' ? api_scan_string(json) : json,
+                          wanted);
+    cleanup_json cJSON *text = json_parse(json, VALUE_BYTES_MAX, NULL);
+    return json_text(text) && span_equal(span_text(json_text(text)), wanted);
+}
+
 bool api_field_selector_matches(const struct api_field_selector *selector,
                                 const struct api_fields *fields)
 {
     for (size_t i = 0; i < selector->count; i++) {
         const struct api_field_requirement *requirement = &selector->requirements[i];
         const char *value = fields->values[requirement->field];
+        if (requirement->field == API_FIELD_VALUE) {
+            struct span json = value_member(span_text(value ? value : ""), requirement->path);
+            if (value_is(json, requirement->value) != requirement->equal)
+                return false;
+            continue;
+        }
         if (span_equal(requirement->value, span_text(value ? value : "")) != requirement->equal)
             return false;
     }

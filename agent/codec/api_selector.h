@@ -3,7 +3,8 @@
  * Labels:  key=value, key==value, key!=value, key in (a,b), key notin (a,b), key, !key, joined by
  * commas, all of which must hold. As in Kubernetes != and notin also match what has no such label.
  * Fields:  field=value, field==value, field!=value, joined by commas; which fields depends on the
- * resource. */
+ * resource. Members of the value of a name are fields, too: spec.value.tier=gold. A text is
+ * compared without its quotes, anything else as compact JSON; what is absent is the empty text. */
 #ifndef AGENT_CODEC_API_SELECTOR_H
 #define AGENT_CODEC_API_SELECTOR_H
 
@@ -11,6 +12,7 @@
 #include "agent/core/error.h"
 
 enum { API_REQUIREMENTS_MAX = 64, API_SELECTOR_VALUES_MAX = 256, API_LABELS_MAX = LABELS_MAX + 1 };
+enum { API_FIELD_KEY_BYTES_MAX = 255 }; /* one member of a path into a value */
 
 /* The labels of one object. Borrowed text, not zero-terminated. */
 struct api_label {
@@ -53,12 +55,15 @@ enum api_field {
     API_FIELD_NODE,
     API_FIELD_WORKLOAD,
     API_FIELD_SUPERVISOR,
+    API_FIELD_OWNER,
+    API_FIELD_VALUE, /* JSON text; a requirement may go into it: spec.value.tier */
     API_FIELD_COUNT,
 };
 
 struct api_field_requirement {
     enum api_field field;
     bool equal;
+    struct span path; /* of API_FIELD_VALUE: what follows "spec.value", ".tier" or nothing */
     struct span value;
 };
 struct api_field_selector {

@@ -98,6 +98,7 @@ struct schema_kind {
 
 extern const struct schema_kind schema_workload;
 extern const struct schema_kind schema_supervisor;
+extern const struct schema_kind schema_name, schema_meta; /* schema_registry.c */
 
 /* Parts of the tables, each in its file. */
 extern const struct schema_object schema_container;

@@ -83,9 +83,8 @@ static struct dot outside_write(struct node *node, const struct key *key,
 }
 
 static void outside_register(struct node *node, const struct request *request,
-                             struct name_entry *entry)
+                             const struct registration *wanted, struct name_entry *entry)
 {
-    const struct registration *wanted = request->registration;
     struct name_outside outside = {
         .ttl_ms = wanted->ttl_ms, .labels = wanted->labels, .label_count = wanted->label_count};
     memcpy(outside.owner, wanted->owner, sizeof outside.owner);
@@ -108,22 +107,24 @@ static void outside_register(struct node *node, const struct request *request,
 
 void outside_put(struct node *node, const struct request *request)
 {
-    const struct registration *wanted = request->registration;
+    struct registration wanted = *request->registration;
+    if (!wanted.address[0])
+        wanted.address = node->advertise_host;
     struct name_entry *entry = store_name(&node->store, request->ns, request->name);
     bool live = entry && registry_is_live(node, entry);
-    bool theirs = live && owner_is(entry->record, wanted->owner);
+    bool theirs = live && owner_is(entry->record, wanted.owner);
     if (live && !theirs) {
         outside_refuse(node, request, entry, request->flag ? 409 : 403,
                        request->flag ? "AlreadyExists" : "Forbidden");
-    } else if (theirs && outside_is_known(node, entry, wanted)) {
+    } else if (theirs && outside_is_known(node, entry, &wanted)) {
         struct key key = key_name(request->ns, request->name);
-        entry->expires_ms = node->now.mono_ms + wanted->ttl_ms;
+        entry->expires_ms = node->now.mono_ms + wanted.ttl_ms;
         requests_repeated(node, request, &key);
     } else if (!theirs && node->store.outside_count >= OUTSIDE_NAMES_MAX) {
         requests_reply(node, request->id, 403, "Forbidden",
                        "the cluster has as many names from outside as it can: 16384");
     } else {
-        outside_register(node, request, entry);
+        outside_register(node, request, &wanted, entry);
     }
 }
 

@@ -35,7 +35,7 @@ enum request_kind {
 /* A name as an outside process wants it. Borrowed for the step. */
 struct registration {
     uint8_t owner[OWNER_HASH_BYTES]; /* of the token */
-    const char *address;             /* host only */
+    const char *address;             /* host only; empty: that of the agent */
     uint16_t port;                   /* 0: none */
     const char *value;               /* JSON text or NULL */
     uint64_t ttl_ms;                 /* OUTSIDE_TTL_MS_MIN to MAX */

@@ -51,10 +51,16 @@ void requests_written(struct node *node, const struct request *request, struct d
 void requests_repeated(struct node *node, const struct request *request, const struct key *key)
 {
     struct dot dot = awmap_entry_sibling(awmap_find(node->map, key_span(key)), 0).dot;
-    if (dot.replica == awmap_writer(node->map))
-        requests_written(node, request, dot);
-    else
+    bool asks = node->user_writes;
+    if (dot.replica != awmap_writer(node->map)) {
         requests_reply(node, request->id, 200, "", "");
+        return;
+    }
+    requests_written(node, request, dot);
+    if (sync_acknowledged(node->sync, dot))
+        node->user_writes = asks;
+    else
+        node->own_writes = true; /* pushed once more, for an acknowledgement */
 }
 
 static void request_put(struct node *node, const struct request *request, const struct key *key,

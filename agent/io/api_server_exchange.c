@@ -9,6 +9,7 @@
  * is not suspended yet, and exchange_advance goes on by itself. Replies are found by id: the
  * exchange may be gone, the reply then is dropped. */
 #include <assert.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -231,7 +232,12 @@ static enum MHD_Result exchange_begin(struct exchange *exchange, const char *met
         .content_type = MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, "Content-Type"),
         .user_agent = MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, "User-Agent"),
         .after = MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, "Hordelet-After"),
+        .token = MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, "Hordelet-Token"),
     };
+    const char *token = exchange->request.token;
+    if (token)
+        crypto_hash_sha256(exchange->request.token_hash, (const unsigned char *)token,
+                           strlen(token));
     MHD_get_connection_values(mhd, MHD_HEADER_KIND, framing_look, &framing);
     connection_expect(exchange->connection, DEADLINE_BODY);
     exchange->refuse_close = true;

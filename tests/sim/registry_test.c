@@ -249,7 +249,9 @@ static void both_sides_of_a_split_register_one_name_and_one_remains(void)
         }
         sim_heal_cuts(&sim);
         sim_run(&sim, 3000);
+        uint64_t asked_ms = sim.now_ms;
         int first = register_name(&sim, 0, owners[0]), second = register_name(&sim, 1, owners[1]);
+        CU_ASSERT(sim.now_ms - asked_ms < 1000); /* what has won is acknowledged when asked for */
         CU_ASSERT((first == 200) != (second == 200));
         CU_ASSERT(first == 403 || second == 403);
         won[first == 200]++;

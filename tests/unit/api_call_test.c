@@ -589,6 +589,110 @@ static void the_answer_is_what_was_written(void)
     end();
 }
 
+/* --- The registry ----------------------------------------------------------------------------- */
+
+#define NAMES ROOT "/namespaces/default/names"
+#define METAS ROOT "/namespaces/default/metas"
+#define NAME_BODY(spec)                                                                    \
+    "{\"apiVersion\":\"hordelet.dev/v1\",\"kind\":\"Name\",\"metadata\":{\"name\":\"db\"," \
+    "\"labels\":{\"app\":\"db\"}},\"spec\":" spec "}"
+#define META_BODY(spec)                                                                        \
+    "{\"apiVersion\":\"hordelet.dev/v1\",\"kind\":\"Meta\",\"metadata\":{\"name\":\"limit\"}," \
+    "\"spec\":" spec "}"
+
+static int send_as(const char *token, const char *method, const char *target, const char *body)
+{
+    struct api_request request = {.method = method,
+                                  .target = target,
+                                  .content_type = JSON,
+                                  .token = token,
+                                  .token_hash = {0xab},
+                                  .body = span_text(body)};
+    return ask(request);
+}
+
+static void names_are_registered_with_a_token(void)
+{
+    static const char token[] = "0123456789abcdef";
+    static const char body[] =
+        NAME_BODY("{\"address\":\"10.0.0.5\",\"port\":5432,\"value\":{\"n\":1e3}}");
+    begin();
+    CU_ASSERT_EQUAL(send_as(NULL, "POST", NAMES, body), 401);
+    CU_ASSERT_EQUAL(send_as("short", "POST", NAMES, body), 401);
+    CU_ASSERT_EQUAL(node->requests, 0);
+    CU_ASSERT_EQUAL(send_as(token, "POST", NAMES, body), 201);
+    CU_ASSERT_EQUAL(node->last.kind, REQUEST_PUT_NAME);
+    CU_ASSERT_TRUE(node->last.flag);
+    CU_ASSERT_STRING_EQUAL(text("kind"), "Name");
+    CU_ASSERT_STRING_EQUAL(text("spec.address"), "10.0.0.5");
+    CU_ASSERT_EQUAL(number("spec.port"), 5432);
+    CU_ASSERT_EQUAL(number("spec.ttlSeconds"), 30);
+    CU_ASSERT_EQUAL(number("spec.value.n"), 1000);
+    CU_ASSERT_STRING_EQUAL(text("status.owner"), "token/ab");
+    CU_ASSERT_EQUAL(list_size(ROOT "/names?fieldSelector=status.owner=token/ab"), 1);
+    CU_ASSERT_EQUAL(list_size(ROOT "/names?fieldSelector=spec.value.n=1000"), 1);
+    CU_ASSERT_EQUAL(list_size(ROOT "/names?fieldSelector=spec.value.n=7"), 0);
+    CU_ASSERT_EQUAL(send_as(token, "PUT", NAMES "/db", body), 200);
+    CU_ASSERT_FALSE(node->last.flag);
+    CU_ASSERT_EQUAL(send_as(token, "PUT", NAMES "/other", body), 400);
+    CU_ASSERT_EQUAL(send_as(NULL, "DELETE", NAMES "/db", ""), 401);
+    CU_ASSERT_EQUAL(send_as(token, "DELETE", NAMES "/db", ""), 200);
+    CU_ASSERT_EQUAL(node->last.kind, REQUEST_DELETE_NAME);
+    CU_ASSERT_EQUAL(send_as(token, "DELETE", NAMES "/none", ""), 404);
+    end();
+}
+
+static void what_is_wrong_with_a_registration_is_told(void)
+{
+    static const struct {
+        const char *body, *message;
+    } table[] = {
+        {NAME_BODY("{\"port\":0}"), "spec.port: must be 1..65535"},
+        {NAME_BODY("{\"ttlSeconds\":3601}"), "spec.ttlSeconds: must be 1..3600"},
+        {NAME_BODY("{\"address\":\"a b\"}"), "spec.address: must be a host name"},
+        {NAME_BODY("{\"adress\":\"a\"}"), "spec.adress: unknown field, did you mean"},
+        {META_BODY("{}"), "kind: must be Name"},
+    };
+    begin();
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        int status = send_as("0123456789abcdef", "POST", NAMES, table[i].body);
+        CU_ASSERT_TRUE(status == 400 || status == 422);
+        CU_ASSERT_PTR_NOT_NULL(strstr(text("message"), table[i].message));
+    }
+    CU_ASSERT_EQUAL(node->requests, 0);
+    end();
+}
+
+static void meta_is_put_and_removed(void)
+{
+    begin();
+    CU_ASSERT_EQUAL(send("PUT", METAS "/limit", JSON, META_BODY("{\"value\":{\"max\":3}}")), 201);
+    CU_ASSERT_STRING_EQUAL(text("kind"), "Meta");
+    CU_ASSERT_EQUAL(number("spec.value.max"), 3);
+    CU_ASSERT_EQUAL(send("PUT", METAS "/limit", JSON, META_BODY("{\"value\":4}")), 200);
+    CU_ASSERT_EQUAL(send("POST", METAS, JSON, META_BODY("{\"value\":5}")), 409);
+    CU_ASSERT_EQUAL(send("PUT", METAS "/limit", JSON, META_BODY("{}")), 422);
+    CU_ASSERT_EQUAL(get(METAS "/limit"), 200);
+    CU_ASSERT_EQUAL(number("spec.value"), 4);
+    CU_ASSERT_EQUAL(list_size(METAS), 1);
+    CU_ASSERT_EQUAL(send("DELETE", METAS "/limit", NULL, ""), 200);
+    CU_ASSERT_EQUAL(node->last.kind, REQUEST_DELETE_META);
+    CU_ASSERT_EQUAL(send("DELETE", METAS "/none", NULL, ""), 404);
+    end();
+}
+
+static void things_are_counted(void)
+{
+    begin();
+    CU_ASSERT_EQUAL(list_size(ROOT "/names?count=true"), 0);
+    CU_ASSERT_EQUAL(number("metadata.remainingItemCount"), 5);
+    CU_ASSERT_EQUAL(list_size(ROOT "/names?count=true&labelSelector=app=web"), 0);
+    CU_ASSERT_EQUAL(number("metadata.remainingItemCount"), 4);
+    CU_ASSERT_EQUAL(list_size(ROOT "/children?count=1&fieldSelector=status.node=c"), 0);
+    CU_ASSERT_EQUAL(number("metadata.remainingItemCount"), 0);
+    end();
+}
+
 static void a_refusal_needs_no_request(void)
 {
     struct api_call call = {0};
@@ -614,4 +718,8 @@ UNIT_MAIN("api calls", {"objects have their shapes", objects_have_their_shapes},
           {"a refusal of the core is told", a_refusal_of_the_core_is_told},
           {"a client reads its writes", a_client_reads_its_writes},
           {"the answer is what was written", the_answer_is_what_was_written},
+          {"names are registered with a token", names_are_registered_with_a_token},
+          {"what is wrong with a registration is told", what_is_wrong_with_a_registration_is_told},
+          {"meta is put and removed", meta_is_put_and_removed},
+          {"things are counted", things_are_counted},
           {"a refusal needs no request", a_refusal_needs_no_request})

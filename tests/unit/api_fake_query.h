@@ -30,7 +30,13 @@ struct fake_name {
     struct name_view view;
 };
 
+struct fake_meta {
+    char ns[64], name[64], value[256];
+    uint64_t version;
+};
+
 struct node {
+    struct fake_meta meta; /* one is enough */
     struct fake_workload workloads[FAKE_MAX];
     struct child_view children[FAKE_MAX];
     struct fake_name names[FAKE_MAX];
@@ -240,6 +246,34 @@ static inline void fake_put_supervisor(struct node *node, const struct superviso
     node->supervisors[i].version = ++node->position;
 }
 
+static inline void fake_put_name(struct node *node, const struct request *request)
+{
+    const struct registration *from = request->registration;
+    static char address[128];
+    struct fake_name *name = &node->names[node->name_count++];
+    *name = (struct fake_name){
+        .view = {.version = ++node->position, .port = from->port, .epoch = 1, .outside = true}};
+    TEXT_SET(name->ns, request->ns);
+    TEXT_SET(name->name, request->name);
+    TEXT_SET(name->value, from->value ? from->value : "null");
+    TEXT_SET(address, from->address);
+    snprintf(name->view.owner, sizeof name->view.owner, "token/%02x", from->owner[0]);
+    name->view.ns = name->ns;
+    name->view.name = name->name;
+    name->view.node = "a";
+    name->view.address = address;
+    name->view.value = name->value;
+    name->view.ttl_ms = from->ttl_ms;
+}
+
+static inline void fake_put_meta(struct node *node, const struct request *request)
+{
+    node->meta.version = ++node->position;
+    TEXT_SET(node->meta.ns, request->ns);
+    TEXT_SET(node->meta.name, request->name);
+    TEXT_SET(node->meta.value, request->value);
+}
+
 static inline void fake_do(struct node *node, const struct request *request)
 {
     if (request->kind == REQUEST_PUT_WORKLOAD)
@@ -248,6 +282,10 @@ static inline void fake_do(struct node *node, const struct request *request)
         fake_delete_workload(node, request->ns, request->name);
     else if (request->kind == REQUEST_PUT_SUPERVISOR)
         fake_put_supervisor(node, request->supervisor);
+    else if (request->kind == REQUEST_PUT_NAME)
+        fake_put_name(node, request);
+    else if (request->kind == REQUEST_PUT_META)
+        fake_put_meta(node, request);
     else if (request->kind == REQUEST_SET_UNSCHEDULABLE)
         for (size_t i = 0; i < node->member_count; i++)
             if (strcmp(node->members[i].name, request->name) == 0)
@@ -363,6 +401,25 @@ bool query_name_next(const struct node *node, const char *ns, const char *after_
     if (best)
         *ret = best->view;
     return best != NULL;
+}
+
+bool query_meta(const struct node *node, const char *ns, const char *name, struct meta_view *ret)
+{
+    const struct fake_meta *at = &node->meta;
+    bool found = at->value[0] && fake_compare(at->ns, at->name, ns, name) == 0;
+    if (found)
+        *ret = (struct meta_view){at->ns, at->name, at->version, at->value};
+    return found;
+}
+
+bool query_meta_next(const struct node *node, const char *ns, const char *after_ns,
+                     const char *after_name, struct meta_view *ret)
+{
+    const struct fake_meta *at = &node->meta;
+    if ((ns && strcmp(at->ns, ns) != 0) ||
+        fake_compare(at->ns, at->name, after_ns, after_name) <= 0)
+        return false;
+    return query_meta(node, at->ns, at->name, ret);
 }
 
 bool query_member(const struct node *node, const char *name, struct member_view *ret)

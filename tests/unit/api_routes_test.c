@@ -72,7 +72,7 @@ static const struct expected table[] = {
     {"PUT", ROOT "/namespaces/n/workloads", API_ROUTE_NO_METHOD, 0, 0, 0, "n", ""},
     {"PUT", ROOT "/namespaces/n/workloads/web/status", API_ROUTE_NO_METHOD, 0, 0, 0, "n", "web"},
     {"PUT", ROOT "/members/a", API_ROUTE_NO_METHOD, 0, 0, 0, "", "a"},
-    {"DELETE", ROOT "/namespaces/n/names/web", API_ROUTE_NO_METHOD, 0, 0, 0, "n", "web"},
+    {"PATCH", ROOT "/namespaces/n/names/web", API_ROUTE_NO_METHOD, 0, 0, 0, "n", "web"},
     {"GET", ROOT "/members/a/join", API_ROUTE_NO_METHOD, 0, 0, 0, "", "a"},
     {"BREW", ROOT "/members", API_ROUTE_NO_METHOD, 0, 0, 0, "", ""},
     {"OPTIONS", ROOT "/members", API_ROUTE_OPTIONS, 0, 0, 0, "", ""},

@@ -115,6 +115,42 @@ static void fields_are_selected(void)
     }
 }
 
+static void members_of_a_value_are_fields(void)
+{
+    struct api_field_selector selector;
+    struct error err = {0};
+    struct api_fields fields = {{[API_FIELD_VALUE] =
+                                     "{\"tier\":\"gold\",\"weight\":3,\"on\":true,\"none\":null,"
+                                     "\"at\":{\"zone\":\"b\\u0022c\",\"list\":[1,2]},\"tiers\":1}",
+                                 [API_FIELD_OWNER] = "default/db/0"}};
+    static const struct {
+        const char *text;
+        bool matches;
+    } table[] = {{"spec.value.tier=gold", true},
+                 {"spec.value.tier=silver", false},
+                 {"spec.value.tier!=silver,spec.value.weight=3", true},
+                 {"spec.value.on=true", true},
+                 {"spec.value.at.zone=b\"c", true},
+                 {"spec.value.none=", true},
+                 {"spec.value.absent=", true},
+                 {"spec.value.absent.deeper=", true},
+                 {"spec.value.tier.deeper=gold", false},
+                 {"spec.value.tie=gold", false},
+                 {"spec.value=gold", false},
+                 {"status.owner=default/db/0", true}};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        CU_ASSERT_EQUAL(api_field_selector_parse(&selector, API_NAMES, table[i].text, &err), 0);
+        CU_ASSERT_EQUAL(api_field_selector_matches(&selector, &fields), table[i].matches);
+    }
+    fields.values[API_FIELD_VALUE] = "\"gold\"";
+    CU_ASSERT_EQUAL(api_field_selector_parse(&selector, API_METAS, "spec.value=gold", &err), 0);
+    CU_ASSERT_TRUE(api_field_selector_matches(&selector, &fields));
+    fields.values[API_FIELD_VALUE] = NULL;
+    CU_ASSERT_FALSE(api_field_selector_matches(&selector, &fields));
+    CU_ASSERT_EQUAL(api_field_selector_parse(&selector, API_CHILDREN, "spec.value.a=b", &err), -1);
+    CU_ASSERT_STRING_EQUAL(err.text, "field label not supported: spec.value.a");
+}
+
 static void unknown_fields_are_refused(void)
 {
     struct api_field_selector selector;
@@ -184,6 +220,7 @@ UNIT_MAIN("api selectors", {"labels are selected", labels_are_selected},
           {"bad label selectors are refused", bad_label_selectors_are_refused},
           {"selectors are bounded", selectors_are_bounded},
           {"fields are selected", fields_are_selected},
+          {"members of a value are fields", members_of_a_value_are_fields},
           {"unknown fields are refused", unknown_fields_are_refused},
           {"a token comes back", a_token_comes_back},
           {"a forged token is refused", a_forged_token_is_refused},
