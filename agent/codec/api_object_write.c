@@ -10,6 +10,7 @@
 
 #include "agent/codec/api_scan.h"
 #include "agent/codec/supervisor_json.h"
+#include "agent/core/record.h"
 
 /* --- Pieces ----------------------------------------------------------------------------------- */
 
@@ -301,6 +302,19 @@ static void write_meta(const struct api_item *item, const struct api_context *co
     api_writer_close(writer, '}');
 }
 
+/* Which supervisors' children it takes no more of; "" is all. */
+static void write_full(struct api_writer *writer, const struct member_view *view)
+{
+    api_writer_open(writer, "full", '[');
+    for (size_t i = 0; i < view->full_count; i++) {
+        api_writer_open(writer, NULL, '{');
+        api_writer_text(writer, "supervisor", view->full[i].supervisor);
+        api_writer_text(writer, "reason", view->full[i].reason);
+        api_writer_close(writer, '}');
+    }
+    api_writer_close(writer, ']');
+}
+
 static void write_member_status(struct api_writer *writer, const struct member_view *view)
 {
     api_writer_open(writer, "status", '{');
@@ -311,6 +325,8 @@ static void write_member_status(struct api_writer *writer, const struct member_v
     if (view->capacity)
         api_writer_unsigned(writer, "capacity", view->capacity);
     api_writer_unsigned(writer, "children", view->children);
+    if (view->full_count > 0)
+        write_full(writer, view);
     api_writer_open(writer, "runtime", '{');
     api_writer_text_unless_empty(writer, "name", view->runtime_name);
     api_writer_text_unless_empty(writer, "version", view->runtime_version);

@@ -12,8 +12,6 @@
 
 #include "agent/core/node_private.h"
 
-enum { NO_ROOM_LOOK_MS = 2000 };
-
 void child_wake(struct child *child, uint64_t at_ms)
 {
     if (at_ms < child->wake_ms)
@@ -88,26 +86,22 @@ static void child_candidate(struct node *node, struct child *child, bool lost)
         store_touch(&node->store, child);
     child->pending_reason = reason;
     child->pending_message = message;
-    if (!child->free_known) {
-        child->free_known = true;
+    if (!child->free_known)
         child->free_since_ms = node->now.mono_ms;
-    }
+    child->free_known = !reason[0]; /* turns are counted from when somebody can take it */
     const struct supervision *supervision = &node->supervision;
     bool able = supervision->engine_healthy && supervision->engine_listed &&
                 !supervision->draining && durable_has_room(node);
-    if (rank == RANK_NONE && strcmp(reason, "NoRoom") == 0)
-        child_wake(child, node->now.mono_ms + NO_ROOM_LOOK_MS);
     if (rank == RANK_NONE || !able)
         return;
-    uint64_t turn_ms = child->free_since_ms + (uint64_t)rank * PLACEMENT_RANK_DELAY_MS;
+    uint64_t turn_ms = ranking_turn_ms(node, child, rank);
     uint64_t away_ms = escalate_away_ms(node, child->group->workload.supervisor);
     turn_ms = away_ms > turn_ms ? away_ms : turn_ms;
     if (node->now.mono_ms < turn_ms) {
         child_wake(child, turn_ms);
         return;
     }
-    if (rank > 0)
-        ranking_note_claim(node, child);
+    room_note_claim(node, child);
     child_claim(node, child, lost);
 }
 
@@ -156,12 +150,14 @@ static bool child_forget(struct node *node, struct child *child)
 static void child_offer(struct node *node, struct child *child)
 {
     bool lost, waits = true;
-    if (!child_is_wanted(child))
+    if (!child_is_wanted(child)) {
         child_unwanted(node, child);
-    else if (child_is_free(node, child, &lost))
+    } else if (child_is_free(node, child, &lost)) {
         child_candidate(node, child, lost);
-    else
+    } else {
         waits = child->free_known = false;
+        child->pending_reason = child->pending_message = NULL;
+    }
     if (child->has_claim && claim_is_ours(node, &child->claim) &&
         child->claim.state <= CLAIM_CLAIMED)
         waits = false; /* by now */

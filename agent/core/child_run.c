@@ -96,7 +96,7 @@ static bool child_has_image(struct node *node, struct child *child)
         return false;
     if (local->pull_failing_ms && node->now.mono_ms - local->pull_failing_ms >= PULL_DECLINE_MS &&
         child->claim.state == CLAIM_PULLING && ranking_has_other(node, child)) {
-        membership_decline(node, &child->id, child->claim.epoch);
+        membership_decline(node, &child->id, child->claim.epoch, "ImagePull");
         claim_write(node, child, CLAIM_RELEASED, child->claim.epoch, workload->spec_hash);
         return false;
     }

@@ -47,6 +47,12 @@ static uint64_t child_updated_ms(const struct node *node, const struct child *ch
     return child->ready_since_ms + workload->min_ready_seconds * 1000ull;
 }
 
+/* Nobody has room for it: it would hold up the update for as long as that lasts. */
+static bool child_waits_for_room(const struct child *child)
+{
+    return child->pending_reason && strcmp(child->pending_reason, "NoRoom") == 0;
+}
+
 /* A holder replaces its own child when at most maxUnavailable - 1 children of lower ordinal are not
  * yet new and ready. */
 bool child_may_replace(struct node *node, struct child *child)
@@ -58,6 +64,8 @@ bool child_may_replace(struct node *node, struct child *child)
     uint32_t behind = 0;
     for (size_t i = 0; i < group->child_count && group->children[i] != child; i++) {
         uint64_t updated_ms = child_updated_ms(node, group->children[i]);
+        if (child_waits_for_room(group->children[i]))
+            continue;
         if (updated_ms != UINT64_MAX && updated_ms > node->now.mono_ms)
             child_wake(child, updated_ms);
         behind += updated_ms > node->now.mono_ms;

@@ -1,5 +1,5 @@
-/* What this agent says of itself in the map: the record that makes it a member, and the children
- * that it declined. */
+/* What this agent says of itself in the map: the record that makes it a member, the children
+ * that it declined, and that it is full (room.c). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,7 +31,8 @@ bool membership_declined(const struct node *node, const struct member_record *re
     return false;
 }
 
-void membership_decline(struct node *node, const struct child_id *child, uint64_t epoch)
+void membership_decline(struct node *node, const struct child_id *child, uint64_t epoch,
+                        const char *reason)
 {
     struct membership *membership = &node->membership;
     size_t at = membership->declined_count;
@@ -44,6 +45,7 @@ void membership_decline(struct node *node, const struct child_id *child, uint64_
         membership->declined_count++;
     membership->declined[at] = (struct declined){
         .child = *child, .epoch = epoch, .until_ms = node->now.wall_ms + DECLINED_FOR_MS};
+    TEXT_SET(membership->declined[at].reason, reason);
     membership_record_changed(node);
 }
 
@@ -68,6 +70,8 @@ static void membership_fill_record(struct node *node, struct member_record *reco
     record->label_count = node->label_count;
     record->declined = node->membership.declined;
     record->declined_count = node->membership.declined_count;
+    record->full = node->membership.full;
+    record->full_count = node->membership.full_count;
 }
 
 /* Of several lives under one name the greatest join counter counts; ours must be the greatest. */

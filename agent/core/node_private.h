@@ -2,9 +2,9 @@
  * include this.
  *
  * Parts and their files: durable (log, identity, counters), membership (who belongs, who lives),
- * retirement (past members), ranking (who may run a child), supervise (claims and containers),
- * registry (names), registry_outside (names of outside processes), requests (users' writes). Each
- * part owns its struct here. */
+ * retirement (past members), ranking and room (who may run a child), supervise (claims and
+ * containers), registry (names), registry_outside (names of outside processes), requests (users'
+ * writes). Each part owns its struct here. */
 #ifndef AGENT_CORE_NODE_PRIVATE_H
 #define AGENT_CORE_NODE_PRIVATE_H
 
@@ -103,6 +103,9 @@ struct membership {
     uint64_t generation; /* grows when anything that placement looks at changes */
     struct declined declined[MEMBER_DECLINED_MAX];
     size_t declined_count;
+    struct full full[MEMBER_FULL_MAX]; /* as told; see room.c */
+    size_t full_count;
+    bool full_dirty; /* ... and to be told in this tick */
 };
 
 void membership_start(struct node *node);
@@ -117,7 +120,8 @@ void membership_set_wish(struct node *node, enum member_wish wish);
 void membership_record_changed(struct node *node);
 bool membership_declined(const struct node *node, const struct member_record *record,
                          const struct child_id *child);
-void membership_decline(struct node *node, const struct child_id *child, uint64_t epoch);
+void membership_decline(struct node *node, const struct child_id *child, uint64_t epoch,
+                        const char *reason);
 void membership_write_record(struct node *node); /* membership_record.c */
 /* Placement must be thought over: for all, or for what a change of this member may concern. */
 void membership_bump(struct node *node);
@@ -161,6 +165,9 @@ void retirement_release(struct node *node);
 
 /* --- ranking.c ------------------------------------------------------------------------------- */
 
+/* Members of further zones count as those of the last: few clouds have more than a handful. */
+enum { ZONES_MAX = 16 };
+
 struct supervisor_plan { /* the members of one supervisor, prepared; rebuilt when membership's
                             generation changes */
     char name[NAME_BYTES_MAX + 1];
@@ -170,11 +177,16 @@ struct supervisor_plan { /* the members of one supervisor, prepared; rebuilt whe
     const struct member_record **records;
     char (*names)[NAME_BYTES_MAX + 1];
     uint32_t self;       /* our index, RANK_NONE: not a member */
-    bool selective;      /* some member declined something: eligibility differs per child */
+    bool selective;      /* some member refuses something: eligibility differs per child */
     uint64_t count_turn; /* the tick in which own_claims was counted */
     uint32_t own_claims;
-    size_t count, eligible; /* members; those that may take anything */
-    uint64_t ring_hash;     /* of the names and weights that the ring was built from */
+    uint32_t max_children; /* 0: no limit */
+    uint64_t room_ms;      /* we have said that there is room again: nothing is taken before */
+    size_t zone_count;     /* different ones among the members; at most ZONES_MAX */
+    char zones[ZONES_MAX][NAME_BYTES_MAX + 1]; /* sorted */
+    struct placement_member *judged;           /* the members, as judged for one child */
+    size_t count, eligible;                    /* members; those that may take anything */
+    uint64_t ring_hash; /* of the names and weights that the ring was built from */
     struct ring ring;
 };
 
@@ -192,8 +204,9 @@ void ranking_supervisor_changed(struct node *node, const char *name);
 bool ranking_supervisor(const struct node *node, const char *name, struct supervisor *ret_borrowed);
 struct supervisor_plan *ranking_plan(struct node *node,
                                      const char *supervisor); /* NULL: no such supervisor */
-/* Our rank among the candidates for the child, or RANK_NONE; *ret_reason and *ret_message say why
- * nobody or we cannot. */
+/* Our rank among the candidates for the child, which is free, or RANK_NONE; *ret_reason and
+ * *ret_message say why nobody can ("" if others can). If only room is lacking here, the others are
+ * told so. */
 uint32_t ranking_of_self(struct node *node, const struct child *child, const char **ret_reason,
                          const char **ret_message);
 bool ranking_has_other(struct node *node,
@@ -203,8 +216,23 @@ bool ranking_excludes_self(struct node *node, const struct child *child);
 /* We are the one who removes what nobody holds: the first alive member in ring order, whatever the
  * supervisor, which may be gone. */
 bool ranking_cleans_up(struct node *node, const struct child *child);
-/* We claim it though our rank is not 0; at rank 0 to ask is to claim. */
-void ranking_note_claim(struct node *node, const struct child *child);
+/* When our turn to claim it comes, having had this rank since it was free. */
+uint64_t ranking_turn_ms(struct node *node, const struct child *child, uint32_t rank);
+
+/* --- room.c: how many children we may hold, and who is told ----------------------------------- */
+
+bool room_here(struct node *node, struct supervisor_plan *plan);
+void room_note_claim(struct node *node, const struct child *child); /* we claim it in this tick */
+/* The member has said that it takes no such child. */
+bool room_is_refused(const struct node *node, const struct member_record *record,
+                     const char *supervisor, int32_t priority);
+void room_tell_full(struct node *node, const struct supervisor_plan *plan);
+void room_tick(struct node *node);
+/* In the same push as the claims that fill us: who hears the one without the other would take what
+ * we have claimed. */
+void room_tell(struct node *node);
+/* Who comes first where room is scarce: by priority, if it differs. */
+void room_order(struct child **children, size_t count);
 
 /* --- supervise.c ----------------------------------------------------------------------------- */
 

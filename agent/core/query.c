@@ -71,6 +71,8 @@ static void view_claimed(const struct node *node, const struct child *child,
         view->ready = false;
         TEXT_SET(view->reason, "NodeLost");
         TEXT_SET(view->message, "its node is dead or gone; another one will take it");
+        if (child->pending_reason && child->pending_reason[0])
+            view_pending(child, view); /* not yet */
     }
 }
 
@@ -323,6 +325,8 @@ static void query_fill_member(const struct node *node, const struct member_entry
         .weight = record->weight,
         .unschedulable = record->unschedulable,
         .capacity = record->capacity,
+        .full = record->full,
+        .full_count = record->full_count,
         .children = query_claims_of(node, entry->name),
         .runtime_name = record->runtime_name,
         .runtime_version = record->runtime_version,

@@ -8,6 +8,8 @@
 
 #include "agent/core/node.h"
 
+struct full; /* record.h */
+
 struct workload_view {
     const struct workload *workload;
     uint64_t version;        /* feed position of the last change of the document */
@@ -87,8 +89,10 @@ struct member_view {
     const char *zone;
     uint32_t weight;
     bool unschedulable;
-    uint32_t capacity; /* 0: no limit said */
-    uint32_t children; /* claimed there */
+    uint32_t capacity;       /* 0: no limit said */
+    uint32_t children;       /* claimed there */
+    const struct full *full; /* what it has no room for, as it says */
+    size_t full_count;
     const char *runtime_name, *runtime_version;
     bool runtime_healthy;
     const char *agent_version;

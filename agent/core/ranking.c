@@ -2,8 +2,8 @@
  * node sees them.
  *
  * A plan per supervisor holds its members and their ring, rebuilt only when membership's generation
- * has moved on. What differs from child to child (node selector, declined) is judged at each
- * question, and only if anybody asks for it. */
+ * has moved on. What differs from child to child (node selector, declined, room) is judged at
+ * each question, and only if anybody asks for it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +16,7 @@
 static void plan_release(struct supervisor_plan *plan)
 {
     free(plan->members);
+    free(plan->judged);
     free(plan->records);
     free(plan->names);
 }
@@ -56,6 +57,28 @@ bool ranking_supervisor(const struct node *node, const char *name, struct superv
     return true;
 }
 
+static const char *zone_of(const struct member_record *record)
+{
+    for (size_t i = 0; i < record->label_count && !record->zone[0]; i++)
+        if (strcmp(record->labels[i].key, "topology.kubernetes.io/zone") == 0)
+            return record->labels[i].value;
+    return record->zone;
+}
+
+/* Sorted; to have none is a zone, too. */
+static void plan_add_zone(struct supervisor_plan *plan, const char *zone)
+{
+    size_t at = 0;
+    while (at < plan->zone_count && strcmp(plan->zones[at], zone) < 0)
+        at++;
+    if (plan->zone_count == ZONES_MAX ||
+        (at < plan->zone_count && strcmp(plan->zones[at], zone) == 0))
+        return;
+    memmove(plan->zones[at + 1], plan->zones[at], (plan->zone_count - at) * sizeof *plan->zones);
+    text_set(plan->zones[at], sizeof *plan->zones, zone);
+    plan->zone_count++;
+}
+
 static void plan_add(struct node *node, struct supervisor_plan *plan, const char *name)
 {
     size_t at = plan->count++;
@@ -67,7 +90,7 @@ static void plan_add(struct node *node, struct supervisor_plan *plan, const char
         .name = plan->names[at],
         .phase = record ? member_phase(node, name) : PLACEMENT_UNINITIALIZED,
         .weight = record ? record->weight : 0,
-        .zone = record ? record->zone : "",
+        .zone = record ? zone_of(record) : "",
         .capacity = record ? record->capacity : 0,
         .eligible =
             record && record->wish == WISH_IN && !record->unschedulable && record->runtime_healthy,
@@ -76,8 +99,10 @@ static void plan_add(struct node *node, struct supervisor_plan *plan, const char
         plan->self = (uint32_t)at;
     if (plan->members[at].eligible && placement_phase_may_run(plan->members[at].phase))
         plan->eligible++;
-    if (record && record->declined_count > 0)
+    if (record && record->declined_count + record->full_count > 0)
         plan->selective = true;
+    if (record)
+        plan_add_zone(plan, plan->members[at].zone);
 }
 
 static int compare_names(const void *a, const void *b)
@@ -108,7 +133,8 @@ static void plan_build(struct node *node, struct supervisor_plan *plan,
     plan->members = xcalloc(most + 1, sizeof *plan->members);
     plan->records = xcalloc(most + 1, sizeof *plan->records);
     plan->names = xcalloc(most + 1, sizeof *plan->names);
-    plan->count = plan->eligible = 0;
+    plan->count = plan->eligible = plan->zone_count = 0;
+    plan->max_children = supervisor->max_children;
     plan->count_turn = 0;
     plan->selective = false;
     plan->self = RANK_NONE;
@@ -126,6 +152,7 @@ static void plan_build(struct node *node, struct supervisor_plan *plan,
             plan_add(node, plan, sorted[i]);
         free(sorted);
     }
+    plan->judged = xmemdup(plan->members, (plan->count + 1) * sizeof *plan->members);
     plan_build_ring(plan);
     plan->generation = node->membership.generation;
 }
@@ -161,61 +188,95 @@ static bool labels_match(const struct member_record *record, const struct worklo
 }
 
 /* The candidates for a child, in order of rank. */
-static size_t ranking_choose(struct node *node, const struct supervisor_plan *plan,
-                             const struct child *child, uint32_t ranks[RANKS_MAX])
+struct candidates {
+    uint32_t ranks[RANKS_MAX];
+    size_t count;
+    bool no_room;   /* somebody could have run it, but has no room */
+    bool full_here; /* ... and that is us */
+};
+
+static bool member_may_run(const struct node *node, const struct supervisor_plan *plan, size_t at,
+                           const struct child *child)
+{
+    const struct placement_member *member = &plan->members[at];
+    return member->eligible && placement_phase_may_run(member->phase) &&
+           labels_match(plan->records[at], &child->group->workload) &&
+           !membership_declined(node, plan->records[at], &child->id);
+}
+
+/* Of ourselves we know better than our record. */
+static bool member_has_room(struct node *node, struct supervisor_plan *plan, size_t at,
+                            const struct child *child)
+{
+    return at == plan->self ? room_here(node, plan)
+                            : !room_is_refused(node, plan->records[at], plan->name,
+                                               child->group->workload.priority);
+}
+
+/* Children of one workload go round the zones by ordinal: who lives in the zone whose turn it is
+ * comes first, then the others, each in the strategy's order. All zones count, whoever is alive in
+ * them: what was lost with one spreads over the rest, and the turns of the others stay. */
+static void candidates_by_zone(const struct supervisor_plan *plan, const struct child *child,
+                               struct candidates *candidates)
+{
+    const struct workload *workload = &child->group->workload;
+    if (plan->zone_count < 2 || workload->replicas < 2)
+        return;
+    uint64_t turn = placement_hash_pair(placement_hash(workload->ns, strlen(workload->ns)),
+                                        placement_hash(workload->name, strlen(workload->name)));
+    const char *zone =
+        plan->zones[(turn % plan->zone_count + child->id.ordinal) % plan->zone_count];
+    uint32_t sorted[RANKS_MAX];
+    size_t count = 0;
+    for (int elsewhere = 0; elsewhere <= 1; elsewhere++)
+        for (size_t i = 0; i < candidates->count; i++)
+            if ((strcmp(plan->members[candidates->ranks[i]].zone, zone) != 0) == elsewhere)
+                sorted[count++] = candidates->ranks[i];
+    memcpy(candidates->ranks, sorted, count * sizeof *sorted);
+}
+
+static void ranking_choose(struct node *node, struct supervisor_plan *plan,
+                           const struct child *child, struct candidates *candidates)
 {
     const struct workload *workload = &child->group->workload;
     struct placement_view view = {
         .members = plan->members, .count = plan->count, .ring = &plan->ring};
     struct placement_child placed = {.id_hash = child->hash, .epoch = child->epoch_max + 1};
-    struct placement_member *judged = NULL;
-    if (plan->selective || workload->node_selector_count > 0) {
-        judged = xmemdup(plan->members, plan->count * sizeof *judged);
-        for (size_t i = 0; i < plan->count; i++)
-            judged[i].eligible = judged[i].eligible && labels_match(plan->records[i], workload) &&
-                                 !membership_declined(node, plan->records[i], &child->id);
-        view.members = judged;
+    candidates->no_room = candidates->full_here = false;
+    if (plan->selective || plan->max_children > 0 || workload->node_selector_count > 0) {
+        for (size_t i = 0; i < plan->count; i++) {
+            bool able = member_may_run(node, plan, i, child);
+            plan->judged[i].eligible = able && member_has_room(node, plan, i, child);
+            candidates->no_room |= able && !plan->judged[i].eligible;
+            candidates->full_here |= able && !plan->judged[i].eligible && (uint32_t)i == plan->self;
+        }
+        view.members = plan->judged;
     }
     /* No more than there are: the walk ends with the last of them, not with the ring. */
     size_t most = plan->eligible < RANKS_MAX ? plan->eligible : RANKS_MAX;
-    size_t count = plan->strategy->choose(&view, &placed, ranks, most);
-    free(judged);
-    return count;
+    candidates->count = plan->strategy->choose(&view, &placed, candidates->ranks, most);
+    candidates_by_zone(plan, child, candidates);
 }
 
-/* Claims of ours under this supervisor: counted once per tick, and kept up during it. */
-static uint32_t plan_own_claims(struct node *node, struct supervisor_plan *plan)
+static void reason_nobody(const struct candidates *candidates, const char **ret_reason,
+                          const char **ret_message)
 {
-    if (plan->count_turn == node->turn)
-        return plan->own_claims;
-    plan->count_turn = node->turn;
-    plan->own_claims = 0;
-    for (struct group *g = store_group_after(&node->store, "", ""); g;
-         g = store_group_after(&node->store, g->ns, g->name))
-        for (size_t i = 0; i < g->child_count && strcmp(g->workload.supervisor, plan->name) == 0;
-             i++)
-            plan->own_claims += g->children[i]->has_claim &&
-                                claim_is_ours(node, &g->children[i]->claim) &&
-                                g->children[i]->claim.state <= CLAIM_CLAIMED;
-    return plan->own_claims;
-}
-
-void ranking_note_claim(struct node *node, const struct child *child)
-{
-    struct supervisor_plan *plan =
-        index_find(&node->ranking.plans, span_text(child->group->workload.supervisor));
-    if (plan && plan->count_turn == node->turn)
-        plan->own_claims++;
+    if (candidates->no_room) {
+        *ret_reason = "NoRoom";
+        *ret_message = "every member that could run it holds as many children as it may";
+    } else {
+        *ret_reason = "NoEligibleNode";
+        *ret_message =
+            "no alive member may take it: engines, labels, cordons and declines were considered";
+    }
 }
 
 uint32_t ranking_of_self(struct node *node, const struct child *child, const char **ret_reason,
                          const char **ret_message)
 {
-    struct supervisor supervisor;
-    const char *name = child->group->workload.supervisor;
-    struct supervisor_plan *plan = ranking_plan(node, name);
+    struct supervisor_plan *plan = ranking_plan(node, child->group->workload.supervisor);
     *ret_reason = *ret_message = "";
-    if (!plan || !ranking_supervisor(node, name, &supervisor)) {
+    if (!plan) {
         *ret_reason = "SupervisorNotFound";
         *ret_message = "no such supervisor; it will be placed when the supervisor is created";
         return RANK_NONE;
@@ -226,27 +287,23 @@ uint32_t ranking_of_self(struct node *node, const struct child *child, const cha
             "the supervisor's distributionStrategy is not supported in this release; use Uniform";
         return RANK_NONE;
     }
-    uint32_t ranks[RANKS_MAX];
-    size_t count = ranking_choose(node, plan, child, ranks);
-    if (count == 0) {
-        *ret_reason = "NoEligibleNode";
-        *ret_message =
-            "no alive member may take it: engines, labels, cordons and declines were considered";
-        return RANK_NONE;
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (ranks[i] != plan->self)
-            continue;
-        if (supervisor.max_children == 0)
+    struct candidates candidates;
+    ranking_choose(node, plan, child, &candidates);
+    if (candidates.full_here)
+        room_tell_full(node, plan);
+    if (candidates.count == 0)
+        reason_nobody(&candidates, ret_reason, ret_message);
+    for (size_t i = 0; i < candidates.count; i++)
+        if (candidates.ranks[i] == plan->self)
             return (uint32_t)i;
-        if (plan_own_claims(node, plan) < supervisor.max_children) {
-            plan->own_claims += i == 0; /* whose turn it is claims at once */
-            return (uint32_t)i;
-        }
-        *ret_reason = "NoRoom";
-        *ret_message = "the supervisor's maxChildren is reached";
-    }
     return RANK_NONE;
+}
+
+uint64_t ranking_turn_ms(struct node *node, const struct child *child, uint32_t rank)
+{
+    const struct supervisor_plan *plan = ranking_plan(node, child->group->workload.supervisor);
+    uint64_t turn_ms = child->free_since_ms + (uint64_t)rank * PLACEMENT_RANK_DELAY_MS;
+    return plan && plan->room_ms > turn_ms ? plan->room_ms : turn_ms;
 }
 
 bool ranking_has_other(struct node *node, const struct child *child)
@@ -254,10 +311,10 @@ bool ranking_has_other(struct node *node, const struct child *child)
     struct supervisor_plan *plan = ranking_plan(node, child->group->workload.supervisor);
     if (!plan || !plan->strategy)
         return false;
-    uint32_t ranks[RANKS_MAX];
-    size_t count = ranking_choose(node, plan, child, ranks);
-    for (size_t i = 0; i < count; i++)
-        if (ranks[i] != plan->self)
+    struct candidates candidates;
+    ranking_choose(node, plan, child, &candidates);
+    for (size_t i = 0; i < candidates.count; i++)
+        if (candidates.ranks[i] != plan->self)
             return true;
     return false;
 }

@@ -12,6 +12,7 @@
 #include "placement/ring.h"
 
 enum { RECORD_VERSION = 1 };
+enum { MEMBER_VERSION = 2 };       /* of a member that refuses something: reasons, and `full` */
 enum { NAME_VERSION_OUTSIDE = 2 }; /* a name that an outside process has registered */
 enum { LABEL_TEXT_BYTES_MAX = 512 };
 /* A run of an agent a second for 60 years; a greater one is garbage, and swim's incarnations could
@@ -352,12 +353,32 @@ void member_record_release(struct member_record *record)
 {
     free_labels(record->labels, record->label_count);
     free(record->declined);
+    free(record->full);
     memset(record, 0, sizeof *record);
+}
+
+static void write_refusals(const struct member_record *record, struct buffer *buffer)
+{
+    buffer_varint(buffer, record->declined_count);
+    for (size_t i = 0; i < record->declined_count; i++) {
+        write_child(buffer, &record->declined[i].child);
+        buffer_varint(buffer, record->declined[i].epoch);
+        buffer_varint(buffer, record->declined[i].until_ms);
+        buffer_text(buffer, record->declined[i].reason);
+    }
+    buffer_varint(buffer, record->full_count);
+    for (size_t i = 0; i < record->full_count; i++) {
+        buffer_text(buffer, record->full[i].supervisor);
+        buffer_text(buffer, record->full[i].reason);
+        buffer_u32(buffer, (uint32_t)record->full[i].priority);
+        buffer_varint(buffer, record->full[i].until_ms);
+    }
 }
 
 void member_record_encode(const struct member_record *record, struct buffer *buffer)
 {
-    buffer_u8(buffer, RECORD_VERSION);
+    bool refuses = record->declined_count > 0 || record->full_count > 0;
+    buffer_u8(buffer, refuses ? MEMBER_VERSION : RECORD_VERSION);
     buffer_varint(buffer, record->join_counter);
     buffer_u64(buffer, record->replica);
     buffer_u64(buffer, record->writer);
@@ -374,17 +395,14 @@ void member_record_encode(const struct member_record *record, struct buffer *buf
     buffer_text(buffer, record->runtime_version);
     buffer_varint(buffer, record->joined_ms);
     write_labels(buffer, record->labels, record->label_count);
-    buffer_varint(buffer, record->declined_count);
-    for (size_t i = 0; i < record->declined_count; i++) {
-        write_child(buffer, &record->declined[i].child);
-        buffer_varint(buffer, record->declined[i].epoch);
-        buffer_varint(buffer, record->declined[i].until_ms);
-    }
+    if (refuses)
+        write_refusals(record, buffer);
+    else
+        buffer_varint(buffer, 0); /* declined nothing */
 }
 
-static void member_record_read_lists(struct member_record *record, struct reader *reader)
+static void read_refusals(struct member_record *record, struct reader *reader, uint8_t version)
 {
-    read_labels(reader, &record->labels, &record->label_count);
     size_t count = reader_count(reader, MEMBER_DECLINED_MAX);
     record->declined = count ? xcalloc(count, sizeof *record->declined) : NULL;
     record->declined_count = count;
@@ -392,6 +410,19 @@ static void member_record_read_lists(struct member_record *record, struct reader
         read_child(reader, &record->declined[i].child);
         record->declined[i].epoch = read_epoch(reader);
         record->declined[i].until_ms = reader_varint(reader);
+        if (version >= MEMBER_VERSION)
+            READ_TEXT(reader, record->declined[i].reason);
+    }
+    if (version < MEMBER_VERSION)
+        return;
+    count = reader_count(reader, MEMBER_FULL_MAX);
+    record->full = count ? xcalloc(count, sizeof *record->full) : NULL;
+    record->full_count = count;
+    for (size_t i = 0; i < count && !reader->failed; i++) {
+        READ_TEXT(reader, record->full[i].supervisor);
+        READ_TEXT(reader, record->full[i].reason);
+        record->full[i].priority = (int32_t)reader_u32(reader);
+        record->full[i].until_ms = reader_varint(reader);
     }
 }
 
@@ -400,7 +431,9 @@ bool member_record_decode(struct member_record *ret_record, struct span value)
     struct reader reader = reader_of(value);
     struct member_record *record = ret_record;
     memset(record, 0, sizeof *record);
-    read_version(&reader);
+    uint8_t version = reader_u8(&reader);
+    if (version != RECORD_VERSION && version != MEMBER_VERSION)
+        reader.failed = true;
     record->join_counter = reader_count(&reader, JOIN_COUNTER_MAX);
     record->replica = reader_u64(&reader);
     record->writer = reader_u64(&reader);
@@ -418,7 +451,8 @@ bool member_record_decode(struct member_record *ret_record, struct span value)
     READ_TEXT(&reader, record->runtime_name);
     READ_TEXT(&reader, record->runtime_version);
     record->joined_ms = reader_varint(&reader);
-    member_record_read_lists(record, &reader);
+    read_labels(&reader, &record->labels, &record->label_count);
+    read_refusals(record, &reader, version);
     if (reader_done(&reader))
         return true;
     member_record_release(record);

@@ -97,12 +97,23 @@ enum member_wish {
     WISH_DETACHED, /* ends, and comes back within away_ms to what it holds */
     WISH_LEFT,
 };
-enum { MEMBER_DECLINED_MAX = 64 };
+/* Beyond these a member's refusals are not told: the next in rank then waits for its turn. */
+enum { MEMBER_DECLINED_MAX = 64, MEMBER_FULL_MAX = 16 };
 
 struct declined {
     struct child_id child;
-    uint64_t epoch;    /* of the claim that was given back */
-    uint64_t until_ms; /* wall clock of the decliner */
+    uint64_t epoch;                    /* of the claim that was given back */
+    uint64_t until_ms;                 /* wall clock of the decliner */
+    char reason[REASON_BYTES_MAX + 1]; /* empty: told by an agent of version 1 */
+};
+
+/* A member says of itself that it has no room. Only itself knows: nobody concludes it of another.
+ */
+struct full {
+    char supervisor[NAME_BYTES_MAX + 1]; /* whose children it does not take; empty: anybody's */
+    char reason[REASON_BYTES_MAX + 1];
+    int32_t priority;  /* it takes no unclaimed child of that priority or lower */
+    uint64_t until_ms; /* its wall clock; 0: until it says otherwise */
 };
 
 struct member_record {
@@ -124,9 +135,12 @@ struct member_record {
     size_t label_count;
     struct declined *declined; /* owned */
     size_t declined_count;
+    struct full *full; /* owned */
+    size_t full_count;
 };
 
 void member_record_release(struct member_record *record);
+/* As version 1 while nothing is refused: agents before version 2 can read that. */
 void member_record_encode(const struct member_record *record, struct buffer *buffer);
 bool member_record_decode(struct member_record *ret_record, struct span value);
 

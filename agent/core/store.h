@@ -54,7 +54,7 @@ struct child {
     /* bookkeeping of supervise.c */
     bool dirty; /* stands in the store's dirty list */
     const char *pending_reason,
-        *pending_message; /* why nobody here may claim it; static texts or NULL */
+        *pending_message; /* free, and why nobody may claim it; static texts or NULL */
     bool free_known;      /* free_since_ms counts */
     uint64_t free_since_ms;
     uint64_t wake_ms;        /* decide again then; UINT64_MAX: not */

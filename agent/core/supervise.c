@@ -262,6 +262,7 @@ static void supervise_decide(struct node *node)
 {
     size_t count;
     struct child **dirty = store_take_dirty(&node->store, &count);
+    room_order(dirty, count);
     for (size_t i = 0; i < count; i++) {
         child_decide(node, dirty[i]);
         wake_update(&node->supervision, dirty[i]);
@@ -295,7 +296,9 @@ void supervise_tick(struct node *node)
     supervise_look_for_strangers(node);
     supervise_run_stops(node);
     supervise_wake(node);
+    room_tick(node);
     supervise_decide(node);
+    room_tell(node);
     supervise_run_starts(node);
     supervise_relist(node);
 }

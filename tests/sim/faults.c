@@ -138,6 +138,7 @@ uint64_t swarm_set_members(struct swarm *swarm, size_t index, uint32_t mask)
     supervisor.document = document;
     supervisor.document_bytes = 2;
     supervisor.members_auto = mask == 0;
+    supervisor.max_children = swarm->sim.max_children;
     supervisor.members = members;
     for (size_t i = 0; i < swarm->sim.count; i++)
         if (mask >> i & 1)

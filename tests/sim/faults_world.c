@@ -74,6 +74,21 @@ static void world_draw_network(struct swarm *swarm)
     sim->bytes_per_ms = world_rarely(swarm, 4, 200);
 }
 
+/* Drawn apart from the rest, so that seeds of before keep their faults. */
+static void world_draw_places(struct swarm *swarm)
+{
+    static const char *const zones[] = {"", "a", "b"};
+    struct sim *sim = &swarm->sim;
+    struct random random = random_of(~swarm->seed);
+    if (random_below(&random, 3) == 0)
+        sim->max_children = 1 + (uint32_t)random_below(&random, 4);
+    bool zoned = random_below(&random, 3) == 0;
+    for (size_t i = 0; zoned && i < sim->count; i++)
+        sim->nodes[i].zone = zones[random_below(&random, 3)];
+    if (sim->max_children > 0 && swarm->weight[FAULT_MEMBERS] == 0)
+        swarm->weight[FAULT_MEMBERS] = 1; /* by which the limit is told */
+}
+
 void swarm_begin(struct swarm *swarm, uint64_t seed, size_t nodes)
 {
     struct sim *sim = &swarm->sim;
@@ -82,6 +97,7 @@ void swarm_begin(struct swarm *swarm, uint64_t seed, size_t nodes)
     sim_init(sim, seed, nodes > 0 ? nodes : drawn);
     world_draw_faults(swarm);
     world_draw_network(swarm);
+    world_draw_places(swarm);
     sim->drain_timeout_ms = 5000;
     sim->engine_grace_ms = 4000;
     bool drift = world_half(swarm);
@@ -107,11 +123,11 @@ void swarm_print_options(const struct swarm *swarm)
     const struct sim *sim = &swarm->sim;
     printf(
         "seed %llu: %zu nodes, loss %u %%, copies %u %%, delay to %llu ms, slow links %u %% by "
-        "%llu ms, capacity %llu B/ms, drift %d ppm, faults:",
+        "%llu ms, capacity %llu B/ms, drift %d ppm, %u children a node, faults:",
         (unsigned long long)swarm->seed, sim->count, sim->loss_percent, sim->duplicate_percent,
         (unsigned long long)sim->delay_ms_max, sim->slow_link_percent,
         (unsigned long long)sim->slow_link_ms, (unsigned long long)sim->bytes_per_ms,
-        sim->nodes[0].drift_ppm);
+        sim->nodes[0].drift_ppm, sim->max_children);
     printf("%s%s%s%s", swarm->restarts ? " restarts" : "", swarm->terminates ? " terminates" : "",
            swarm->escalates ? " escalates" : "", swarm->updates ? " updates" : "");
     for (size_t i = 0; i < FAULT_COUNT; i++)

@@ -44,6 +44,7 @@ struct sim_node {
     struct sim_record *disk; /* survives the process */
     size_t disk_count, disk_capacity;
     uint64_t room_bytes;
+    const char *zone;        /* from its next start on; NULL: none */
     struct sim_record *copy; /* an old image of it, or NULL */
     size_t copy_count;
     bool engine_dead;
@@ -99,7 +100,8 @@ struct sim {
     const char *bad_image;      /* pulls of it fail */
     const struct sim_node *bad_image_node; /* ... on this node only; NULL: on all */
     uint64_t drain_timeout_ms, engine_grace_ms, forget_after_ms;
-    bool detach_on_stop; /* of those that are started from now on */
+    bool detach_on_stop;   /* of those that are started from now on */
+    uint32_t max_children; /* of each node, at rest; 0: no limit */
     bool lazy_disk;  /* nothing is kept until a process ends; then what it knew is on its disk */
     bool may_finish; /* children whose policy, or a user, allows it may have ended for good */
     bool verbose;    /* prints every trace line */
@@ -162,7 +164,8 @@ size_t sim_links(const struct sim *sim, size_t index, uint64_t idle_ms);
 void sim_exit(struct sim *sim, size_t container, int exit_code);
 void sim_vanish(struct sim *sim, size_t container); /* somebody removes it by force */
 size_t sim_running(const struct sim *sim, const char *workload, size_t *ret_duplicates);
-/* Every wanted child runs exactly once, where every live node says it does; nothing else runs. */
+/* Every wanted child runs exactly once, where every live node says it does; nothing else runs. Who
+ * has no room waits, as long as no node has any. */
 bool sim_is_converged(struct sim *sim);
 bool sim_is_still(struct sim *sim);       /* no operation in flight */
 bool sim_maps_are_equal(struct sim *sim); /* of all running nodes, by digest */

@@ -59,23 +59,45 @@ static bool sim_has_finished(const struct sim *sim, const struct child_view *vie
     return sim->may_finish && ended && may && sim_copies(sim, &view->id, &engine) == 0;
 }
 
+static bool sim_is_full(const struct sim *sim)
+{
+    for (size_t i = 0; i < sim->count; i++) {
+        size_t held = 0;
+        for (size_t j = 0; sim->nodes[i].node && j < sim->container_count; j++)
+            held += sim->containers[j].engine == i && !sim->containers[j].untouchable &&
+                    sim->containers[j].container.state == CONTAINER_RUNNING;
+        if (sim->nodes[i].node && held < sim->max_children)
+            return false;
+    }
+    return sim->max_children > 0;
+}
+
+static bool sim_waits_for_room(const struct sim *sim, const struct child_view *view)
+{
+    return view->workload && view->phase == CHILD_PENDING && strcmp(view->reason, "NoRoom") == 0 &&
+           sim_is_full(sim);
+}
+
+static bool sim_runs_well(const struct sim *sim, const struct child_view *view)
+{
+    size_t engine = SIZE_MAX;
+    return view->workload && view->phase == CHILD_RUNNING &&
+           sim_copies(sim, &view->id, &engine) == 1 &&
+           strcmp(view->node, sim->nodes[engine].name) == 0 &&
+           view->spec_hash == view->workload->spec_hash &&
+           strcmp(view->uid, view->workload->uid) == 0;
+}
+
 static bool sim_node_agrees(struct sim *sim, size_t index)
 {
     struct child_view view;
     const struct node *node = sim->nodes[index].node;
     size_t wanted = 0, running = 0, names = 0;
     for (bool more = query_child_next(node, NULL, NULL, &view); more;) {
-        size_t engine = SIZE_MAX;
-        bool finished = sim_has_finished(sim, &view);
-        if (finished)
-            wanted--;
-        else if (!view.workload || view.phase != CHILD_RUNNING ||
-                 sim_copies(sim, &view.id, &engine) != 1 ||
-                 strcmp(view.node, sim->nodes[engine].name) != 0 ||
-                 view.spec_hash != view.workload->spec_hash ||
-                 strcmp(view.uid, view.workload->uid) != 0)
+        if (sim_runs_well(sim, &view))
+            wanted++;
+        else if (!sim_has_finished(sim, &view) && !sim_waits_for_room(sim, &view))
             return false;
-        wanted++;
         struct child_id after = view.id;
         more = query_child_next(node, NULL, &after, &view);
     }

@@ -158,6 +158,7 @@ void sim_start(struct sim *sim, size_t index)
         .api_address = "-",
         .advertise_host = self->name,
         .version = "sim",
+        .zone = self->zone,
         .weight = 100,
         .seeds = seeds,
         .seed_count = sim->count > 1 ? seed_count : 0,

@@ -64,7 +64,7 @@ static bool strangers_live(struct sim *sim)
     return true;
 }
 
-/* Every node sees every update as done. */
+/* Every node sees every update as done, unless some of its children have no room. */
 static bool updates_are_complete(const struct sim *sim)
 {
     for (size_t i = 0; i < sim->count; i++) {
@@ -72,7 +72,8 @@ static bool updates_are_complete(const struct sim *sim)
         const struct node *node = sim->nodes[i].node;
         for (bool more = query_workload_next(node, NULL, "", "", &view); more;
              more = query_workload_next(node, NULL, view.workload->ns, view.workload->name, &view))
-            if (view.late || (view.workload->replicas > 0 && !view.complete))
+            if ((view.late || (view.workload->replicas > 0 && !view.complete)) &&
+                (sim->max_children == 0 || view.running == view.workload->replicas))
                 return false;
     }
     return true;

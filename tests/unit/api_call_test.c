@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/codec/api_call.h"
+#include "agent/core/record.h"
 #include "api_fake_query.h"
 
 #define ROOT "/apis/hordelet.dev/v1"
@@ -381,6 +382,20 @@ static void a_write_that_changes_nothing_is_not_written(void)
     end();
 }
 
+static void a_member_tells_what_it_has_no_room_for(void)
+{
+    struct full full = {.supervisor = "small", .reason = "MaxChildren"};
+    begin();
+    CU_ASSERT_EQUAL(get(ROOT "/members/a"), 200);
+    CU_ASSERT_PTR_NULL(at("status.full"));
+    node->members[0].full = &full;
+    node->members[0].full_count = 1;
+    CU_ASSERT_EQUAL(get(ROOT "/members/a"), 200);
+    CU_ASSERT_STRING_EQUAL(text("status.full.0.supervisor"), "small");
+    CU_ASSERT_STRING_EQUAL(text("status.full.0.reason"), "MaxChildren");
+    end();
+}
+
 static void preconditions_hold(void)
 {
     char body[512], stale[32];
@@ -711,6 +726,7 @@ UNIT_MAIN("api calls", {"objects have their shapes", objects_have_their_shapes},
           {"a dry run writes nothing", a_dry_run_writes_nothing},
           {"a write that changes nothing is not written",
            a_write_that_changes_nothing_is_not_written},
+          {"a member tells what it has no room for", a_member_tells_what_it_has_no_room_for},
           {"preconditions hold", preconditions_hold},
           {"changes need something to change", changes_need_something_to_change},
           {"a workload is scaled", a_workload_is_scaled},

@@ -12,9 +12,20 @@ static uint32_t rank(struct rig *rig, uint32_t ordinal)
     struct child_id id = child_id_of("default", "web", ordinal);
     struct child *child = store_child(&rig->node->store, &id);
     CU_ASSERT_PTR_NOT_NULL_FATAL(child);
+    rig->node->effects = &rig->effects; /* as within a step */
     uint32_t found = ranking_of_self(rig->node, child, &last_reason, &message);
+    rig->node->effects = NULL;
     CU_ASSERT_EQUAL(last_reason[0] != '\0', message[0] != '\0');
     return found;
+}
+
+/* As when this node claims it: until the next tick it counts. */
+static void note_claim(struct rig *rig, uint32_t ordinal)
+{
+    struct child_id id = child_id_of("default", "web", ordinal);
+    struct supervisor_plan *plan = ranking_plan(rig->node, "mine");
+    room_here(rig->node, plan);
+    room_note_claim(rig->node, store_child(&rig->node->store, &id));
 }
 
 static bool has_other(struct rig *rig, uint32_t ordinal)
@@ -194,12 +205,107 @@ static void a_full_node_has_no_room(void)
     claim.state = CLAIM_FINISHED; /* takes no room */
     disk_put_claim(disk, child_id_of("default", "web", 2), claim);
     struct rig rig = rig_start(disk, "a");
-    rig.node->now.mono_ms++; /* counted once per tick: one is held, two more may be claimed */
-    CU_ASSERT_EQUAL(rank(&rig, 10), 0);
-    CU_ASSERT_EQUAL(rank(&rig, 11), 0);
+    for (uint32_t ordinal = 10; ordinal < 12; ordinal++) { /* one is held, two more may be */
+        CU_ASSERT_EQUAL(rank(&rig, ordinal), 0);
+        CU_ASSERT_EQUAL(rig.node->membership.full_count, 0);
+        note_claim(&rig, ordinal);
+    }
     CU_ASSERT_EQUAL(rank(&rig, 12), RANK_NONE);
     CU_ASSERT_STRING_EQUAL(last_reason, "NoRoom");
+    CU_ASSERT_EQUAL_FATAL(rig.node->membership.full_count, 1); /* and the others are told */
+    CU_ASSERT_STRING_EQUAL(rig.node->membership.full[0].supervisor, "mine");
+    CU_ASSERT_STRING_EQUAL(rig.node->membership.full[0].reason, "MaxChildren");
+    rig_hear(&rig, "b");
+    note_claim(&rig, 10); /* counted anew since */
+    note_claim(&rig, 11);
+    CU_ASSERT_EQUAL(rank(&rig, 12), RANK_NONE);
+    CU_ASSERT_STRING_EQUAL(last_reason, ""); /* there is somebody else */
+    CU_ASSERT_TRUE(has_other(&rig, 12));
     rig_free(&rig);
+}
+
+/* b has said that it is full for supervisor `full`, up to that priority. */
+static uint32_t first_of_a(const char *full, int32_t priority, uint64_t until_ms)
+{
+    struct awmap *disk = disk_of("mine");
+    put_supervisor(disk, "mine", "Uniform", "", 0);
+    struct full said = {.priority = priority, .until_ms = until_ms};
+    TEXT_SET(said.supervisor, full);
+    struct member_record member = member_of("b");
+    member.full = &said;
+    member.full_count = 1;
+    disk_put_member(disk, "b", member);
+    struct rig rig = rig_start(disk, "a");
+    rig_hear(&rig, "b");
+    uint32_t first = 0;
+    for (uint32_t ordinal = 0; ordinal < 40; ordinal++)
+        first += rank(&rig, ordinal) == 0;
+    rig_free(&rig);
+    return first;
+}
+
+static void who_is_full_is_passed_over(void)
+{
+    uint32_t shared = first_of_a("other", INT32_MAX, 0); /* not ours */
+    CU_ASSERT_TRUE(shared > 5 && shared < 35);
+    CU_ASSERT_EQUAL(first_of_a("mine", INT32_MAX, 0), 40);
+    CU_ASSERT_EQUAL(first_of_a("", INT32_MAX, 0), 40); /* whatever the supervisor */
+    CU_ASSERT_EQUAL(first_of_a("mine", 0, 0), 40);     /* of that priority or lower */
+    CU_ASSERT_EQUAL(first_of_a("mine", -1, 0), shared);
+    CU_ASSERT_EQUAL(first_of_a("mine", 0, UINT64_MAX), 40);
+    CU_ASSERT_EQUAL(first_of_a("mine", 0, 1700000000000), shared); /* over by now */
+}
+
+/* Three zones of 1, 2 and 3 members; each member's order of all for 12 children. */
+static void zones_take_turns(void)
+{
+    static const char *const names[] = {"a", "b", "c", "d", "e", "f"};
+    static const char *const zones[] = {"x", "y", "y", "z", "z", "z"};
+    struct label label = {(char *)"topology.kubernetes.io/zone", (char *)"z"};
+    size_t firsts[3] = {0}, decided[12] = {0};
+    for (size_t at = 0; at < 6; at++) {
+        struct awmap *disk = disk_of(SUPERVISOR_DEFAULT);
+        for (size_t i = 0; i < 6; i++) {
+            struct member_record member = member_of(names[i]);
+            if (i < 5)
+                TEXT_SET(member.zone, zones[i]);
+            member.labels = &label; /* where the zone itself is not said, the label counts */
+            member.label_count = 1;
+            disk_put_member(disk, names[i], member);
+        }
+        struct rig rig = rig_start(disk, names[at]);
+        for (size_t i = 0; i < 6; i++)
+            if (i != at)
+                rig_hear(&rig, names[i]);
+        for (uint32_t ordinal = 0; ordinal < 12; ordinal++)
+            if (rank(&rig, ordinal) == 0) {
+                firsts[zones[at][0] - 'x']++;
+                decided[ordinal] += 1 + (size_t)(zones[at][0] - 'x') * 10;
+            }
+        rig_free(&rig);
+    }
+    CU_ASSERT_TRUE(firsts[0] == 4 && firsts[1] == 4 && firsts[2] == 4);
+    for (size_t i = 0; i < 12; i++)
+        CU_ASSERT_TRUE(decided[i] % 10 == 1 && decided[i] == decided[(i + 3) % 12]);
+}
+
+/* One child has nobody to be spread from: the ring alone decides. */
+static void a_single_child_has_no_zone(void)
+{
+    uint32_t ranks[2];
+    for (size_t zoned = 0; zoned < 2; zoned++) {
+        struct awmap *disk = disk_of(SUPERVISOR_DEFAULT);
+        struct workload workload = workload_of("default", "web", 1);
+        disk_put_workload(disk, &workload);
+        struct member_record member = member_of("b");
+        TEXT_SET(member.zone, zoned ? "elsewhere" : "");
+        disk_put_member(disk, "b", member);
+        struct rig rig = rig_start(disk, "a");
+        rig_hear(&rig, "b");
+        ranks[zoned] = rank(&rig, 0);
+        rig_free(&rig);
+    }
+    CU_ASSERT_EQUAL(ranks[0], ranks[1]);
 }
 
 /* To ask for a rank is not to claim: who has room for all has room for each. */
@@ -326,6 +432,9 @@ UNIT_MAIN("ranking", {"all nodes agree on the order", all_nodes_agree_on_the_ord
           {"who declined a child is passed over for that child",
            who_declined_a_child_is_passed_over_for_that_child},
           {"a full node has no room", a_full_node_has_no_room},
+          {"who is full is passed over", who_is_full_is_passed_over},
+          {"zones take turns", zones_take_turns},
+          {"a single child has no zone", a_single_child_has_no_zone},
           {"asking takes no room", asking_takes_no_room},
           {"keys of the unwanted go with their holder", keys_of_the_unwanted_go_with_their_holder},
           {"keys of the unwanted go though the node is full",
