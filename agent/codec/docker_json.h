@@ -92,6 +92,38 @@ int docker_json_created(char ret_id[CONTAINER_ID_BYTES_MAX + 1], struct span bod
  * line, no control characters, cut to the field. */
 void docker_json_message(char *ret_text, size_t bytes, struct span body);
 
+/* ---- probes ---- */
+
+/* Which probe of which document, and where its container is. Borrowed. */
+struct docker_probe_target {
+    const char *document;
+    enum probe_kind probe;
+    const struct container *container;
+    const char *published_host; /* where ports are published; NULL: to the container's address */
+};
+
+struct docker_probe {
+    enum { DOCKER_PROBE_EXEC, DOCKER_PROBE_HTTP, DOCKER_PROBE_TCP } action;
+    char *body;     /* EXEC: of POST /containers/ID/exec */
+    char *url;      /* HTTP, TCP */
+    char **headers; /* HTTP: as curl wants them */
+    size_t header_count;
+};
+
+int docker_json_probe(struct docker_probe *ret_probe, const struct docker_probe_target *target,
+                      struct error *err);
+void docker_probe_release(struct docker_probe *probe);
+
+struct docker_exec {
+    bool running;
+    int32_t exit_code; /* -1: none */
+};
+
+/* GET /exec/ID/json. */
+int docker_json_exec(struct docker_exec *ret_exec, struct span body, struct error *err);
+/* The beginning of what a command has printed, as a line for a message. */
+void docker_exec_text(char *ret_text, size_t bytes, struct span output);
+
 /* ---- pull ---- */
 
 enum { DOCKER_LAYERS_MAX = 128 }; /* more are counted, not followed */

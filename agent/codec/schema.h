@@ -103,6 +103,7 @@ extern const struct schema_kind schema_name, schema_meta; /* schema_registry.c *
 /* Parts of the tables, each in its file. */
 extern const struct schema_object schema_container;
 extern const struct schema_object schema_volume;
+extern const struct schema_object schema_probe;
 extern const struct schema_object schema_metadata_namespaced, schema_metadata_cluster;
 
 const struct schema_field *schema_find(const struct schema_object *object,

@@ -417,8 +417,20 @@ static const struct schema_field container_rows[] = {
         .description =
             "Whether standard input is closed after the first client that attached to it.",
     },
-    SCHEMA_REFUSED("readinessProbe"),
-    SCHEMA_REFUSED("livenessProbe"),
+    {
+        .name = "readinessProbe",
+        .type = SCHEMA_OBJECT,
+        .object = &schema_probe,
+        .description = "Whether the container can be used: only then is it ready and has its "
+                       "names. Without it as soon as it runs.",
+    },
+    {
+        .name = "livenessProbe",
+        .type = SCHEMA_OBJECT,
+        .object = &schema_probe,
+        .description = "Whether the container still works: if not it is stopped and judged as one "
+                       "that has failed.",
+    },
     SCHEMA_REFUSED("startupProbe"),
     SCHEMA_REFUSED("envFrom"),
     SCHEMA_REFUSED("lifecycle"),

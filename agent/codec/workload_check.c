@@ -151,6 +151,84 @@ static void check_names(struct problems *problems, const cJSON *spec, const cJSO
     path_pop(problems, mark);
 }
 
+/* ---- probes ---- */
+
+static void check_probe_port(struct problems *problems, const cJSON *action, const cJSON *ports)
+{
+    const cJSON *port = json_get(action, "port");
+    char value[SHOWN_BYTES];
+    if (cJSON_IsString(port) && !port_exists(ports, port))
+        problem_field(problems, "port", port, "%s is no port of spec.container.ports",
+                      shown(port, value));
+}
+
+/* What goes into a request as it is: nothing that could end a line in it. */
+static bool is_printable(const char *text)
+{
+    while (*text >= ' ' && *text <= '~')
+        text++;
+    return *text == '\0';
+}
+
+static void check_header(struct problems *problems, const cJSON *header)
+{
+    const cJSON *name = json_get(header, "name"), *value = json_get(header, "value");
+    if (cJSON_IsString(name) &&
+        (!is_printable(name->valuestring) || strpbrk(name->valuestring, " :;,\"()<>@/[]?={}\\")))
+        problem_field(problems, "name", name, "is no name of an HTTP header");
+    if (cJSON_IsString(value) && !is_printable(value->valuestring))
+        problem_field(problems, "value", value, "must be printable ASCII");
+}
+
+static void check_http(struct problems *problems, const cJSON *http)
+{
+    const cJSON *path = json_get(http, "path"), *headers = json_get_array(http, "httpHeaders");
+    unsigned index = 0;
+    if (cJSON_IsString(path) && (path->valuestring[0] != '/' || !is_printable(path->valuestring) ||
+                                 strpbrk(path->valuestring, " #")))
+        problem_field(problems, "path", path, "must begin with / and be as in a URL");
+    size_t mark = path_push_field(problems, "httpHeaders");
+    for (const cJSON *header = headers ? headers->child : NULL;
+         header != NULL && index < CHECKED_ITEMS_MAX; header = header->next) {
+        size_t below = path_push_index(problems, index++);
+        check_header(problems, header);
+        path_pop(problems, below);
+    }
+    path_pop(problems, mark);
+}
+
+static void check_probe(struct problems *problems, const cJSON *container, const char *name)
+{
+    static const char *const actions[] = {"exec", "httpGet", "tcpSocket", "grpc"};
+    const cJSON *probe = json_get_object(container, name);
+    const cJSON *ports = json_get_array(container, "ports");
+    unsigned count = 0;
+    if (probe == NULL)
+        return;
+    char path[64];
+    snprintf(path, sizeof path, "container.%s", name);
+    size_t mark = path_push_field(problems, path);
+    for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
+        const cJSON *action = json_get(probe, actions[i]);
+        count += action != NULL;
+        size_t below = path_push_field(problems, actions[i]);
+        check_probe_port(problems, action, ports);
+        path_pop(problems, below);
+    }
+    const cJSON *command = JSON_GET_PATH(probe, "exec", "command");
+    if (cJSON_IsArray(command) && command->child == NULL)
+        problem_field(problems, "exec.command", command, "must not be empty");
+    if (count != 1)
+        problem(problems, probe, "must have one of exec, httpGet and tcpSocket");
+    size_t below = path_push_field(problems, "httpGet");
+    check_http(problems, json_get_object(probe, "httpGet"));
+    path_pop(problems, below);
+    const cJSON *successes = json_get(probe, "successThreshold");
+    if (strcmp(name, "livenessProbe") == 0 && json_get_integer(probe, "successThreshold", 1) != 1)
+        problem_field(problems, "successThreshold", successes, "must be 1 for a livenessProbe");
+    path_pop(problems, mark);
+}
+
 /* ---- volumes ---- */
 
 static void check_volume(struct problems *problems, const cJSON *volume)
@@ -300,6 +378,8 @@ void workload_check(struct problems *problems, const cJSON *object)
     check_mounts(problems, spec, container);
     check_resources(problems, container);
     check_security(problems, container);
+    check_probe(problems, container, "readinessProbe");
+    check_probe(problems, container, "livenessProbe");
     check_deadlines(problems, spec);
     path_pop(problems, mark);
 }

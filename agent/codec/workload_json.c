@@ -156,12 +156,27 @@ static void read_spec(struct workload *workload, const cJSON *spec)
     read_node_selector(workload, json_get(spec, "nodeSelector"));
 }
 
+static struct probe read_probe(const cJSON *probe)
+{
+    struct probe result = {0};
+    if (probe == NULL)
+        return result;
+    result.initial_delay_seconds = (uint32_t)json_get_integer(probe, "initialDelaySeconds", 0);
+    result.period_seconds = (uint32_t)json_get_integer(probe, "periodSeconds", 10);
+    result.timeout_seconds = (uint32_t)json_get_integer(probe, "timeoutSeconds", 1);
+    result.success_threshold = (uint32_t)json_get_integer(probe, "successThreshold", 1);
+    result.failure_threshold = (uint32_t)json_get_integer(probe, "failureThreshold", 3);
+    return result;
+}
+
 static void read_container(struct workload *workload, const cJSON *container)
 {
     static const char *const policies[] = {"IfNotPresent", "Always", "Never", NULL};
     workload->pull = (enum pull_policy)field_index(container, "imagePullPolicy", policies);
     workload->image = xstrdup(json_get_text(container, "image"));
     read_ports(workload, json_get(container, "ports"));
+    workload->probes[PROBE_READINESS] = read_probe(json_get(container, "readinessProbe"));
+    workload->probes[PROBE_LIVENESS] = read_probe(json_get(container, "livenessProbe"));
 }
 
 static uint64_t spec_hash(const cJSON *object)

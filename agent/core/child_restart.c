@@ -115,6 +115,19 @@ void child_judge_end(struct node *node, struct child *child, const struct contai
                          what);
 }
 
+/* We have ended it, for its own fault. */
+void child_judge_unhealthy(struct node *node, struct child *child,
+                           const struct local_container *container)
+{
+    struct local *local = child->local;
+    char what[MESSAGE_BYTES_MAX - 64];
+    local->has_exit_code = true;
+    local->exit_code = container->container.exit_code;
+    local->finished_ms = container->container.finished_ms;
+    snprintf(what, sizeof what, "liveness probe: %.128s", container->probe_message);
+    child_end_or_restart(node, child, container->container.spec_hash, false, "Unhealthy", what);
+}
+
 /* It ran, and the engine knows nothing of it any more: somebody has removed it. */
 void child_judge_lost(struct node *node, struct child *child)
 {

@@ -173,7 +173,11 @@ static void child_running(struct node *node, struct child *child, struct local_c
     } else if (local->backoff_level > 0) {
         child_wake(child, forgiven_ms);
     }
-    if (container->container.spec_hash != workload->spec_hash && child_may_replace(node, child))
+    child_probe(node, child, container);
+    if (container->unhealthy)
+        child_request_stop(node, child, container);
+    else if (container->container.spec_hash != workload->spec_hash &&
+             child_may_replace(node, child))
         child_request_stop(node, child, container);
 }
 
@@ -266,7 +270,9 @@ void child_run(struct node *node, struct child *child)
     if (container && container->container.state == CONTAINER_EXITED && !container->ended_noted) {
         container->ended_noted = true;
         child->local->running_since_ms = 0;
-        if (!container->stopping && !child_end_is_known(child, &container->container))
+        if (container->unhealthy)
+            child_judge_unhealthy(node, child, container);
+        else if (!container->stopping && !child_end_is_known(child, &container->container))
             child_judge_end(node, child, &container->container);
     }
     if (child->claim.state != CLAIM_FINISHED)

@@ -57,9 +57,13 @@ static void status_finished(const struct child *child, struct status *status)
 static void status_running(const struct local_container *container, struct status *status)
 {
     status->phase = container->stopping ? CHILD_STOPPING : CHILD_RUNNING;
-    status->ready = !container->stopping;
-    status->started_ms = status->ready_ms = container->container.started_ms;
-    status->reason[0] = status->message[0] = '\0';
+    status->ready = container->ready && !container->stopping;
+    status->started_ms = container->container.started_ms;
+    status->ready_ms = container->ready_ms;
+    TEXT_SET(status->reason, container->unhealthy ? "Unhealthy"
+                             : container->ready   ? ""
+                                                  : "NotReady");
+    TEXT_SET(status->message, container->probe_message);
 }
 
 struct status child_status_now(const struct node *node, const struct child *child)

@@ -41,7 +41,8 @@ static uint64_t child_updated_ms(const struct node *node, const struct child *ch
         return UINT64_MAX;
     if (claim_is_ours(node, &child->claim) && child->claim.state != CLAIM_FINISHED) {
         struct local_container *container = child_container(node, child);
-        if (!container || container->container.state != CONTAINER_RUNNING || container->stopping)
+        if (!container || container->container.state != CONTAINER_RUNNING || !container->ready ||
+            container->stopping)
             return UINT64_MAX; /* its status will say so soon */
     }
     return child->ready_since_ms + workload->min_ready_seconds * 1000ull;

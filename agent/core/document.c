@@ -17,6 +17,7 @@
 
 enum {
     WORKLOAD_VERSION = 1,
+    WORKLOAD_VERSION_PROBES = 2, /* with probes before the document */
     SUPERVISOR_VERSION = 1,
     LABEL_TEXT_BYTES_MAX = 1024, /* Kubernetes: a key has at most 317, a value 63 */
     FLAG_HOST_NETWORK = 1,       /* of a workload */
@@ -178,9 +179,33 @@ static void workload_encode_lists(const struct workload *workload, struct buffer
     }
 }
 
+static bool workload_has_probes(const struct workload *workload)
+{
+    bool has = false;
+    for (size_t i = 0; i < PROBE_KIND_COUNT; i++)
+        has = has || workload->probes[i].period_seconds > 0;
+    return has;
+}
+
+static void workload_encode_probes(const struct workload *workload, struct buffer *buffer)
+{
+    for (size_t i = 0; i < PROBE_KIND_COUNT; i++) {
+        const struct probe *probe = &workload->probes[i];
+        buffer_varint(buffer, probe->period_seconds);
+        if (probe->period_seconds == 0)
+            continue;
+        buffer_varint(buffer, probe->initial_delay_seconds);
+        buffer_varint(buffer, probe->timeout_seconds);
+        buffer_varint(buffer, probe->success_threshold);
+        buffer_varint(buffer, probe->failure_threshold);
+    }
+}
+
+/* An agent that knows no probes leaves a workload that has some alone: it could not keep them. */
 void workload_encode(const struct workload *workload, struct buffer *buffer)
 {
-    buffer_u8(buffer, WORKLOAD_VERSION);
+    bool probes = workload_has_probes(workload);
+    buffer_u8(buffer, probes ? WORKLOAD_VERSION_PROBES : WORKLOAD_VERSION);
     buffer_text(buffer, workload->ns);
     buffer_text(buffer, workload->name);
     buffer_text(buffer, workload->uid);
@@ -189,6 +214,8 @@ void workload_encode(const struct workload *workload, struct buffer *buffer)
     buffer_text(buffer, workload->supervisor);
     workload_encode_policies(workload, buffer);
     workload_encode_lists(workload, buffer);
+    if (probes)
+        workload_encode_probes(workload, buffer);
     encode_document(workload->document, workload->document_bytes, buffer);
 }
 
@@ -260,11 +287,31 @@ static void workload_decode_node_selector(struct workload *workload, struct read
     }
 }
 
+static void workload_decode_probes(struct workload *workload, struct reader *reader)
+{
+    for (size_t i = 0; i < PROBE_KIND_COUNT; i++) {
+        struct probe *probe = &workload->probes[i];
+        probe->period_seconds = decode_u32(reader);
+        if (probe->period_seconds == 0)
+            continue;
+        probe->initial_delay_seconds = decode_u32(reader);
+        probe->timeout_seconds = decode_u32(reader);
+        probe->success_threshold = decode_u32(reader);
+        probe->failure_threshold = decode_u32(reader);
+        if (probe->timeout_seconds == 0 || probe->success_threshold == 0 ||
+            probe->failure_threshold == 0)
+            reader->failed = true; /* it would never, or always, be what it says */
+    }
+    if (!workload_has_probes(workload))
+        reader->failed = true; /* the version says that it has some */
+}
+
 bool workload_decode(struct workload *ret_workload, struct span value)
 {
     workload_release(ret_workload);
     struct reader reader = reader_of(value);
-    if (reader_u8(&reader) != WORKLOAD_VERSION)
+    uint8_t version = reader_u8(&reader);
+    if (version != WORKLOAD_VERSION && version != WORKLOAD_VERSION_PROBES)
         return false;
     DECODE_FIELD(&reader, ret_workload->ns);
     DECODE_FIELD(&reader, ret_workload->name);
@@ -276,6 +323,8 @@ bool workload_decode(struct workload *ret_workload, struct span value)
     workload_decode_names(ret_workload, &reader);
     workload_decode_ports(ret_workload, &reader);
     workload_decode_node_selector(ret_workload, &reader);
+    if (version == WORKLOAD_VERSION_PROBES)
+        workload_decode_probes(ret_workload, &reader);
     ret_workload->document = decode_document(&reader, &ret_workload->document_bytes);
     if (reader_done(&reader))
         return true;

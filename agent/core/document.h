@@ -38,6 +38,15 @@ struct label {
     char *key, *value; /* owned */
 };
 
+enum probe_kind { PROBE_READINESS, PROBE_LIVENESS, PROBE_KIND_COUNT };
+
+/* When a container is asked and what its answers mean; how is in the document, for the driver. */
+struct probe {
+    uint32_t initial_delay_seconds;
+    uint32_t period_seconds; /* 0: no such probe */
+    uint32_t timeout_seconds, success_threshold, failure_threshold;
+};
+
 struct workload {
     char ns[NAME_BYTES_MAX + 1];
     char name[NAME_BYTES_MAX + 1];
@@ -65,6 +74,7 @@ struct workload {
     size_t port_count;
     struct label *node_selector; /* owned */
     size_t node_selector_count;
+    struct probe probes[PROBE_KIND_COUNT];
     char *document; /* owned, zero-terminated JSON */
     size_t document_bytes;
 };

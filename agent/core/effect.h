@@ -28,6 +28,7 @@ enum runtime_kind {
     RUNTIME_START,  /* create and start; an ended container of the same name is removed first */
     RUNTIME_STOP,   /* container_id, stop_ms: SIGTERM, then SIGKILL; done when it has ended */
     RUNTIME_REMOVE, /* container_id: an ended one */
+    RUNTIME_PROBE,  /* probe, document, container: OK or UNHEALTHY; all else says nothing of it */
     RUNTIME_LIST,   /* EVENT_RUNTIME_LIST comes before EVENT_RUNTIME_DONE when it worked */
 };
 
@@ -46,6 +47,8 @@ struct runtime_operation {
     const char *image;    /* PULL */
     enum pull_policy pull;
     char container_id[CONTAINER_ID_BYTES_MAX + 1];
+    enum probe_kind probe;             /* PROBE */
+    const struct container *container; /* PROBE: where it is */
     uint64_t stop_ms; /* STOP: SHUTDOWN_BRUTAL_KILL, SHUTDOWN_INFINITY, or in between */
 };
 

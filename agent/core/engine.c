@@ -13,6 +13,8 @@ static size_t *engine_counter(struct node *node, enum runtime_kind kind)
         return &node->supervision.starts_in_flight;
     case RUNTIME_PULL:
         return &node->supervision.pulls_in_flight;
+    case RUNTIME_PROBE:
+        return &node->supervision.probes_in_flight;
     case RUNTIME_STOP:
     case RUNTIME_REMOVE:
         return &node->supervision.stops_in_flight;
@@ -116,6 +118,22 @@ void engine_remove(struct node *node, struct child *child, struct local_containe
     TEXT_SET(operation->container_id, container->container.id);
     engine_emit(node, operation, RUNTIME_REMOVE_TIMEOUT_MS);
     container->operation = operation->id;
+}
+
+uint64_t engine_probe(struct node *node, struct child *child,
+                      const struct local_container *container, enum probe_kind kind,
+                      uint64_t timeout_ms)
+{
+    struct operation *operation = engine_begin(node, RUNTIME_PROBE, &child->id);
+    TEXT_SET(operation->container_id, container->container.id);
+    operation->probe = kind;
+    struct runtime_operation *asked = engine_emit(node, operation, timeout_ms);
+    struct container *where = effects_alloc(node->effects, sizeof *where);
+    *where = container->container;
+    asked->probe = kind;
+    asked->container = where;
+    asked->document = effects_text(node->effects, child->group->workload.document);
+    return operation->id;
 }
 
 void engine_abandon(struct node *node, uint64_t id)

@@ -33,6 +33,7 @@ enum runtime_result {
     RUNTIME_FAILED,        /* the engine refused or broke: worth trying again later */
     RUNTIME_TIMED_OUT,     /* nobody knows; a list follows */
     RUNTIME_IMAGE_MISSING, /* START: pull first. PULL: there is no such image, or no registry */
+    RUNTIME_UNHEALTHY,     /* PROBE: the container says no, or nothing in time */
     RUNTIME_INVALID, /* START: this spec can never start here (bad command, port taken, bad mount)
                       */
 };

@@ -38,11 +38,17 @@
 #define RUNTIME_STARTS_IN_FLIGHT_MAX 6 /* engines are CPU-bound at 4 to 8 starts */
 #define RUNTIME_STOPS_IN_FLIGHT_MAX 64
 #define RUNTIME_PULLS_IN_FLIGHT_MAX 4
+#define RUNTIME_PROBES_IN_FLIGHT_MAX 32 /* each a connection or a process in a container */
 #define RUNTIME_START_TIMEOUT_MS 120000
 #define RUNTIME_STOP_MARGIN_MS 30000 /* beyond the stop's own timeout */
 #define RUNTIME_REMOVE_TIMEOUT_MS 60000
 #define RUNTIME_PULL_TIMEOUT_MS 1800000
 #define RUNTIME_LIST_TIMEOUT_MS 10000
+
+#define PROBE_SECONDS_MAX 86400  /* of a delay, a period or a timeout: a day */
+#define PROBE_THRESHOLD_MAX 1000 /* beyond that nobody waits */
+#define PROBE_COMMAND_MAX 256    /* words */
+#define PROBE_HEADERS_MAX 32
 
 #define FROZEN_AFTER_MS 500       /* a turn this late means that we, not the peers, were away */
 #define SYNC_BEFORE_WRITE_MS 5000 /* how long an agent that knows peers waits for a comparison */

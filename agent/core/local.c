@@ -24,7 +24,7 @@ void local_free(struct local *local)
 bool local_is_quiet(const struct local *local)
 {
     return local->container_count == 0 && !local->start_operation && !local->pull_operation &&
-           !local->queued_start && !local->queued_stop;
+           !local->queued_start && !local->queued_stop && !local->queued_probe;
 }
 
 struct local_container *local_find(struct local *local, const char *container_id)
@@ -59,8 +59,10 @@ bool local_observe(struct local *local, const struct container *container, uint6
         if (local_is_stale(&known->container, container))
             return false;
         bool changed = known->container.state != container->state;
-        if (changed && container->state == CONTAINER_RUNNING)
-            known->ended_noted = false;
+        if (changed && container->state == CONTAINER_RUNNING) {
+            known->ended_noted = known->met = known->unhealthy = false;
+            memset(known->probing, 0, sizeof known->probing);
+        }
         known->container = *container;
         return changed;
     }

@@ -8,6 +8,12 @@
 
 enum { LOCAL_CONTAINERS_MAX = 16 }; /* of one child; more is reported and left to the next list */
 
+struct probing {                  /* one kind of probe of one container: probe.c */
+    uint64_t operation;           /* in flight, 0: none */
+    uint64_t next_ms;             /* monotonic, 0: not thought of yet */
+    uint32_t successes, failures; /* in a row; one of them is 0 */
+};
+
 struct local_container {
     struct container container;
     uint64_t seen_ms;   /* monotonic: the last time that the engine spoke of it */
@@ -16,6 +22,12 @@ struct local_container {
     bool killed;        /* ... and then once more, without grace */
     bool ended_noted;   /* its end has been judged by the restart policy */
     uint64_t retry_ms;  /* a failed stop or removal is tried again then */
+    bool met;           /* what follows has been thought of */
+    bool ready;
+    bool unhealthy;    /* it must end: its liveness probe has failed */
+    uint64_t ready_ms; /* wall clock, 0: not */
+    struct probing probing[PROBE_KIND_COUNT];
+    char probe_message[MESSAGE_BYTES_MAX + 1]; /* why it is not ready, or unhealthy */
 };
 
 /* Why the containers of a child that we hold must end although the child is wanted. */
@@ -28,7 +40,8 @@ struct local {
     uint64_t start_epoch;                     /* of the start in flight */
     char start_uid[UID_BYTES + 1];
     uint64_t start_hash;
-    bool queued_start, queued_stop;
+    bool queued_start, queued_stop, queued_probe;
+    bool probe_turn;         /* it has waited in the queue, and its turn has come */
     uint64_t claim_sequence; /* the log record that holds our claim */
     enum local_stop stop;
     uint64_t stop_since_ms;

@@ -203,6 +203,7 @@ static void node_thaw(struct node *node)
     swim_thaw(node->swim, node->now.mono_ms);
     sync_thaw(node->sync, node->now.mono_ms);
     absence_thaw(node);
+    probe_thaw(node);
     outside_thaw(node);
     if (!sync_has_alive_peer(node->sync))
         return;

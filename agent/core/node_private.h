@@ -242,11 +242,12 @@ struct operation {
     struct child_id child;
     char container_id[CONTAINER_ID_BYTES_MAX + 1];
     char image[IMAGE_BYTES_MAX + 1];
+    enum probe_kind probe;
 };
 
 enum {
-    OPERATIONS_MAX =
-        RUNTIME_STARTS_IN_FLIGHT_MAX + RUNTIME_STOPS_IN_FLIGHT_MAX + RUNTIME_PULLS_IN_FLIGHT_MAX + 4
+    OPERATIONS_MAX = RUNTIME_STARTS_IN_FLIGHT_MAX + RUNTIME_STOPS_IN_FLIGHT_MAX +
+                     RUNTIME_PULLS_IN_FLIGHT_MAX + RUNTIME_PROBES_IN_FLIGHT_MAX + 4
 };
 
 enum { STRANGERS_MAX = 4096 };
@@ -256,12 +257,14 @@ struct supervision {
     struct operation operations[OPERATIONS_MAX];
     size_t operation_count;
     uint64_t last_operation;
-    size_t starts_in_flight, stops_in_flight, pulls_in_flight;
+    size_t starts_in_flight, stops_in_flight, pulls_in_flight, probes_in_flight;
     struct child **queue; /* children that want to start, in order of wish */
     size_t queue_count, queue_capacity;
     bool queue_sorted;
     struct child **stop_queue;
     size_t stop_queue_count, stop_queue_capacity;
+    struct child **probe_queue;
+    size_t probe_queue_count, probe_queue_capacity;
     struct index intensities; /* supervisor name -> struct intensity: escalate.c */
     struct index images; /* image reference -> (void *)1: known to be here; at most IMAGES_MAX */
     bool engine_healthy, engine_listed; /* the driver reaches it; at least one list has come */
@@ -302,6 +305,9 @@ void supervise_queue_start(struct node *node, struct child *child);
 void supervise_queue_stop(struct node *node, struct child *child);
 void supervise_run_starts(struct node *node);
 void supervise_run_stops(struct node *node);
+/* May it be asked now? If not it waits its turn, first come, first served. */
+bool supervise_probe_turn(struct node *node, struct child *child);
+void supervise_run_probes(struct node *node);
 
 /* claim.c */
 bool claim_is_ours(const struct node *node, const struct claim *claim);
@@ -354,6 +360,13 @@ bool child_may_replace(struct node *node, struct child *child);
 bool child_must_wait_for_recreate(struct node *node, struct child *child);
 void child_note_ready(struct node *node, struct child *child);
 void child_note_progress(struct node *node, struct child *child); /* after the decision */
+void child_judge_unhealthy(struct node *node, struct child *child,
+                           const struct local_container *container);
+/* probe.c: of a running container: is it ready, must it end? */
+void child_probe(struct node *node, struct child *child, struct local_container *container);
+void probe_done(struct node *node, struct child *child, const struct operation *operation,
+                const struct event *event);
+void probe_thaw(struct node *node);
 /* child_status.c */
 void child_status_update(struct node *node, struct child *child);
 struct status child_status_now(const struct node *node, const struct child *child);
@@ -370,6 +383,10 @@ void engine_pull(struct node *node, struct child *child);
 void engine_stop(struct node *node, struct child *child, struct local_container *container,
                  uint64_t stop_ms);
 void engine_remove(struct node *node, struct child *child, struct local_container *container);
+/* Returns the operation's id. */
+uint64_t engine_probe(struct node *node, struct child *child,
+                      const struct local_container *container, enum probe_kind kind,
+                      uint64_t timeout_ms);
 void engine_list(struct node *node);
 void engine_abandon(struct node *node, uint64_t id); /* its end will concern no child any more */
 

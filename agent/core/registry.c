@@ -195,8 +195,8 @@ void registry_update(struct node *node, struct child *child)
     const struct local_container *container = child_container(node, child);
     bool running = child->has_claim && claim_is_ours(node, &child->claim) &&
                    child->claim.state == CLAIM_CLAIMED && child_is_wanted(child) && container &&
-                   container->container.state == CONTAINER_RUNNING && !container->stopping &&
-                   !node->supervision.draining;
+                   container->container.state == CONTAINER_RUNNING && container->ready &&
+                   !container->stopping && !node->supervision.draining;
     bool waits = child_reserved_elsewhere(node, child) && !node->supervision.draining;
     for (size_t i = 0; i < child->name_count && !waits; i++)
         if (registry_may_remove(node, child, child->names[i]->record) &&

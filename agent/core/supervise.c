@@ -295,6 +295,7 @@ void supervise_tick(struct node *node)
         return;
     supervise_look_for_strangers(node);
     supervise_run_stops(node);
+    supervise_run_probes(node);
     supervise_wake(node);
     room_tick(node);
     supervise_decide(node);
@@ -378,4 +379,5 @@ void supervise_release(struct node *node)
     free(node->supervision.wakes);
     free(node->supervision.queue);
     free(node->supervision.stop_queue);
+    free(node->supervision.probe_queue);
 }

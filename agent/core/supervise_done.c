@@ -129,6 +129,11 @@ void supervise_done(struct node *node, const struct event *event)
     struct child *child = store_child(&node->store, &operation.child);
     if (!child || !child->local)
         return;
+    if (operation.kind == RUNTIME_PROBE) {
+        probe_done(node, child, &operation, event);
+        store_mark(&node->store, child); /* its status says what has come of it */
+        return;
+    }
     if (operation.kind == RUNTIME_PULL && child->local->pull_operation == operation.id)
         done_pull(node, child, &operation, event);
     else if (operation.kind == RUNTIME_START && child->local->start_operation == operation.id)

@@ -1,5 +1,5 @@
-/* Who waits for room in the engine: starts by priority, stops in order of wish. Whoever gets a
- * place is decided about again. */
+/* Who waits for room in the engine: starts by priority, stops and probes in order of wish. Whoever
+ * gets a place is decided about again. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,4 +95,37 @@ void supervise_run_stops(struct node *node)
     memmove(supervision->stop_queue, supervision->stop_queue + take,
             (supervision->stop_queue_count - take) * sizeof(struct child *));
     supervision->stop_queue_count -= take;
+}
+
+bool supervise_probe_turn(struct node *node, struct child *child)
+{
+    struct supervision *supervision = &node->supervision;
+    struct local *local = child->local;
+    bool room = supervision->probes_in_flight < RUNTIME_PROBES_IN_FLIGHT_MAX;
+    if (room && (local->probe_turn || supervision->probe_queue_count == 0))
+        return true;
+    if (!local->queued_probe)
+        queue_append(&supervision->probe_queue, &supervision->probe_queue_count,
+                     &supervision->probe_queue_capacity, child);
+    local->queued_probe = true;
+    return false;
+}
+
+void supervise_run_probes(struct node *node)
+{
+    struct supervision *supervision = &node->supervision;
+    size_t room = RUNTIME_PROBES_IN_FLIGHT_MAX - supervision->probes_in_flight;
+    size_t count = supervision->probe_queue_count, take = count < room ? count : room;
+    for (size_t i = 0; i < take; i++) {
+        struct child *child = supervision->probe_queue[i];
+        child->local->queued_probe = false;
+        child->local->probe_turn = true;
+        store_mark(&node->store, child);
+    }
+    if (take == 0)
+        return;
+    memmove(supervision->probe_queue, supervision->probe_queue + take,
+            (count - take) * sizeof(struct child *));
+    supervision->probe_queue_count -= take;
+    node->dirty = true; /* who does not need its turn any more leaves room */
 }

@@ -208,6 +208,7 @@ static int agent_open_runtime(struct agent *agent, struct error *err)
         .endpoint = agent->options->runtime,
         .cluster = agent->options->cluster,
         .node = agent->options->node_name,
+        .probe_published = agent->options->probe_published,
         .sink = agent_runtime_event,
         .context = agent,
     };

@@ -49,6 +49,10 @@ const struct option options_table[OPTIONS_COUNT] = {
      "What SIGTERM does. drain: stop the containers and hand them over. detach: leave them "
      "running, "
      "for an upgrade of the agent; if it is not back within 60s the others take them over."},
+    {"probe-via", OPTION_PROBE_VIA, FIELD(probe_published), "container", "container|published",
+     "Where httpGet and tcpSocket probes go: to the container's own address, or to the port that "
+     "the "
+     "engine has published, if this agent cannot reach the containers' network."},
     {"engine-grace", OPTION_DURATION, FIELD(engine_grace_ms), "60s", "DURATION",
      "How long the engine may be silent before other nodes take over this one's workloads."},
     {"forget-after", OPTION_DURATION, FIELD(forget_after_ms), "24h", "DURATION",

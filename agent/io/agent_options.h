@@ -30,6 +30,7 @@ struct agent_options {
     enum log_format log_format;
     uint64_t start_grace_ms, drain_timeout_ms, engine_grace_ms, forget_after_ms;
     bool detach_on_sigterm;
+    bool probe_published; /* probes go to published ports */
     bool insecure;
     bool help; /* was asked for: nothing else has been looked at */
 };

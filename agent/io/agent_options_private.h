@@ -13,6 +13,7 @@ enum option_kind {
     OPTION_PROFILE,
     OPTION_LOG_FORMAT,
     OPTION_ON_SIGTERM, /* bool: detach */
+    OPTION_PROBE_VIA,  /* bool: published */
     OPTION_SWITCH,     /* needs no value */
     OPTION_SEEDS,      /* HOST:PORT,... */
     OPTION_LABELS,     /* k=v,... */
@@ -30,7 +31,7 @@ struct option {
     const char *help;
 };
 
-enum { OPTIONS_COUNT = 19 };
+enum { OPTIONS_COUNT = 20 };
 extern const struct option options_table[OPTIONS_COUNT];
 const struct option *option_find(const char *name, size_t name_bytes);
 

@@ -43,6 +43,7 @@ static int option_set_word(const struct options_parse *parse, const struct optio
     static const char *const profiles[] = {"lan", "wan", "local"};
     static const char *const formats[] = {"text", "json"};
     static const char *const ends[] = {"drain", "detach"};
+    static const char *const ways[] = {"container", "published"};
     static const char *const switches[] = {"false", "true"};
     int word;
     if (option->kind == OPTION_PROFILE && (word = option_word(text, profiles, 3)) >= 0)
@@ -51,6 +52,8 @@ static int option_set_word(const struct options_parse *parse, const struct optio
         *(enum log_format *)field = (enum log_format)word;
     else if (option->kind == OPTION_ON_SIGTERM && (word = option_word(text, ends, 2)) >= 0)
         *(bool *)field = word == 1;
+    else if (option->kind == OPTION_PROBE_VIA && (word = option_word(text, ways, 2)) >= 0)
+        *(bool *)field = word == 1;
     else if (option->kind == OPTION_SWITCH && (word = option_word(text, switches, 2)) >= 0)
         *(bool *)field = word == 1;
     else
@@ -58,6 +61,7 @@ static int option_set_word(const struct options_parse *parse, const struct optio
                              option->kind == OPTION_PROFILE      ? "must be lan, wan or local"
                              : option->kind == OPTION_LOG_FORMAT ? "must be text or json"
                              : option->kind == OPTION_ON_SIGTERM ? "must be drain or detach"
+                             : option->kind == OPTION_PROBE_VIA  ? "must be container or published"
                                                                  : "must be true or false");
     return 0;
 }
@@ -163,6 +167,7 @@ int option_set(struct options_parse *parse, const struct option *option, const c
     case OPTION_PROFILE:
     case OPTION_LOG_FORMAT:
     case OPTION_ON_SIGTERM:
+    case OPTION_PROBE_VIA:
     case OPTION_SWITCH:
         return option_set_word(parse, option, field, origin, text);
     case OPTION_DURATION:

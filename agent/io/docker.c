@@ -108,6 +108,7 @@ static void docker_release(struct runtime *runtime)
     docker->released = true;
     docker_http_close(docker->quick);
     docker_http_close(docker->slow);
+    docker_http_close(docker->probes);
     uv_close((uv_handle_t *)&docker->watch.timer, docker_handle_closed);
     uv_close((uv_handle_t *)&docker->begin, docker_handle_closed);
 }
@@ -118,6 +119,25 @@ static void docker_timer_init(struct docker *docker, uv_timer_t *timer)
         abort(); /* never: it only fills in the struct */
     timer->data = docker;
     docker->handles++;
+}
+
+/* Where an engine of that endpoint publishes ports: on this machine, or on its own. */
+static void docker_set_published(struct docker *docker, const char *endpoint)
+{
+    const char *host = strstr(endpoint, "://"), *end = strrchr(endpoint, ':');
+    bool remote = host && strncmp(endpoint, "unix:", 5) != 0;
+    TEXT_SET(docker->published_host, "127.0.0.1");
+    if (!remote)
+        return;
+    host += 3;
+    if (*host == '[') {
+        host++;
+        end = strchr(host, ']');
+    }
+    if (!end || end < host)
+        end = host + strlen(host);
+    text_set_span(docker->published_host, sizeof docker->published_host,
+                  span_of(host, (size_t)(end - host)));
 }
 
 struct runtime *docker_new(uv_loop_t *loop, const struct docker_config *config, struct error *err)
@@ -136,6 +156,9 @@ struct runtime *docker_new(uv_loop_t *loop, const struct docker_config *config, 
     docker->context = config->context;
     docker->quick = quick;
     docker->slow = docker_http_new(loop, config->endpoint, err);
+    docker->probes = docker_http_new(loop, config->endpoint, err);
+    if (config->probe_published)
+        docker_set_published(docker, config->endpoint);
     snprintf(docker->prefix, sizeof docker->prefix, "/v1.%d", DOCKER_API_MINOR);
     docker_timer_init(docker, &docker->watch.timer);
     docker_timer_init(docker, &docker->begin);

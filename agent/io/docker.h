@@ -11,6 +11,7 @@
 struct docker_config {
     const char *endpoint; /* unix:///var/run/docker.sock, tcp://host:port */
     const char *cluster, *node;
+    bool probe_published; /* probes go to published ports, not to the container's address */
     runtime_sink_function sink;
     void *context;
 };

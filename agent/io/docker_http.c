@@ -43,6 +43,7 @@ struct docker_call {
     struct docker_request request; /* its texts are not kept */
     struct buffer body;
     size_t header_bytes;
+    bool elsewhere;    /* not to the engine */
     bool has_line;     /* the buffer of a stream may hold complete lines */
     const char *limit; /* which of ours ended it; NULL: none */
     char problem[CURL_ERROR_SIZE];
@@ -75,7 +76,8 @@ void docker_call_cancel(struct docker_call *call)
 static void call_problem(const struct docker_call *call, CURLcode code, char *text, size_t bytes)
 {
     if (code == CURLE_COULDNT_CONNECT)
-        snprintf(text, bytes, "cannot connect to %s", call->http->endpoint);
+        snprintf(text, bytes, "cannot connect%s%s", call->elsewhere ? "" : " to ",
+                 call->elsewhere ? "" : call->http->endpoint);
     else if (code == CURLE_OPERATION_TIMEDOUT)
         snprintf(text, bytes, "no whole answer in time");
     else if (call->limit)
@@ -88,6 +90,10 @@ static void call_finish(struct docker_call *call, CURLcode code)
 {
     long status = 0;
     curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (call->request.connect_only)
+        status = 200;
+    if (code == CURLE_WRITE_ERROR && call->request.keep == DOCKER_KEEP_NONE && status > 0)
+        code = CURLE_OK; /* we have ended it ourselves */
     char problem[CURL_ERROR_SIZE + 128];
     call_problem(call, code, problem, sizeof problem);
     struct buffer body = call->body;
@@ -239,7 +245,14 @@ static size_t curl_has_body(char *data, size_t size, size_t count, void *context
 {
     struct docker_call *call = context;
     size_t bytes = size * count;
-    if (call->body.bytes + bytes > call->request.answer_bytes_max) {
+    size_t room = call->request.answer_bytes_max - call->body.bytes;
+    if (call->request.keep == DOCKER_KEEP_NONE)
+        return 0;
+    if (call->request.keep == DOCKER_KEEP_START) {
+        buffer_append(&call->body, data, bytes < room ? bytes : room);
+        return bytes;
+    }
+    if (bytes > room) {
         call->limit = "too long a body";
         return 0;
     }
@@ -262,21 +275,47 @@ static size_t curl_has_header(char *data, size_t size, size_t count, void *conte
 
 /* ---- sending ---- */
 
-static void call_set_options(struct docker_call *call, const struct docker_request *request)
+static void call_set_engine(struct docker_call *call, const struct docker_request *request)
 {
-    CURL *easy = call->easy;
     struct docker_http *http = call->http;
     size_t url_bytes = strlen(http->base) + strlen(request->path) + 1;
     char *url = xmalloc(url_bytes);
     snprintf(url, url_bytes, "%s%s", http->base, request->path);
-    curl_easy_setopt(easy, CURLOPT_URL, url);
+    curl_easy_setopt(call->easy, CURLOPT_URL, url);
     free(url);
+    curl_easy_setopt(call->easy, CURLOPT_PROTOCOLS_STR, "http");
     if (http->socket_path)
-        curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, http->socket_path);
+        curl_easy_setopt(call->easy, CURLOPT_UNIX_SOCKET_PATH, http->socket_path);
+}
+
+/* A connection that was made before proves nothing of now. */
+static void call_set_elsewhere(struct docker_call *call, const struct docker_request *request)
+{
+    CURL *easy = call->easy;
+    call->elsewhere = true;
+    curl_easy_setopt(easy, CURLOPT_URL, request->url);
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+    curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "hordelet-probe");
+    curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, (long)request->connect_only);
+    for (size_t i = 0; i < request->header_count; i++)
+        call->headers = curl_slist_append(call->headers, request->headers[i]);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
+}
+
+static void call_set_options(struct docker_call *call, const struct docker_request *request)
+{
+    CURL *easy = call->easy;
+    if (request->url)
+        call_set_elsewhere(call, request);
+    else
+        call_set_engine(call, request);
     curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* whatever the environment says */
     curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http");
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->problem);
@@ -308,7 +347,8 @@ struct docker_call *docker_http_send(struct docker_http *http, const struct dock
     if (!call->easy)
         abort(); /* out of memory */
     call_set_options(call, request);
-    call->request.method = call->request.path = call->request.body = NULL;
+    call->request.method = call->request.path = call->request.body = call->request.url = NULL;
+    call->request.headers = NULL;
     call->next = http->calls;
     call->link = &http->calls;
     if (call->next)

@@ -33,10 +33,21 @@ struct docker_answer {
 typedef void (*docker_done_function)(void *context, const struct docker_answer *answer);
 typedef void (*docker_line_function)(void *context, struct span line);
 
+enum docker_keep {
+    DOCKER_KEEP_WHOLE, /* more than answer_bytes_max is an error */
+    DOCKER_KEEP_START, /* answer_bytes_max of it, and the rest is read and let go */
+    DOCKER_KEEP_NONE,  /* with the headers the call has ended */
+};
+
 struct docker_request {
     const char *method;
-    const char *path;    /* with the query */
-    const char *body;    /* JSON; NULL: none */
+    const char *path; /* with the query */
+    const char *url;  /* instead: elsewhere than at the engine, over a connection of its own */
+    const char *const *headers; /* to that url */
+    size_t header_count;
+    bool connect_only; /* ... and nothing is sent; status 200 when it is accepted */
+    const char *body;  /* JSON; NULL: none */
+    enum docker_keep keep;
     uint64_t timeout_ms; /* 0: none */
     size_t answer_bytes_max;
     docker_done_function done;

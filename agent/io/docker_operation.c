@@ -8,6 +8,7 @@
  *   PULL    inspect the image [-> create -> inspect the image]
  *   LIST    see docker_list.c
  *   START   see docker_start.c
+ *   PROBE   see docker_probe.c
  *
  * Invariant: an operation that has begun has one request (or list) under way, whose timeout is what
  * is left of the operation's own. So each ends, and operation_finish is its only end. */
@@ -28,6 +29,7 @@ static void operation_free(struct docker_operation *operation)
     free((char *)operation->request.image);
     free(operation->body);
     free(operation->pull);
+    docker_probe_release(&operation->probe);
     free(operation);
 }
 
@@ -44,6 +46,7 @@ void operation_finish(struct docker_operation *operation, enum runtime_result re
                       const char *message, const struct container *container)
 {
     struct docker *docker = operation->docker;
+    bool changes = operation->request.kind != RUNTIME_PROBE;
     char text[MESSAGE_BYTES_MAX + 1];
     TEXT_SET(text, message ? message : "");
     struct event event = {.type = EVENT_RUNTIME_DONE};
@@ -58,7 +61,7 @@ void operation_finish(struct docker_operation *operation, enum runtime_result re
         operation->next->link = operation->link;
     docker_tell(docker, &event);
     operation_free(operation); /* only now: container and message may lie in it */
-    if (result == RUNTIME_TIMED_OUT)
+    if (result == RUNTIME_TIMED_OUT && changes)
         docker_watch_relist(docker);
 }
 
@@ -71,15 +74,20 @@ static void operation_answered(void *context, const struct docker_answer *answer
         operation->step(operation, answer);
         return;
     }
+    if (operation->request.kind == RUNTIME_PROBE) {
+        operation_probe_unanswered(operation, answer);
+        return;
+    }
     docker_watch_suspect(operation->docker);
     operation_finish(operation, answer->timed_out ? RUNTIME_TIMED_OUT : RUNTIME_FAILED,
                      answer->problem, NULL);
 }
 
-static void operation_send_request(struct docker_operation *operation,
-                                   struct docker_request *request, docker_step_function step)
+void operation_send_request(struct docker_operation *operation, struct docker_request *request,
+                            docker_step_function step)
 {
     uint64_t left_ms = docker_left_ms(operation->deadline_ms);
+    bool probe = operation->request.kind == RUNTIME_PROBE;
     if (left_ms == 0) {
         operation_finish(operation, RUNTIME_TIMED_OUT, "no time left", NULL);
         return;
@@ -88,7 +96,7 @@ static void operation_send_request(struct docker_operation *operation,
     request->timeout_ms = left_ms == DOCKER_NO_DEADLINE ? 0 : left_ms;
     request->done = operation_answered;
     request->context = operation;
-    docker_http_send(operation->docker->slow, request);
+    docker_http_send(probe ? operation->docker->probes : operation->docker->slow, request);
 }
 
 void operation_send(struct docker_operation *operation, const char *method, const char *path,
@@ -354,9 +362,9 @@ static void operation_list(struct docker_operation *operation)
 static void operation_begin(struct docker_operation *operation)
 {
     static void (*const begin[])(struct docker_operation *) = {
-        [RUNTIME_PULL] = operation_pull, [RUNTIME_START] = operation_start,
-        [RUNTIME_STOP] = operation_stop, [RUNTIME_REMOVE] = operation_remove,
-        [RUNTIME_LIST] = operation_list,
+        [RUNTIME_PULL] = operation_pull,   [RUNTIME_START] = operation_start,
+        [RUNTIME_STOP] = operation_stop,   [RUNTIME_REMOVE] = operation_remove,
+        [RUNTIME_PROBE] = operation_probe, [RUNTIME_LIST] = operation_list,
     };
     operation->begun = true;
     if (docker_left_ms(operation->deadline_ms) == 0)
@@ -394,6 +402,8 @@ void docker_submit(struct runtime *runtime, const struct runtime_operation *requ
     operation->request = *request;
     operation->request.document = request->document ? xstrdup(request->document) : NULL;
     operation->request.image = request->image ? xstrdup(request->image) : NULL;
+    if (request->kind == RUNTIME_PROBE)
+        operation_probe_prepare(operation);
     uint64_t now_ms = docker_now_ms();
     operation->deadline_ms = request->timeout_ms < UINT64_MAX - now_ms
                                  ? now_ms + request->timeout_ms

@@ -5,6 +5,7 @@
  *   docker_list.c       one complete list
  *   docker_operation.c  STOP, REMOVE, PULL, LIST, and what all operations share
  *   docker_start.c      START
+ *   docker_probe.c      PROBE
  *   docker_http.c       HTTP on the loop; knows nothing of the others */
 #ifndef AGENT_IO_DOCKER_PRIVATE_H
 #define AGENT_IO_DOCKER_PRIVATE_H
@@ -18,6 +19,7 @@ enum {
     DOCKER_API_MINOR_MIN = 25,                 /* the first one with mounts */
     DOCKER_INSPECTIONS_MAX = 16,               /* at once, per list and for events */
     DOCKER_STREAM_BYTES_MAX = 4 * 1024 * 1024, /* of lines that have come in one turn of the loop */
+    DOCKER_STUCK_MAX = 256, /* commands of probes that have outlived their time */
     DOCKER_PATH_BYTES_MAX = 8 * IMAGE_BYTES_MAX,
 };
 
@@ -43,15 +45,24 @@ struct docker_watch {
     struct docker_version version;
 };
 
+struct docker_stuck {
+    char container_id[CONTAINER_ID_BYTES_MAX + 1], exec_id[CONTAINER_ID_BYTES_MAX + 1];
+    enum probe_kind probe;
+};
+
 struct docker {
     struct runtime runtime; /* first: the seam's view of us */
     uv_loop_t *loop;
     char *cluster, *node;
     runtime_sink_function sink;
     void *context;
-    struct docker_http *quick; /* ping, lists, inspections after events: never behind the others */
-    struct docker_http *slow;  /* operations */
-    char prefix[16];           /* "/v1.41" */
+    struct docker_http *quick;  /* ping, lists, inspections after events: never behind the others */
+    struct docker_http *slow;   /* operations */
+    struct docker_http *probes; /* commands in containers, and connections to them */
+    char published_host[ADDRESS_BYTES_MAX + 1]; /* for probes; empty: to the container itself */
+    struct docker_stuck stuck[DOCKER_STUCK_MAX];
+    size_t stuck_count;
+    char prefix[16]; /* "/v1.41" */
     struct docker_watch watch;
     struct docker_list *lists;           /* under way */
     struct docker_operation *operations; /* under way */
@@ -130,6 +141,8 @@ struct docker_operation {
     uint64_t told_ms;
     /* LIST */
     struct docker_list *list;
+    /* PROBE */
+    struct docker_probe probe;
 };
 
 void docker_submit(struct runtime *runtime, const struct runtime_operation *operation);
@@ -139,6 +152,8 @@ void docker_operations_release(struct docker *docker); /* memory only */
 /* The answer goes to `step`; without one (no engine, no time left) the operation ends here. */
 void operation_send(struct docker_operation *operation, const char *method, const char *path,
                     const char *body, docker_step_function step);
+void operation_send_request(struct docker_operation *operation, struct docker_request *request,
+                            docker_step_function step);
 /* operation_send of PREFIX/containers/ID followed by `rest`. */
 void operation_send_container(struct docker_operation *operation, const char *method,
                               const char *id, const char *rest, docker_step_function step);
@@ -161,5 +176,12 @@ static inline bool answer_is_good(const struct docker_answer *answer)
 /* ---- docker_start.c ---- */
 
 void operation_start(struct docker_operation *operation);
+
+/* ---- docker_probe.c ---- */
+
+void operation_probe(struct docker_operation *operation);
+void operation_probe_prepare(struct docker_operation *operation); /* within submit */
+void operation_probe_unanswered(struct docker_operation *operation,
+                                const struct docker_answer *answer);
 
 #endif

@@ -49,6 +49,41 @@ static void make_body(struct span input)
     free(document);
 }
 
+/* As a stored document: its probes, for a container that is anywhere. */
+static void make_probes(struct span input)
+{
+    char *document = xmemdup(input.data, input.bytes);
+    struct container container = {.address = "172.17.0.2", .port_count = 1};
+    container.ports[0] = (struct container_port){.container_port = 80, .host_port = 30080};
+    for (unsigned way = 0; way < 4; way++) {
+        struct docker_probe probe;
+        struct error err = {0};
+        struct docker_probe_target target = {.document = document,
+                                             .probe = way & 1 ? PROBE_LIVENESS : PROBE_READINESS,
+                                             .container = &container,
+                                             .published_host = way & 2 ? "127.0.0.1" : NULL};
+        if (docker_json_probe(&probe, &target, &err) < 0) {
+            fuzz_require(err.text[0], "a probe that cannot be has a reason");
+            continue;
+        }
+        fuzz_require(probe.header_count <= PROBE_HEADERS_MAX, "headers are bounded");
+        fuzz_require((probe.url != NULL) != (probe.body != NULL), "one way to ask");
+        docker_probe_release(&probe);
+    }
+    free(document);
+}
+
+static void read_exec(struct span input)
+{
+    struct docker_exec exec;
+    struct error err = {0};
+    char text[MESSAGE_BYTES_MAX + 1];
+    if (docker_json_exec(&exec, input, &err) == 0)
+        fuzz_require(exec.exit_code >= -1 && exec.exit_code <= 255, "an exit code is one");
+    docker_exec_text(text, sizeof text, input);
+    fuzz_require(strlen(text) < sizeof text, "output is a text");
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     struct span input = span_of(data, bytes);
@@ -57,7 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     struct docker_version version;
     char id[CONTAINER_ID_BYTES_MAX + 1], text[MESSAGE_BYTES_MAX + 1];
     struct error err = {0};
-    switch (fuzz_choice(&input, 8)) {
+    switch (fuzz_choice(&input, 10)) {
     case 0:
         docker_json_inspect(&container, input, &err);
         break;
@@ -80,8 +115,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     case 6:
         read_pull(input);
         break;
-    default:
+    case 7:
         make_body(input);
+        break;
+    case 8:
+        make_probes(input);
+        break;
+    default:
+        read_exec(input);
     }
     return 0;
 }

@@ -65,6 +65,12 @@ REQUESTS = {
                   "apiVersion: hordelet.dev/v1\nkind: Supervisor\nmetadata: {name: default}\n"
                   "spec: {members: [a, b], maxChildren: 7}\n",
 }
+PROBES = {
+    "probe-exec": {"exec": {"command": ["test", "-f", "/ready"]}},
+    "probe-http": {"httpGet": {"path": "/a", "port": "web", "scheme": "HTTPS",
+                               "httpHeaders": [{"name": "Host", "value": "x"}]}},
+    "probe-tcp": {"tcpSocket": {"port": 80}},
+}
 CONFIGS = {
     "flags": "--node-name=a\n--gossip\n127.0.0.1:7370\n--labels\na=b,c=d\n--join=x:1,y:2\n"
              "--profile\nwan\nHORDELET_AGENT_API=127.0.0.1:7371\nHORDELET_AGENT_INSECURE=true\n",
@@ -97,6 +103,12 @@ def main(corpus):
     save(corpus, "json", "merge-patch", b'\x02\x01{"spec":{"replicas":5,"names":null}}')
     for name, (kind, value) in ENGINE.items():
         save(corpus, "engine", name, bytes([kind]) + json.dumps(value).encode())
+    for name, probe in PROBES.items():
+        spec = {"container": {"ports": [{"name": "web", "containerPort": 80}],
+                              "readinessProbe": probe}}
+        save(corpus, "engine", name, b"\x08" + json.dumps({"spec": spec}).encode())
+    save(corpus, "engine", "exec", b"\x09" + b'{"Running":false,"ExitCode":1,"Pid":7}')
+    save(corpus, "engine", "exec-output", b"\x09\x01\0\0\0\0\0\0\x03no\n")
     save(corpus, "engine", "pull", b"\x06" + PULL.encode())
     for name, text in REQUESTS.items():
         save(corpus, "http", name, text)

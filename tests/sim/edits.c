@@ -14,6 +14,12 @@ static void set_edit(struct workload *workload)
     workload->restart = next_edit.restart;
     workload->update = next_edit.update;
     workload->max_unavailable = next_edit.max_unavailable;
+    for (size_t i = 0; i < PROBE_KIND_COUNT; i++)
+        if (next_edit.probes & 1u << i)
+            workload->probes[i] = (struct probe){.period_seconds = 1 + next_edit.probes / 4,
+                                                 .timeout_seconds = 1,
+                                                 .success_threshold = 1,
+                                                 .failure_threshold = 2};
     TEXT_SET(workload->uid, next_edit.uid);
 }
 
@@ -112,6 +118,8 @@ void swarm_edit(struct swarm *swarm, size_t index)
         next_edit.update = random_below(&swarm->kinds, 3) ? UPDATE_ROLLING : UPDATE_RECREATE;
         next_edit.max_unavailable += (uint32_t)random_below(&swarm->kinds, 3);
     }
+    if (swarm->probes) /* of a spec, as its hash says */
+        next_edit.probes = (uint32_t)(next_edit.spec_hash * 5 + swarm->seed) % 16;
     if (swarm->restarts) /* of a life: who has ended for good does not rise for another policy */
         next_edit.restart =
             exists ? view.workload->restart : (enum restart_policy)random_below(&swarm->kinds, 3);

@@ -92,6 +92,12 @@ static void fault_container(struct swarm *swarm)
     size_t at = swarm_below(swarm, sim->container_count);
     if (sim->containers[at].container.state != CONTAINER_RUNNING || sim->containers[at].untouchable)
         return;
+    struct sim_container *container = &sim->containers[at];
+    if (swarm->probes && random_below(&swarm->kinds, 2) == 0) {
+        container->unready = random_below(&swarm->kinds, 2) == 0;
+        container->hung = random_below(&swarm->kinds, 3) == 0;
+        return;
+    }
     if (swarm_below(swarm, 4) == 0)
         sim_vanish(sim, at);
     else

@@ -16,8 +16,8 @@ enum fault {
     FAULT_CUT_ONE_WAY,
     FAULT_PARTITION, /* into groups, or whole again */
     FAULT_FREEZE,
-    FAULT_CONTAINER,
-    FAULT_DISK, /* lost, or an old image of it put back */
+    FAULT_CONTAINER, /* ends, is removed, or answers its probes otherwise */
+    FAULT_DISK,      /* lost, or an old image of it put back */
     FAULT_DISK_FULL,
     FAULT_DISK_STUCK, /* nothing is synced for a while */
     FAULT_ENGINE,
@@ -44,6 +44,7 @@ struct edit {
     enum restart_policy restart;
     enum update_type update;
     uint32_t max_unavailable;
+    uint32_t probes; /* a bit for readiness, one for liveness; the rest is the period */
     char uid[UID_BYTES + 1];
 };
 
@@ -67,6 +68,7 @@ struct swarm {
     bool restarts;        /* not only permanent children */
     bool terminates;      /* users end children for good */
     bool escalates;       /* as OTP does */
+    bool probes;          /* containers are asked how they are */
     bool updates;         /* not only one at a time */
     uint64_t seed;
     unsigned weight[FAULT_COUNT]; /* 0: off */

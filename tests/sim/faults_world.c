@@ -115,6 +115,7 @@ void swarm_begin(struct swarm *swarm, uint64_t seed, size_t nodes)
     swarm->terminates = random_below(&swarm->kinds, 3) == 0;
     swarm->escalates = random_below(&swarm->kinds, 3) == 0;
     swarm->updates = random_below(&swarm->kinds, 3) == 0;
+    swarm->probes = random_below(&swarm->kinds, 3) == 0;
     sim->may_finish = swarm->restarts || swarm->terminates;
 }
 
@@ -128,8 +129,9 @@ void swarm_print_options(const struct swarm *swarm)
         (unsigned long long)sim->delay_ms_max, sim->slow_link_percent,
         (unsigned long long)sim->slow_link_ms, (unsigned long long)sim->bytes_per_ms,
         sim->nodes[0].drift_ppm, sim->max_children);
-    printf("%s%s%s%s", swarm->restarts ? " restarts" : "", swarm->terminates ? " terminates" : "",
-           swarm->escalates ? " escalates" : "", swarm->updates ? " updates" : "");
+    printf("%s%s%s%s%s", swarm->probes ? " probes" : "", swarm->restarts ? " restarts" : "",
+           swarm->terminates ? " terminates" : "", swarm->escalates ? " escalates" : "",
+           swarm->updates ? " updates" : "");
     for (size_t i = 0; i < FAULT_COUNT; i++)
         if (swarm->weight[i])
             printf(" %s*%u", fault_names[i], swarm->weight[i]);
@@ -204,6 +206,8 @@ void swarm_heal(struct swarm *swarm)
         sim->nodes[i].disk_stuck = false;
         sim_disk_room(sim, i, 1 << 30);
     }
+    for (size_t i = 0; i < sim->container_count; i++)
+        sim->containers[i].unready = sim->containers[i].hung = false;
     sim_until(sim, no_one_drains, 60000);
     for (size_t i = 0; i < sim->count; i++) {
         if (!sim->nodes[i].node)

@@ -19,6 +19,8 @@ struct sim_container {
     struct container container;
     size_t engine;    /* index of the node whose engine has it */
     size_t next;      /* older one whose child has the same hash; SIZE_MAX: none */
+    bool unready;     /* says no when it is asked whether it is ready ... */
+    bool hung;        /* ... and whether it is alive */
     bool unlisted;    /* the last list left it out: until the next one nobody can know of it */
     bool late;        /* its agent had given it up when it came true */
     bool untouchable; /* not ours to end: an orphan, or somebody else's */
@@ -97,6 +99,8 @@ struct sim {
     uint32_t late_percent;      /* starts that time out and come true afterwards */
     uint32_t lose_hint_percent; /* changes that nobody is told of */
     uint32_t lie_percent;       /* lists that leave one out, and failures of what was done */
+    uint64_t ready_ms;          /* after its start a container says that it is ready; all, at 0 */
+    uint64_t unready_hash;      /* those of this spec never are; 0: none */
     const char *bad_image;      /* pulls of it fail */
     const struct sim_node *bad_image_node; /* ... on this node only; NULL: on all */
     uint64_t drain_timeout_ms, engine_grace_ms, forget_after_ms;
@@ -112,6 +116,7 @@ struct sim {
     /* Hears every trace line, and of containers that start and end; NULL: nobody listens. */
     void (*listener)(struct sim *sim, size_t index, const char *line);
     size_t violations; /* of what must hold at every moment */
+    uint64_t probes;   /* asked for */
     uint64_t started;  /* START operations asked for */
 };
 

@@ -81,7 +81,7 @@ static bool sim_waits_for_room(const struct sim *sim, const struct child_view *v
 static bool sim_runs_well(const struct sim *sim, const struct child_view *view)
 {
     size_t engine = SIZE_MAX;
-    return view->workload && view->phase == CHILD_RUNNING &&
+    return view->workload && view->phase == CHILD_RUNNING && view->ready &&
            sim_copies(sim, &view->id, &engine) == 1 &&
            strcmp(view->node, sim->nodes[engine].name) == 0 &&
            view->spec_hash == view->workload->spec_hash &&

@@ -227,7 +227,8 @@ void sim_runtime_ask(struct sim *sim, size_t index, const struct runtime_operati
     if (sim->slow_ms_max > 0)
         event.at_ms += random_below(&sim->random, sim->slow_ms_max);
     event.operation = sim_operation(operation);
-    sim->nodes[index].operations++;
+    sim->nodes[index].operations += operation->kind != RUNTIME_PROBE;
+    sim->probes += operation->kind == RUNTIME_PROBE;
     sim->started += operation->kind == RUNTIME_START;
     sim_push(sim, event);
 }
@@ -268,6 +269,22 @@ static struct sim_container *sim_stop_due(struct sim *sim, const struct sim_even
     return at;
 }
 
+/* Nothing changes by it, and nothing is told of the container but the answer. */
+static void sim_probe_due(struct sim *sim, const struct sim_event *asked, struct sim_event *done)
+{
+    const struct runtime_operation *operation = asked->operation;
+    const struct sim_container *at = sim_container(sim, asked->node, operation->container_id);
+    if (!at || at->container.state != CONTAINER_RUNNING) {
+        sim_fail(done, RUNTIME_FAILED, "it does not run");
+        return;
+    }
+    uint64_t up_ms = SIM_WALL_MS + sim->now_ms - at->container.started_ms;
+    bool unready = at->unready || up_ms < sim->ready_ms ||
+                   (sim->unready_hash && at->container.spec_hash == sim->unready_hash);
+    if (operation->probe == PROBE_LIVENESS ? at->hung : unready)
+        sim_fail(done, RUNTIME_UNHEALTHY, "HTTP status 503");
+}
+
 void sim_runtime_due(struct sim *sim, struct sim_event *asked)
 {
     struct sim_node *self = &sim->nodes[asked->node];
@@ -283,6 +300,8 @@ void sim_runtime_due(struct sim *sim, struct sim_event *asked)
         at = sim_start_due(sim, asked, &done);
     else if (kind == RUNTIME_STOP || kind == RUNTIME_REMOVE)
         at = sim_stop_due(sim, asked);
+    else if (kind == RUNTIME_PROBE)
+        sim_probe_due(sim, asked, &done);
     else if (kind == RUNTIME_PULL && sim->bad_image &&
              strcmp(asked->operation->image, sim->bad_image) == 0 &&
              (!sim->bad_image_node || sim->bad_image_node == self))
@@ -307,7 +326,7 @@ void sim_runtime_done(struct sim *sim, struct sim_event *done)
                                    .container = done->container}};
     if (sim->nodes[done->node].run != done->run)
         return;
-    sim->nodes[done->node].operations--;
+    sim->nodes[done->node].operations -= done->operation->kind != RUNTIME_PROBE;
     if (done->operation->kind == RUNTIME_LIST && done->result == RUNTIME_OK)
         sim_list(sim, done->node);
     sim_step(sim, done->node, &event);

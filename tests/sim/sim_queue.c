@@ -66,6 +66,7 @@ struct runtime_operation *sim_operation(const struct runtime_operation *operatio
     struct runtime_operation *copy = xmemdup(operation, sizeof *operation);
     copy->image = operation->image ? xstrdup(operation->image) : NULL;
     copy->document = NULL;
+    copy->container = NULL;
     return copy;
 }
 

@@ -122,6 +122,7 @@ static void errors_name_the_flag_and_the_value(void)
     refuses("--insecure --api 1.2.3.4:65536", "--api '1.2.3.4:65536'", "HOST:PORT");
     refuses("--insecure --node-name A_B", "--node-name 'A_B'", "DNS label");
     refuses("--insecure --start-grace 30", "--start-grace '30'", "25s");
+    refuses("--insecure --probe-via host", "--probe-via 'host'", "container or published");
     refuses("--insecure --on-sigterm leave", "--on-sigterm 'leave'", "drain or detach");
     refuses("--insecure --profile fast", "--profile 'fast'", "lan, wan or local");
     refuses("--insecure --labels disk", "--labels 'disk'", "KEY=VALUE");

@@ -277,6 +277,33 @@ static bool decodes(const struct workload *workload)
     return ok;
 }
 
+/* Without probes the bytes are as they were before there were any, so that older agents read them;
+ * with some they carry a version of their own. */
+static void probes_have_a_version_of_their_own(void)
+{
+    struct workload in = example_workload(), out = {0};
+    struct buffer plain = {0}, probed = {0};
+    workload_encode(&in, &plain);
+    in.probes[PROBE_LIVENESS] = (struct probe){5, 10, 1, 1, 3};
+    workload_encode(&in, &probed);
+    CU_ASSERT_EQUAL(plain.data[0], 1);
+    CU_ASSERT_EQUAL(probed.data[0], 2);
+    CU_ASSERT_TRUE_FATAL(workload_decode(&out, buffer_view(&probed)));
+    CU_ASSERT_EQUAL(out.probes[PROBE_READINESS].period_seconds, 0);
+    CU_ASSERT_EQUAL(
+        memcmp(&out.probes[PROBE_LIVENESS], &in.probes[PROBE_LIVENESS], sizeof(struct probe)), 0);
+    CU_ASSERT_TRUE(text_equal(out.document, in.document));
+    probed.data[0] = 1; /* a version that does not fit */
+    CU_ASSERT_FALSE(workload_decode(&out, buffer_view(&probed)));
+    plain.data[0] = 2;
+    CU_ASSERT_FALSE(workload_decode(&out, buffer_view(&plain)));
+    in.probes[PROBE_LIVENESS].failure_threshold = 0; /* it would fail before it was asked */
+    CU_ASSERT_FALSE(decodes(&in));
+    workload_release(&in);
+    buffer_release(&plain);
+    buffer_release(&probed);
+}
+
 static void fields_beyond_their_bounds_are_refused(void)
 {
     struct workload workload = example_workload();
@@ -312,5 +339,6 @@ UNIT_MAIN("document", {"a workload survives the round trip", a_workload_survives
           {"supervisors that nobody wrote have defaults",
            supervisors_that_nobody_wrote_have_defaults},
           {"truncated and overlong values are refused", truncated_and_overlong_values_are_refused},
+          {"probes have a version of their own", probes_have_a_version_of_their_own},
           {"fields beyond their bounds are refused", fields_beyond_their_bounds_are_refused},
           {"damaged bytes do no harm", damaged_bytes_do_no_harm})

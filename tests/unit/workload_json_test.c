@@ -132,6 +132,25 @@ static void the_sample_is_read_whole(void)
     workload_release(&workload);
 }
 
+static void probes_are_read_with_their_defaults(void)
+{
+    struct workload workload = support_create(
+        "apiVersion: hordelet.dev/v1\nkind: Workload\nmetadata: {name: web}\nspec:\n  container:\n"
+        "    image: a\n    ports: [{name: http, containerPort: 80}]\n"
+        "    readinessProbe: {httpGet: {port: http}, initialDelaySeconds: 4, successThreshold: 2}\n"
+        "    livenessProbe: {tcpSocket: {port: 81}, periodSeconds: 7, failureThreshold: 9}\n");
+    const struct probe *ready = &workload.probes[PROBE_READINESS],
+                       *live = &workload.probes[PROBE_LIVENESS];
+    CU_ASSERT(ready->initial_delay_seconds == 4 && ready->period_seconds == 10 &&
+              ready->timeout_seconds == 1 && ready->success_threshold == 2 &&
+              ready->failure_threshold == 3);
+    CU_ASSERT(live->initial_delay_seconds == 0 && live->period_seconds == 7 &&
+              live->timeout_seconds == 1 && live->success_threshold == 1 &&
+              live->failure_threshold == 9);
+    CU_ASSERT_PTR_NOT_NULL(strstr(workload.document, "\"path\":\"/\""));
+    workload_release(&workload);
+}
+
 /* parse(print(x)) = x, also through YAML. */
 static void canonical_form_is_a_fixed_point(void)
 {
@@ -457,7 +476,8 @@ static void the_examples_are_accepted(void)
     }
 }
 
-UNIT_MAIN("workload json", {"the smallest gets all defaults", the_smallest_gets_all_defaults},
+UNIT_MAIN("workload json", {"probes", probes_are_read_with_their_defaults},
+          {"the smallest gets all defaults", the_smallest_gets_all_defaults},
           {"the sample is read whole", the_sample_is_read_whole},
           {"canonical form is a fixed point", canonical_form_is_a_fixed_point},
           {"hash is of what shapes the container", hash_is_of_what_shapes_the_container},
