@@ -110,6 +110,7 @@ static void child_candidate(struct node *node, struct child *child, bool lost)
 static void child_remove_keys(struct node *node, struct child *child)
 {
     registry_remove_all(node, child);
+    state_remove_all(node, child);
     struct key claim = key_claim(&child->id), status = key_status(&child->id);
     if (child->has_claim)
         node_remove(node, &claim);
@@ -120,7 +121,7 @@ static void child_remove_keys(struct node *node, struct child *child)
 /* Keys go by the holder's hand; by another's once there is no holder any more. */
 static void child_unwanted(struct node *node, struct child *child)
 {
-    if (!child->has_claim && !child->has_status && child->name_count == 0)
+    if (!child->has_claim && !child->has_status && child->name_count == 0 && !child->state)
         return;
     bool ours = child->has_claim && claim_is_ours(node, &child->claim);
     bool orphaned = !child->has_claim || claim_holder_is_lost(node, &child->claim);
@@ -285,6 +286,7 @@ void child_decide(struct node *node, struct child *child)
     else
         child_not_ours(node, child);
     registry_update(node, child);
+    state_update(node, child);
     child_status_update(node, child);
     child_stop_remembering(node, child);
     child_note_progress(node, child);

@@ -96,10 +96,14 @@ void durable_synced(struct node *node, uint64_t sequence)
         durable->counter_safe = durable->counter_ceiling;
 }
 
+bool durable_has_room_for(const struct node *node, uint64_t bytes)
+{
+    return !node->durable.failed && node->durable.room_bytes > ROOM_RESERVE_BYTES + bytes;
+}
+
 bool durable_has_room(const struct node *node)
 {
-    return !node->durable.failed &&
-           node->durable.room_bytes > ROOM_RESERVE_BYTES + DOCUMENT_BYTES_MAX;
+    return durable_has_room_for(node, DOCUMENT_BYTES_MAX);
 }
 
 struct dot node_put(struct node *node, const struct key *key, const struct buffer *value)

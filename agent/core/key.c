@@ -1,6 +1,9 @@
 /* Keys of the replicated map: print and parse. The order of bytes has no meaning here. */
 #include "agent/core/key.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void key_append(struct key *key, char separator, const char *text)
@@ -59,6 +62,21 @@ struct key key_meta(const char *ns, const char *name)
     return key_print('r', ns, name);
 }
 
+struct key key_state(const struct child_id *id)
+{
+    return key_child('h', id);
+}
+
+struct key key_piece(const struct child_id *id, const struct state_id *state, uint32_t index)
+{
+    struct key key = key_child('x', id);
+    int bytes = snprintf(key.text + key.bytes, sizeof key.text - key.bytes,
+                         "/%" PRIx64 "/%" PRIx64 "/%" PRIx64 "/%" PRIx32, state->epoch,
+                         state->replica, state->stamp, index);
+    key.bytes += (size_t)bytes;
+    return key;
+}
+
 struct key key_member(const char *node)
 {
     return key_print('m', node, NULL);
@@ -86,10 +104,28 @@ static bool key_parse_one(struct key_parts *parts, const char *text)
     return name_is_dns1123(text);
 }
 
+/* "NS/WORKLOAD/ORDINAL/EPOCH/REPLICA/STAMP/INDEX", the last four in hexadecimal, exactly as
+ * key_piece prints them. */
+static bool key_parse_piece(struct key_parts *parts, char *text)
+{
+    uint64_t numbers[4];
+    for (size_t i = 4; i-- > 0;) {
+        char *slash = strrchr(text, '/'), *end;
+        size_t digits = slash ? strspn(slash + 1, "0123456789abcdef") : 0;
+        if (digits == 0 || digits > 16 || slash[1 + digits] || (slash[1] == '0' && digits > 1))
+            return false;
+        numbers[i] = strtoull(slash + 1, &end, 16);
+        *slash = '\0';
+    }
+    parts->state = (struct state_id){numbers[0], numbers[1], numbers[2]};
+    parts->index = (uint32_t)numbers[3];
+    return numbers[3] < STATE_PIECES_MAX && child_id_parse(&parts->child, text);
+}
+
 struct key_parts key_parse(struct span span)
 {
     struct key_parts parts = {.kind = KEY_UNKNOWN};
-    char text[CHILD_ID_TEXT_BYTES_MAX + 4];
+    char text[KEY_TEXT_BYTES_MAX];
     if (span.bytes < 3 || span.bytes >= sizeof text || memchr(span.data, 0, span.bytes))
         return parts;
     text_set_span(text, sizeof text, span);
@@ -109,8 +145,13 @@ struct key_parts key_parse(struct span span)
         break;
     case 'c':
     case 't':
-        kind = text[0] == 'c' ? KEY_CLAIM : KEY_STATUS;
+    case 'h':
+        kind = text[0] == 'c' ? KEY_CLAIM : text[0] == 't' ? KEY_STATUS : KEY_STATE;
         good = child_id_parse(&parts.child, path);
+        break;
+    case 'x':
+        kind = KEY_PIECE;
+        good = key_parse_piece(&parts, text + 2);
         break;
     case 'n':
     case 'r':

@@ -14,10 +14,21 @@ enum key_kind {
     KEY_NAME,
     KEY_MEMBER,
     KEY_META,
+    KEY_STATE, /* which of the states that a child has left counts */
+    KEY_PIECE, /* a part of one */
 };
 
+/* A state that a child has left: of this epoch, taken by this member, at this time of its hybrid
+ * clock. Its pieces are written once and never changed. */
+struct state_id {
+    uint64_t epoch, replica, stamp;
+};
+
+enum { STATE_PIECES_MAX = STATE_BYTES_MAX / STATE_PIECE_BYTES_MAX };
+enum { KEY_TEXT_BYTES_MAX = CHILD_ID_TEXT_BYTES_MAX + 64 };
+
 struct key {
-    char text[CHILD_ID_TEXT_BYTES_MAX + 4];
+    char text[KEY_TEXT_BYTES_MAX];
     size_t bytes;
 };
 
@@ -27,12 +38,16 @@ struct key key_claim(const struct child_id *id);
 struct key key_status(const struct child_id *id);
 struct key key_name(const char *ns, const char *name);
 struct key key_meta(const char *ns, const char *name);
+struct key key_state(const struct child_id *id);
+struct key key_piece(const struct child_id *id, const struct state_id *state, uint32_t index);
 struct key key_member(const char *node);
 struct span key_span(const struct key *key);
 
 struct key_parts {
     enum key_kind kind;
-    struct child_id child;         /* CLAIM, STATUS */
+    struct child_id child;         /* CLAIM, STATUS, STATE, PIECE */
+    struct state_id state;         /* PIECE */
+    uint32_t index;                /* PIECE */
     char ns[NAME_BYTES_MAX + 1];   /* WORKLOAD, NAME, META */
     char name[NAME_BYTES_MAX + 1]; /* WORKLOAD, SUPERVISOR, NAME, META, MEMBER */
 };

@@ -17,7 +17,10 @@
 #define OUTSIDE_TTL_MS_DEFAULT 30000
 #define OWNER_TOKEN_BYTES_MIN 16 /* of an outside owner: less could be guessed */
 #define OWNER_TOKEN_BYTES_MAX 128
-#define OWNER_HASH_BYTES 32          /* SHA-256 of it: all that is stored */
+#define OWNER_HASH_BYTES 32               /* SHA-256 of it: all that is stored */
+#define STATE_BYTES_MAX (256 * 1024)      /* what a child leaves to its successor */
+#define STATE_PIECE_BYTES_MAX (32 * 1024) /* two fit into a push, a few siblings into a message */
+#define STATE_TOTAL_BYTES_MAX (64 * 1024 * 1024) /* of all children: every member holds them */
 #define METAS_MAX 4096               /* entries of the registry's meta, in the cluster */
 #define BODY_BYTES_MAX (1024 * 1024) /* of an API request */
 #define REPLICAS_MAX 100000

@@ -49,6 +49,7 @@ void durable_settle(struct node *node);
 void durable_push(struct node *node);            /* our own writes go to the peers */
 bool durable_may_write(const struct node *node); /* identity and counters are safe */
 void durable_synced(struct node *node, uint64_t sequence);
+bool durable_has_room_for(const struct node *node, uint64_t bytes);
 bool durable_has_room(const struct node *node); /* for users' writes and new claims */
 void durable_fresh_writer(struct node *node, const char *why); /* see durable.c */
 /* After a comparison: peers know of us what this disk should, and does not. counter_seen: the
@@ -415,6 +416,13 @@ void outside_thaw(struct node *node); /* we were away: nobody could renew with u
 /* registry_meta.c */
 void meta_put(struct node *node, const struct request *request);
 void meta_delete(struct node *node, const struct request *request);
+
+/* --- state.c: what a child leaves to its successor ------------------------------------------- */
+
+void state_put(struct node *node, const struct request *request);
+void state_delete(struct node *node, const struct request *request);
+void state_update(struct node *node, struct child *child); /* by the holder: what is over goes */
+void state_remove_all(struct node *node, const struct child *child);
 
 /* --- requests.c ------------------------------------------------------------------------------ */
 

@@ -70,6 +70,12 @@ struct name_view {
     size_t label_count;
 };
 
+struct state_view { /* what a child has left to its successor */
+    uint64_t epoch, stamp;
+    size_t bytes;
+    bool complete; /* all of it is here: query_state_read works */
+};
+
 struct meta_view {
     const char *ns, *name;
     uint64_t version;
@@ -119,6 +125,10 @@ bool query_child_next(const struct node *node, const char *ns,
 bool query_name(const struct node *node, const char *ns, const char *name, struct name_view *ret);
 bool query_name_next(const struct node *node, const char *ns, const char *after_ns,
                      const char *after_name, struct name_view *ret);
+/* False: none of this workload's child. */
+bool query_state(const struct node *node, const struct child_id *id, struct state_view *ret);
+/* Appends it. False: not complete, or damaged. */
+bool query_state_read(const struct node *node, const struct child_id *id, struct buffer *ret_bytes);
 bool query_meta(const struct node *node, const char *ns, const char *name, struct meta_view *ret);
 bool query_meta_next(const struct node *node, const char *ns, const char *after_ns,
                      const char *after_name, struct meta_view *ret);

@@ -328,6 +328,49 @@ int name_record_compare(const struct name_record *a, const struct name_record *b
     return claim_compare(&claim_a, &claim_b, a->outside ? hash_a : child_id_hash(&a->owner));
 }
 
+/* --- States ---------------------------------------------------------------------------------- */
+
+void state_record_encode(const struct state_record *record, struct buffer *buffer)
+{
+    buffer_u8(buffer, RECORD_VERSION);
+    buffer_varint(buffer, record->id.epoch);
+    buffer_u64(buffer, record->id.replica);
+    buffer_u64(buffer, record->id.stamp);
+    buffer_text(buffer, record->node);
+    buffer_text(buffer, record->uid);
+    buffer_varint(buffer, record->bytes);
+    buffer_u64(buffer, record->hash);
+}
+
+bool state_record_decode(struct state_record *ret_record, struct span value)
+{
+    struct reader reader = reader_of(value);
+    memset(ret_record, 0, sizeof *ret_record);
+    read_version(&reader);
+    ret_record->id.epoch = read_epoch(&reader);
+    ret_record->id.replica = reader_u64(&reader);
+    ret_record->id.stamp = reader_u64(&reader);
+    READ_TEXT(&reader, ret_record->node);
+    READ_TEXT(&reader, ret_record->uid);
+    ret_record->bytes = (uint32_t)reader_count(&reader, STATE_BYTES_MAX);
+    ret_record->hash = reader_u64(&reader);
+    if (reader_done(&reader) && ret_record->id.epoch > 0)
+        return true;
+    memset(ret_record, 0, sizeof *ret_record);
+    return false;
+}
+
+int state_record_compare(const struct state_record *a, const struct state_record *b,
+                         uint64_t child_hash)
+{
+    struct claim claim_a = {.epoch = a->id.epoch, .replica = a->id.replica};
+    struct claim claim_b = {.epoch = b->id.epoch, .replica = b->id.replica};
+    TEXT_SET(claim_a.node, a->node);
+    TEXT_SET(claim_b.node, b->node);
+    int order = claim_compare(&claim_a, &claim_b, child_hash);
+    return order ? order : compare_u64(a->id.stamp, b->id.stamp);
+}
+
 /* --- Meta ------------------------------------------------------------------------------------ */
 
 void meta_encode(const char *value, struct buffer *buffer)

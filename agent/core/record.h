@@ -5,6 +5,7 @@
 #define AGENT_CORE_RECORD_H
 
 #include "agent/core/document.h"
+#include "agent/core/key.h"
 #include "agent/core/query.h"
 
 /* Far beyond what counting one by one can reach, and far from where adding one wraps. A greater one
@@ -86,6 +87,22 @@ void name_owner_print(const struct name_record *record, char *ret_text, size_t b
 /* Positive: a wins. Greater name epoch; then smaller hash(name, owner); copies of one child by the
  * order of their claims. */
 int name_record_compare(const struct name_record *a, const struct name_record *b, const char *name);
+
+/* Which of the states that a child has left counts, and what it is. Ordered among concurrent
+ * siblings by state_record_compare. */
+struct state_record {
+    struct state_id id;
+    char node[NAME_BYTES_MAX + 1]; /* of the member that took it, the holder of that epoch */
+    char uid[UID_BYTES + 1];       /* of the workload */
+    uint32_t bytes;                /* in pieces of STATE_PIECE_BYTES_MAX, the last one shorter */
+    uint64_t hash;                 /* of all of them */
+};
+
+void state_record_encode(const struct state_record *record, struct buffer *buffer);
+bool state_record_decode(struct state_record *ret_record, struct span value);
+/* Positive: a wins. By the order of their claims; of one claim the later. */
+int state_record_compare(const struct state_record *a, const struct state_record *b,
+                         uint64_t child_hash);
 
 /* A value of the registry's meta: JSON text. The last write is read. */
 void meta_encode(const char *value, struct buffer *buffer);

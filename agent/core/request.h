@@ -19,6 +19,8 @@ enum request_kind {
     REQUEST_DELETE_NAME, /* ns, name, registration's owner */
     REQUEST_PUT_META,    /* ns, name, value */
     REQUEST_DELETE_META, /* ns, name */
+    REQUEST_PUT_STATE,   /* child, epoch, uid, state. 409: that epoch is over */
+    REQUEST_DELETE_STATE, /* child, epoch, uid */
     REQUEST_DELETE_CHILD, /* child: stop it; it is placed again, also if it had ended. terminate:
                              leave it Succeeded */
     REQUEST_SET_UNSCHEDULABLE, /* name (a member), flag */
@@ -49,6 +51,9 @@ struct request {
     char ns[NAME_BYTES_MAX + 1];
     char name[NAME_BYTES_MAX + 1];
     struct child_id child;
+    uint64_t epoch;          /* of the child */
+    char uid[UID_BYTES + 1]; /* of its workload */
+    struct span state;
     bool flag; /* terminate, unschedulable, create */
     uint64_t away_ms;
     const struct workload *workload;

@@ -382,6 +382,12 @@ void requests_step(struct node *node, const struct request *request)
     case REQUEST_DELETE_META:
         meta_delete(node, request);
         break;
+    case REQUEST_PUT_STATE:
+        state_put(node, request);
+        break;
+    case REQUEST_DELETE_STATE:
+        state_delete(node, request);
+        break;
     case REQUEST_DELETE_CHILD:
         request_delete_child(node, request);
         break;

@@ -355,8 +355,16 @@ static void child_drop_statuses(struct child *child)
     child->has_status = false;
 }
 
+static void left_state_free(struct left_state *state)
+{
+    if (state)
+        free(state->pieces);
+    free(state);
+}
+
 static void child_free(struct child *child)
 {
+    left_state_free(child->state);
     free(child->names);
     child_drop_statuses(child);
     free(child);
@@ -365,7 +373,7 @@ static void child_free(struct child *child)
 void store_child_tidy(struct store *store, struct child *child)
 {
     if (child->dirty || child->wake_slot > 0 || child->local || child->held_at_start ||
-        child->has_claim || child->has_status || child->name_count > 0 ||
+        child->has_claim || child->has_status || child->name_count > 0 || child->state ||
         child->group->unreadable || child_is_wanted(child))
         return;
     struct group *group = child->group;
@@ -481,6 +489,78 @@ static void store_apply_status(struct store *store, const struct key_parts *key,
         child->group->update_waiting = false;
         group_mark(store, child->group);
     }
+}
+
+static struct left_state *store_state_make(struct store *store, const struct child_id *id,
+                                           struct child **ret_child)
+{
+    struct child *child = store_child_make(store, id);
+    *ret_child = child;
+    if (!child->state)
+        child->state = xcalloc(1, sizeof *child->state);
+    return child->state;
+}
+
+static void store_state_settle(struct store *store, struct child *child)
+{
+    if (!child->state->siblings && child->state->piece_count == 0) {
+        left_state_free(child->state);
+        child->state = NULL;
+    }
+    store->position++;
+    store_mark(store, child);
+}
+
+static void store_apply_state(struct store *store, const struct key_parts *key,
+                              const struct awmap_entry *entry)
+{
+    struct child *child;
+    struct left_state *state = store_state_make(store, &key->child, &child);
+    state->has_record = false;
+    state->siblings = awmap_entry_count(entry);
+    for (size_t i = 0; i < state->siblings; i++) {
+        struct state_record record;
+        if (!state_record_decode(&record, awmap_entry_sibling(entry, i).value)) {
+            store->undecodable++;
+            continue;
+        }
+        if (!state->has_record || state_record_compare(&record, &state->record, child->hash) > 0)
+            state->record = record;
+        state->has_record = true;
+        if (record.id.epoch > child->epoch_max)
+            child->epoch_max = record.id.epoch;
+    }
+    store_state_settle(store, child);
+}
+
+static size_t piece_find(const struct left_state *state, const struct key_parts *key)
+{
+    size_t at = 0;
+    while (at < state->piece_count &&
+           (memcmp(&state->pieces[at].id, &key->state, sizeof key->state) != 0 ||
+            state->pieces[at].index != key->index))
+        at++;
+    return at;
+}
+
+static void store_apply_piece(struct store *store, const struct key_parts *key,
+                              const struct awmap_entry *entry)
+{
+    struct child *child;
+    struct left_state *state = store_state_make(store, &key->child, &child);
+    size_t at = piece_find(state, key);
+    if (at < state->piece_count) {
+        store->state_bytes -= state->pieces[at].bytes;
+        state->pieces[at] = state->pieces[--state->piece_count];
+    }
+    if (awmap_entry_count(entry) > 0) {
+        uint32_t bytes = (uint32_t)awmap_entry_sibling(entry, 0).value.bytes;
+        state->pieces = xrealloc(state->pieces, (state->piece_count + 1) * sizeof *state->pieces);
+        state->pieces[state->piece_count++] =
+            (struct piece){.id = key->state, .index = key->index, .bytes = bytes};
+        store->state_bytes += bytes;
+    }
+    store_state_settle(store, child);
 }
 
 static struct name_entry *store_name_make(struct store *store, const struct key_parts *key)
@@ -703,6 +783,12 @@ void store_apply(struct store *store, const struct awmap_entry *entry)
         break;
     case KEY_NAME:
         store_apply_name(store, &key, entry);
+        break;
+    case KEY_STATE:
+        store_apply_state(store, &key, entry);
+        break;
+    case KEY_PIECE:
+        store_apply_piece(store, &key, entry);
         break;
     case KEY_META:
         store_apply_meta(store, &key, entry);

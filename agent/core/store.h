@@ -29,6 +29,19 @@ struct holder { /* the children whose winning claim names this node */
     struct children children;
 };
 
+struct piece { /* of a state: the bytes are in the map */
+    struct state_id id;
+    uint32_t index, bytes;
+};
+
+struct left_state { /* what a child has left to its successor */
+    bool has_record;
+    struct state_record record; /* the winning sibling */
+    size_t siblings;
+    struct piece *pieces; /* owned; of all states, this one's and those before */
+    size_t piece_count;
+};
+
 struct child {
     struct child_id id;
     uint64_t hash; /* child_id_hash */
@@ -42,7 +55,8 @@ struct child {
     size_t status_siblings;
     struct name_entry **names; /* in the map, owned by this child; the array is owned here */
     size_t name_count;
-    uint64_t epoch_max;   /* greatest epoch ever seen for this id in this run */
+    struct left_state *state; /* NULL: nothing */
+    uint64_t epoch_max;       /* greatest epoch ever seen for this id in this run */
     bool held_at_start;   /* what the engine shows of it is ours to end, also when the workload is
                              gone: our own map held its claim at start, or the end of a start is
                              unknown */
@@ -149,6 +163,7 @@ struct store {
     struct name_entry **outside; /* the names whose record is of an outside owner */
     size_t outside_count, outside_capacity;
     bool outside_changed; /* since the registry looked at them */
+    uint64_t state_bytes; /* of all pieces */
     size_t child_count;
     uint64_t children_made; /* ever, in this run */
     uint64_t position;      /* of the feed: grows with each change */

@@ -30,6 +30,10 @@ static struct key print(const struct key_parts *parts)
         return key_name(parts->ns, parts->name);
     case KEY_META:
         return key_meta(parts->ns, parts->name);
+    case KEY_STATE:
+        return key_state(&parts->child);
+    case KEY_PIECE:
+        return key_piece(&parts->child, &parts->state, parts->index);
     case KEY_MEMBER:
         return key_member(parts->name);
     case KEY_UNKNOWN:
@@ -46,6 +50,10 @@ static void the_texts_are_those_of_the_design(void)
     CU_ASSERT_STRING_EQUAL(key_claim(&id).text, "c/default/web/3");
     CU_ASSERT_STRING_EQUAL(key_status(&id).text, "t/default/web/3");
     CU_ASSERT_STRING_EQUAL(key_name("default", "web-0").text, "n/default/web-0");
+    struct state_id state = {.epoch = 2, .replica = UINT64_MAX, .stamp = 0x1a};
+    CU_ASSERT_STRING_EQUAL(key_state(&id).text, "h/default/web/3");
+    CU_ASSERT_STRING_EQUAL(key_piece(&id, &state, 7).text,
+                           "x/default/web/3/2/ffffffffffffffff/1a/7");
     CU_ASSERT_STRING_EQUAL(key_meta("default", "limits").text, "r/default/limits");
     CU_ASSERT_STRING_EQUAL(key_member("node-1").text, "m/node-1");
     struct key key = key_member("node-1");
@@ -66,6 +74,23 @@ static void each_kind_is_parsed_into_its_parts(void)
     CU_ASSERT_EQUAL(parts.kind, KEY_META);
     CU_ASSERT_STRING_EQUAL(parts.ns, "prod");
     CU_ASSERT_STRING_EQUAL(parts.name, "limits");
+    parts = parse("x/prod/db/17/2/ffffffffffffffff/1a/7");
+    CU_ASSERT_EQUAL(parts.kind, KEY_PIECE);
+    CU_ASSERT_STRING_EQUAL(parts.child.workload, "db");
+    CU_ASSERT_EQUAL(parts.child.ordinal, 17);
+    CU_ASSERT_TRUE(parts.state.epoch == 2 && parts.state.replica == UINT64_MAX);
+    CU_ASSERT_TRUE(parts.state.stamp == 0x1a && parts.index == 7);
+    static const char *const bad[] = {"x/prod/db/17/2/f/1a/8",
+                                      "x/prod/db/17/2/f/1a/",
+                                      "x/prod/db/17/2/f/1a",
+                                      "x/prod/db/17/02/f/1a/7",
+                                      "x/prod/db/17/2/F/1a/7",
+                                      "x/prod/db/17/2/f/1a/7/",
+                                      "x/prod/db/17/2/10000000000000000/1a/7"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        CU_ASSERT_EQUAL(parse(bad[i]).kind, KEY_UNKNOWN);
+    parts = parse("h/prod/db/17");
+    CU_ASSERT_EQUAL(parts.kind, KEY_STATE);
     parts = parse("c/prod/db/17");
     CU_ASSERT_EQUAL(parts.kind, KEY_CLAIM);
     CU_ASSERT_STRING_EQUAL(parts.child.ns, "prod");

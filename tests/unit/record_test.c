@@ -234,6 +234,65 @@ static void a_value_of_meta_survives_the_round_trip(void)
     buffer_release(&bytes);
 }
 
+static int sign(int order)
+{
+    return (order > 0) - (order < 0);
+}
+
+static struct state_record example_state(void)
+{
+    struct state_record state = {.id = {RECORD_EPOCH_MAX, UINT64_MAX, 7},
+                                 .uid = UID_EXAMPLE,
+                                 .bytes = STATE_BYTES_MAX,
+                                 .hash = 9};
+    FILL(state.node, 'n');
+    return state;
+}
+
+static void a_state_survives_the_round_trip(void)
+{
+    struct state_record in = example_state(), out;
+    struct buffer bytes = {0};
+    state_record_encode(&in, &bytes);
+    CU_ASSERT_TRUE(state_record_decode(&out, buffer_view(&bytes)));
+    CU_ASSERT_EQUAL(memcmp(&out.id, &in.id, sizeof in.id), 0);
+    CU_ASSERT_STRING_EQUAL(out.node, in.node);
+    CU_ASSERT_STRING_EQUAL(out.uid, in.uid);
+    CU_ASSERT_TRUE(out.bytes == in.bytes && out.hash == in.hash);
+    for (size_t length = 0; length < bytes.bytes; length++)
+        CU_ASSERT_FALSE(state_record_decode(&out, span_of(bytes.data, length)));
+    CU_ASSERT_EQUAL(out.id.epoch, 0);
+    in.bytes = STATE_BYTES_MAX + 1;
+    buffer_clear(&bytes);
+    state_record_encode(&in, &bytes);
+    CU_ASSERT_FALSE(state_record_decode(&out, buffer_view(&bytes)));
+    buffer_release(&bytes);
+}
+
+static void states_are_ordered_by_their_claims_then_by_time(void)
+{
+    struct random random = random_of(16);
+    for (int round = 0; round < 20000; round++) {
+        struct state_record records[2] = {0};
+        for (int i = 0; i < 2; i++) {
+            records[i].id =
+                (struct state_id){1 + random_below(&random, 2), 1 + random_below(&random, 2),
+                                  random_below(&random, 3)};
+            TEXT_SET(records[i].node, random_below(&random, 2) ? "a" : "b");
+        }
+        const struct state_record *a = &records[0], *b = &records[1];
+        int order = state_record_compare(a, b, 77);
+        CU_ASSERT_EQUAL(sign(state_record_compare(b, a, 77)), -sign(order));
+        bool same = strcmp(a->node, b->node) == 0 && a->id.replica == b->id.replica;
+        if (a->id.epoch != b->id.epoch) {
+            CU_ASSERT_EQUAL(order > 0, a->id.epoch > b->id.epoch);
+        } else if (same) {
+            int later = (a->id.stamp > b->id.stamp) - (a->id.stamp < b->id.stamp);
+            CU_ASSERT_EQUAL(sign(order), later);
+        }
+    }
+}
+
 static void check_member(const struct member_record *out, const struct member_record *in)
 {
     CU_ASSERT_EQUAL(out->join_counter, in->join_counter);
@@ -682,11 +741,6 @@ static struct claim random_claim(struct random *random)
     return claim;
 }
 
-static int sign(int order)
-{
-    return (order > 0) - (order < 0);
-}
-
 static bool claim_same(const struct claim *a, const struct claim *b)
 {
     return a->epoch == b->epoch && a->replica == b->replica && a->state == b->state &&
@@ -832,6 +886,9 @@ UNIT_MAIN("record",
           {"a status survives the round trip", a_status_survives_the_round_trip},
           {"a name survives the round trip", a_name_survives_the_round_trip},
           {"an outside name survives the round trip", an_outside_name_survives_the_round_trip},
+          {"a state survives the round trip", a_state_survives_the_round_trip},
+          {"states are ordered by their claims, then by time",
+           states_are_ordered_by_their_claims_then_by_time},
           {"a value of meta survives the round trip", a_value_of_meta_survives_the_round_trip},
           {"outside names beyond their bounds are refused",
            outside_names_beyond_their_bounds_are_refused},

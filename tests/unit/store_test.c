@@ -88,6 +88,15 @@ static struct buffer outside_value(uint8_t owner, const char *node, uint64_t epo
     return value;
 }
 
+static struct buffer state_value(const struct state_id *id, const char *node)
+{
+    struct state_record record = {.id = *id, .bytes = 5, .hash = 6};
+    struct buffer value = {0};
+    TEXT_SET(record.node, node);
+    state_record_encode(&record, &value);
+    return value;
+}
+
 static struct buffer supervisor_value(const char *name, uint32_t max_children)
 {
     struct supervisor supervisor = {0};
@@ -535,6 +544,13 @@ static void dump_child(const struct child *child, struct buffer *text)
     }
     if (child->has_status)
         status_encode(child->status, text);
+    uint64_t sum = 0; /* their order means nothing */
+    for (size_t i = 0; child->state && i < child->state->piece_count; i++)
+        sum += child->state->pieces[i].id.stamp * 64 + child->state->pieces[i].index * 16 +
+               child->state->pieces[i].bytes;
+    buffer_varint(text, sum);
+    if (child->state && child->state->has_record)
+        state_record_encode(&child->state->record, text);
     buffer_varint(text, child->name_count);
     for (size_t i = 0; i < child->name_count; i++)
         CU_ASSERT_EQUAL(child_id_compare(&child->names[i]->record->owner, &child->id), 0);
@@ -565,6 +581,7 @@ static struct buffer dump(const struct store *store)
 {
     struct buffer text = {0};
     CU_ASSERT_EQUAL(dump_groups(store, &text), store->child_count);
+    buffer_varint(&text, store->state_bytes);
     for (struct name_entry *n = store_name_after(store, "", ""); n;
          n = store_name_after(store, n->ns, n->name)) {
         struct child *owner = n->record->outside ? NULL : store_child(store, &n->record->owner);
@@ -638,7 +655,8 @@ static struct key random_write(struct random *random, struct buffer *ret_value)
     uint64_t small = 1 + random_below(random, 3);
     TEXT_SET(id.ns, ns);
     TEXT_SET(id.workload, name);
-    switch (random_below(random, 10)) {
+    struct state_id state = {small, small, small};
+    switch (random_below(random, 12)) {
     case 0:
         *ret_value = garbage_value();
         return random_below(random, 2) ? key_claim(&id) : key_name(ns, name);
@@ -661,6 +679,13 @@ static struct key random_write(struct random *random, struct buffer *ret_value)
     case 7:
         *ret_value = outside_value((uint8_t)small, random_text(random), small);
         return key_name(ns, random_text(random));
+    case 9:
+        *ret_value = state_value(&state, random_text(random));
+        return key_state(&id);
+    case 10:
+        *ret_value = (struct buffer){0};
+        buffer_text(ret_value, random_text(random));
+        return key_piece(&id, &state, (uint32_t)random_below(random, 2));
     case 8:
         *ret_value = (struct buffer){0};
         meta_encode(random_text(random), ret_value);
