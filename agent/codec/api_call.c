@@ -215,8 +215,12 @@ static int call_wait(struct api_call *call, const struct api_context *context)
 
 /* --- Dispatch --------------------------------------------------------------------------------- */
 
-static void route_resolve_self(struct api_route *route, const char *member)
+static void route_resolve_self(struct api_call *call, const char *member)
 {
+    struct api_route *route = &call->route;
+    const struct api_identity *child = call->request->child;
+    if (route->resource == API_CHILDREN && strcmp(route->name, API_SELF) == 0 && child)
+        api_child_name_print(&child->child, route->name, sizeof route->name);
     if (route->resource == API_MEMBERS && strcmp(route->name, API_SELF) == 0)
         TEXT_SET(route->name, member);
 }
@@ -224,13 +228,17 @@ static void route_resolve_self(struct api_route *route, const char *member)
 static int call_dispatch(struct api_call *call, const struct api_context *context)
 {
     struct api_route *route = &call->route;
+    route_resolve_self(call, context->member);
+    if (api_child_may(call) < 0)
+        return -1;
     if (route->endpoint != API_ENDPOINT_OBJECTS)
         return api_discovery(call, context);
-    route_resolve_self(route, context->member);
     if (route->verb == API_WATCH)
         return api_failure_set(&call->failure, 405, "watch is not supported in this release");
     if (route->subresource == API_SCALE)
         return api_scale(call, context);
+    if (route->subresource == API_STATE)
+        return api_state(call, context);
     if (route->verb == API_GET || route->verb == API_LIST)
         return api_read(call, context);
     if (route->resource == API_WORKLOADS || route->resource == API_SUPERVISORS)

@@ -28,7 +28,15 @@
 
 #define API_JSON "application/json"
 #define API_YAML "application/yaml"
+#define API_BYTES "application/octet-stream"
 #define API_TEXT "text/plain; charset=utf-8"
+
+/* Which child asks, by the token that was put into its container. */
+struct api_identity {
+    struct child_id child;
+    char uid[UID_BYTES + 1]; /* of its workload */
+    uint64_t epoch;
+};
 
 /* All borrowed until api_call_release. Headers are NULL if they were not sent. */
 struct api_request {
@@ -38,6 +46,8 @@ struct api_request {
     const char *after;                    /* Hordelet-After */
     const char *token;                    /* Hordelet-Token */
     uint8_t token_hash[OWNER_HASH_BYTES]; /* SHA-256 of it */
+    const struct api_identity *child;     /* if it is a child's */
+    bool from_child; /* over the socket in the containers, where nothing else counts */
     struct span body;
 };
 

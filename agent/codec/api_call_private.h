@@ -17,6 +17,10 @@ int api_action(struct api_call *call, const struct api_context *context);
 /* create, update, delete of names from outside, and of meta */
 int api_registry(struct api_call *call, const struct api_context *context);
 void api_registry_answer(struct api_call *call, const struct api_context *context);
+/* children/NAME/state */
+int api_state(struct api_call *call, const struct api_context *context);
+/* -1: not over the socket in the containers. */
+int api_child_may(struct api_call *call);
 /* /version, /apis, /livez, ... */
 int api_discovery(struct api_call *call, const struct api_context *context);
 

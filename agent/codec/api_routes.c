@@ -18,6 +18,7 @@
 #define READ (API_CAN(API_GET) | API_CAN(API_LIST))
 #define WRITE (API_CAN(API_CREATE) | API_CAN(API_UPDATE) | API_CAN(API_PATCH) | API_CAN(API_DELETE))
 #define REGISTER (API_CAN(API_CREATE) | API_CAN(API_UPDATE) | API_CAN(API_DELETE))
+#define STATE (API_CAN(API_GET) | API_CAN(API_UPDATE) | API_CAN(API_DELETE))
 #define CHANGE (API_CAN(API_GET) | API_CAN(API_UPDATE) | API_CAN(API_PATCH))
 
 const struct api_resource_info api_resources[API_RESOURCE_COUNT] = {
@@ -39,8 +40,9 @@ const struct api_resource_info api_resources[API_RESOURCE_COUNT] = {
                       "ChildList",
                       true,
                       READ | API_CAN(API_DELETE),
-                      {{API_STATUS, "status", "Child", API_GROUP, API_VERSION, API_CAN(API_GET)}},
-                      1},
+                      {{API_STATUS, "status", "Child", API_GROUP, API_VERSION, API_CAN(API_GET)},
+                       {API_STATE, "state", NULL, NULL, NULL, STATE}},
+                      2},
     [API_NAMES] = {"names", "name", "", "Name", "NameList", true, READ | REGISTER, {{0}}, 0},
     [API_METAS] = {"metas", "meta", "", "Meta", "MetaList", true, READ | REGISTER, {{0}}, 0},
     [API_SUPERVISORS] = {"supervisors",
@@ -171,7 +173,7 @@ static bool route_set_subresource(struct api_route *route, const char *name)
 static bool name_is_possible(const struct api_route *route, const char *name)
 {
     struct child_id child;
-    if (route->resource == API_CHILDREN)
+    if (route->resource == API_CHILDREN && strcmp(name, API_SELF) != 0)
         return api_child_name_parse(&child, route->ns, name);
     size_t bytes =
         strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");

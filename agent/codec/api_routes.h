@@ -11,7 +11,8 @@
 #define API_VERSION "v1"
 #define API_GROUP_VERSION API_GROUP "/" API_VERSION
 #define API_ROOT "/apis/" API_GROUP_VERSION
-/* As a member's name: the agent that is asked. No member is called so: it is not DNS-1123. */
+/* As a member's name: the agent that is asked; as a child's: the one whose token it is. None is
+ * called so: it is not DNS-1123. */
 #define API_SELF "SELF"
 
 enum { API_OBJECT_NAME_BYTES_MAX = NAME_BYTES_MAX + 11 }; /* a child's: workload-ordinal */
@@ -47,6 +48,7 @@ enum api_subresource {
     API_LEAVE,
     API_DETACH,
     API_FORGET,
+    API_STATE,
 };
 
 enum api_endpoint {

@@ -35,7 +35,11 @@ enum {
 struct docker_start {
     const char *cluster, *node;
     const struct runtime_operation *operation; /* a START */
+    const char *child_api; /* directory with the API's socket, for the container; NULL: none */
+    const char *token;     /* ... and what the child shows there */
 };
+
+#define DOCKER_CHILD_API "/run/hordelet" /* where it is mounted */
 
 /* "hordelet-CLUSTER-NODE-NS-WORKLOAD-ORDINAL-EPOCH". Two children can have the same such name
  * (namespace a-b with workload c, namespace a with b-c): `distinct` appends a hash of the child. */

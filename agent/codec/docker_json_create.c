@@ -55,6 +55,11 @@ static int create_own_variables(struct docker_create *create)
         environment_set(environment, "HORDELET_CHILD", child, create->err) ||
         environment_set(environment, "HORDELET_EPOCH", epoch, create->err))
         return -1;
+    if (docker_create_has_api(create) &&
+        (environment_set(environment, "HORDELET_API", "unix://" DOCKER_CHILD_API "/api.sock",
+                         create->err) ||
+         environment_set(environment, "HORDELET_TOKEN", create->start->token, create->err)))
+        return -1;
     return 0;
 }
 

@@ -252,8 +252,29 @@ static int create_mount(struct docker_create *create, const cJSON *value, unsign
     return mount_empty_directory(create, &mount, empty);
 }
 
+bool docker_create_has_api(const struct docker_create *create)
+{
+    return create->start->child_api && json_get_bool(create->spec, "apiAccess", true);
+}
+
+/* Unless the document has something else there. */
+static void create_api_mount(struct docker_create *create)
+{
+    const cJSON *other;
+    cJSON_ArrayForEach(other, json_get_array(create->container, "volumeMounts"))
+    {
+        const char *path = json_get_text(other, "mountPath");
+        if (path && strcmp(path, DOCKER_CHILD_API) == 0)
+            return;
+    }
+    struct mount mount = {.target = DOCKER_CHILD_API, .read_only = true};
+    json_add_text(mount_add(create, &mount, "bind"), "Source", create->start->child_api);
+}
+
 int docker_create_mounts(struct docker_create *create)
 {
+    if (docker_create_has_api(create))
+        create_api_mount(create);
     const cJSON *mount;
     unsigned index = 0;
     cJSON_ArrayForEach(

@@ -31,6 +31,8 @@ struct docker_create {
     struct error *err;
 };
 
+/* The agent's API is reached from within: not with apiAccess: false. */
+bool docker_create_has_api(const struct docker_create *create);
 int docker_create_mounts(struct docker_create *create);
 int docker_create_ports(struct docker_create *create);
 int docker_create_resources(struct docker_create *create);

@@ -7,7 +7,6 @@ static const char *const restarts[] = {"permanent", "transient", "temporary", "A
                                        "OnFailure", "Never",     NULL};
 static const char *const name_conflicts[] = {"keep", "stop", NULL};
 static const char *const update_types[] = {"RollingUpdate", "Recreate", NULL};
-static const char *const only_false[] = {"false", NULL};
 
 /* ---- names ---- */
 
@@ -175,10 +174,9 @@ static const struct schema_field spec_rows[] = {
     {
         .name = "apiAccess",
         .type = SCHEMA_BOOLEAN,
-        .values = only_false,
-        .description = "Whether the API of the agent is mounted into the container; not supported "
-                       "in this release, so "
-                       "false at most.",
+        .description = "Whether the container reaches the API of its agent, at HORDELET_API with "
+                       "HORDELET_TOKEN: to read names, and to leave a state to its successor. "
+                       "Unset: yes.",
     },
     {
         .name = "volumes",

@@ -188,6 +188,8 @@ static uint64_t spec_hash(const cJSON *object)
         if (part != NULL)
             json_add(shape, parts[i], json_copy(part));
     }
+    if (!json_get_bool(json_get(object, "spec"), "apiAccess", true))
+        json_add_bool(shape, "apiAccess", false);
     schema_strip(schema_find(schema_workload.root->object, "spec"), shape);
     char *text = json_print(shape);
     uint64_t hash = placement_hash(text, strlen(text));

@@ -15,6 +15,7 @@
  * Invariant: drivers know the loop, never each other. */
 #include "agent/io/agent.h"
 
+#include <assert.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -25,6 +26,7 @@
 #include "agent/io/agent_address.h"
 #include "agent/io/agent_vitals.h"
 #include "agent/io/api_server.h"
+#include "agent/io/child_access.h"
 #include "agent/io/clock.h"
 #include "agent/io/disk.h"
 #include "agent/io/docker.h"
@@ -49,6 +51,7 @@ struct agent {
     struct peers *peers;
     struct runtime *runtime;
     struct api_server *api;
+    struct child_access access;
     struct signals signals;
     uv_timer_t end_timer;
     uint64_t began_wall_ms;
@@ -202,6 +205,22 @@ static int agent_open_peers(struct agent *agent, struct error *err)
     return peers_open(&agent->peers, agent->loop, &options, err);
 }
 
+static void agent_print_token(void *context, const struct runtime_operation *start, char *ret_token,
+                              size_t bytes)
+{
+    const struct agent *agent = context;
+    struct api_identity identity = {.child = start->child, .epoch = start->epoch};
+    TEXT_SET(identity.uid, start->uid);
+    assert(bytes > CHILD_TOKEN_BYTES_MAX);
+    child_token_print(&agent->access, &identity, ret_token);
+}
+
+static bool agent_verify(void *context, const char *token, struct api_identity *ret_identity)
+{
+    const struct agent *agent = context;
+    return child_token_verify(&agent->access, token, ret_identity);
+}
+
 static int agent_open_runtime(struct agent *agent, struct error *err)
 {
     struct docker_config config = {
@@ -209,6 +228,8 @@ static int agent_open_runtime(struct agent *agent, struct error *err)
         .cluster = agent->options->cluster,
         .node = agent->options->node_name,
         .probe_published = agent->options->probe_published,
+        .child_api = agent->access.directory,
+        .print_token = agent_print_token,
         .sink = agent_runtime_event,
         .context = agent,
     };
@@ -233,6 +254,9 @@ static int agent_open_api(struct agent *agent, struct error *err)
     struct api_server_options options = {.tcp_host = address.host,
                                          .tcp_port = address.port,
                                          .unix_path = path,
+                                         .child_path = agent->access.socket,
+                                         .verify = agent_verify,
+                                         .verify_context = agent,
                                          .member = agent->options->node_name,
                                          .read_vitals = agent_read_vitals,
                                          .vitals_context = agent};
@@ -247,8 +271,10 @@ static int agent_open(struct agent *agent, struct error *err)
     if (agent_find_addresses(agent, err))
         return -1;
     agent_make_node(agent);
-    if (agent_open_disk(agent, err) || agent_open_peers(agent, err) ||
-        agent_open_runtime(agent, err) || agent_open_api(agent, err))
+    if (agent_open_disk(agent, err) ||
+        child_access_open(&agent->access, agent->options->data_dir, err) ||
+        agent_open_peers(agent, err) || agent_open_runtime(agent, err) ||
+        agent_open_api(agent, err))
         return -1;
     loop_set_sink(agent->loop, EFFECT_TRACE, agent_trace, agent);
     loop_set_sink(agent->loop, EFFECT_RUNTIME, agent_runtime, agent);

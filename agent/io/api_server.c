@@ -189,12 +189,21 @@ static int server_open(struct api_server *server, const struct api_server_option
             return -1;
     }
     if (options->unix_path) {
-        int fd = listen_unix(options->unix_path, err);
+        int fd = listen_unix(options->unix_path, 0600, err);
         if (fd < 0)
             return -1;
         server->unix_path = xstrdup(options->unix_path);
         if (listener_open(server, fd, err) < 0)
             return -1;
+    }
+    if (options->child_path) {
+        int fd = listen_unix(options->child_path, 0666, err);
+        if (fd < 0)
+            return -1;
+        server->child_path = xstrdup(options->child_path);
+        if (listener_open(server, fd, err) < 0)
+            return -1;
+        server->listeners[server->listener_count - 1].children = true;
     }
     return 0;
 }
@@ -207,6 +216,8 @@ struct api_server *api_server_new(struct loop *loop, const struct api_server_opt
     TEXT_SET(server->member, options->member);
     server->read_vitals = options->read_vitals;
     server->vitals_context = options->vitals_context;
+    server->verify = options->verify;
+    server->verify_context = options->verify_context;
     ssize_t got = getrandom(&server->run_tag, sizeof server->run_tag, 0);
     assert(got == sizeof server->run_tag);
     (void)got;
@@ -238,6 +249,7 @@ static void server_release(struct api_server *server)
         return;
     assert(server->connection_count == 0 && server->pending_count == 0);
     free(server->unix_path);
+    free(server->child_path);
     free(server);
 }
 
@@ -280,6 +292,8 @@ void api_server_stop(struct api_server *server)
         listener_close(&server->listeners[i]);
     if (server->unix_path)
         unlink(server->unix_path);
+    if (server->child_path)
+        unlink(server->child_path);
     uv_close((uv_handle_t *)&server->deadline_timer, deadline_timer_closed);
 }
 

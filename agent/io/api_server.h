@@ -17,6 +17,7 @@
 #ifndef AGENT_IO_API_SERVER_H
 #define AGENT_IO_API_SERVER_H
 
+#include "agent/codec/api_call.h"
 #include "agent/codec/metrics.h"
 #include "agent/core/error.h"
 #include "agent/core/request.h"
@@ -34,10 +35,13 @@ enum {
 struct api_server;
 
 struct api_server_options {
-    const char *tcp_host;  /* name or address; NULL: no TCP listener */
-    uint16_t tcp_port;     /* 0: any, see api_server_port */
-    const char *unix_path; /* NULL: none. A stale socket is replaced, a living one an error */
-    const char *member;    /* the node name of this agent */
+    const char *tcp_host;   /* name or address; NULL: no TCP listener */
+    uint16_t tcp_port;      /* 0: any, see api_server_port */
+    const char *unix_path;  /* NULL: none. A stale socket is replaced, a living one an error */
+    const char *child_path; /* the unix socket in the containers; NULL: none */
+    bool (*verify)(void *verify_context, const char *token, struct api_identity *ret_identity);
+    void *verify_context;
+    const char *member; /* the node name of this agent */
     void (*read_vitals)(void *vitals_context, struct vitals *ret_vitals); /* NULL: none */
     void *vitals_context;
 };

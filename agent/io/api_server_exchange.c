@@ -218,6 +218,19 @@ static enum MHD_Result framing_look(void *cls, enum MHD_ValueKind kind, const ch
     return MHD_YES;
 }
 
+static void exchange_identify(struct exchange *exchange)
+{
+    const struct api_server *server = exchange->server;
+    struct api_request *request = &exchange->request;
+    if (!request->token)
+        return;
+    crypto_hash_sha256(request->token_hash, (const unsigned char *)request->token,
+                       strlen(request->token));
+    if (server->verify &&
+        server->verify(server->verify_context, request->token, &exchange->identity))
+        request->child = &exchange->identity;
+}
+
 /* Bodies whose end two programs could see in different places are refused: that is how requests are
  * smuggled past a proxy. */
 static enum MHD_Result exchange_begin(struct exchange *exchange, const char *method)
@@ -234,10 +247,8 @@ static enum MHD_Result exchange_begin(struct exchange *exchange, const char *met
         .after = MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, "Hordelet-After"),
         .token = MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, "Hordelet-Token"),
     };
-    const char *token = exchange->request.token;
-    if (token)
-        crypto_hash_sha256(exchange->request.token_hash, (const unsigned char *)token,
-                           strlen(token));
+    exchange->request.from_child = exchange->listener->children;
+    exchange_identify(exchange);
     MHD_get_connection_values(mhd, MHD_HEADER_KIND, framing_look, &framing);
     connection_expect(exchange->connection, DEADLINE_BODY);
     exchange->refuse_close = true;

@@ -107,7 +107,7 @@ static int unix_remove_stale(const char *path, const struct sockaddr_un *address
 }
 
 /* Nobody can connect before listen(), so the mode is there in time. */
-int listen_unix(const char *path, struct error *err)
+int listen_unix(const char *path, mode_t mode, struct error *err)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof address.sun_path)
@@ -120,7 +120,7 @@ int listen_unix(const char *path, struct error *err)
         return -1;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof address) == 0 &&
-        chmod(path, 0600) == 0 && listen(fd, BACKLOG) == 0)
+        chmod(path, mode) == 0 && listen(fd, BACKLOG) == 0)
         return fd;
     error_set(err, ERROR_IO, "cannot listen on %s: %s; is --data-dir there and writable?", path,
               strerror(errno));

@@ -7,7 +7,7 @@
 #include "agent/codec/api_call.h"
 #include "agent/io/api_server.h"
 
-enum { PENDING_BUCKETS = 1024, LISTENERS_MAX = 2 };
+enum { PENDING_BUCKETS = 1024, LISTENERS_MAX = 3 };
 
 /* What a connection has to do before its deadline. All of a class get the same time, so that each
  * class is a queue whose first is the next to expire. */
@@ -37,7 +37,8 @@ struct listener {
     struct api_server *server;
     struct MHD_Daemon *daemon;
     int fd;
-    bool open; /* its uv handles are initialised */
+    bool open;     /* its uv handles are initialised */
+    bool children; /* the one in the containers */
     uv_poll_t poll;
     uv_timer_t timer;
 };
@@ -52,6 +53,7 @@ struct exchange {
     uint64_t body_bytes; /* seen, also of a body that is too large to be kept */
     struct buffer body;
     struct api_request request;
+    struct api_identity identity;
     struct api_call call;
     bool begun;        /* the handler has seen its header */
     bool refuse_close; /* framing that proxies disagree about: answer and close */
@@ -69,7 +71,9 @@ struct api_server {
     struct loop *loop;
     struct listener listeners[LISTENERS_MAX];
     size_t listener_count;
-    char *unix_path;
+    char *unix_path, *child_path;
+    bool (*verify)(void *verify_context, const char *token, struct api_identity *ret_identity);
+    void *verify_context;
     char member[NAME_BYTES_MAX + 1];
     void (*read_vitals)(void *vitals_context, struct vitals *ret_vitals);
     void *vitals_context;
@@ -88,7 +92,7 @@ struct api_server {
 
 /* api_server_listen.c: sockets that are bound, ready to be given to a daemon. -1 with err. */
 int listen_tcp(const char *host, uint16_t port, uint16_t *ret_port, struct error *err);
-int listen_unix(const char *path, struct error *err);
+int listen_unix(const char *path, mode_t mode, struct error *err);
 
 /* api_server.c */
 void connection_expect(struct connection *connection, enum deadline deadline);

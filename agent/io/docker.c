@@ -97,6 +97,7 @@ static void docker_handle_closed(uv_handle_t *handle)
     docker_watch_release(docker);
     free(docker->cluster);
     free(docker->node);
+    free(docker->child_api);
     free(docker);
 }
 
@@ -152,6 +153,9 @@ struct runtime *docker_new(uv_loop_t *loop, const struct docker_config *config, 
     docker->loop = loop;
     docker->cluster = xstrdup(config->cluster);
     docker->node = xstrdup(config->node);
+    docker->print_token = config->print_token;
+    if (config->child_api && strncmp(config->endpoint, "unix://", strlen("unix://")) == 0)
+        docker->child_api = xstrdup(config->child_api);
     docker->sink = config->sink;
     docker->context = config->context;
     docker->quick = quick;

@@ -11,10 +11,16 @@
 struct docker_config {
     const char *endpoint; /* unix:///var/run/docker.sock, tcp://host:port */
     const char *cluster, *node;
-    bool probe_published; /* probes go to published ports, not to the container's address */
+    bool probe_published;  /* probes go to published ports, not to the container's address */
+    const char *child_api; /* see docker_json.h; not with a TCP engine. NULL: none */
+    /* The token of a START's child. */
+    void (*print_token)(void *context, const struct runtime_operation *start, char *ret_token,
+                        size_t bytes);
     runtime_sink_function sink;
     void *context;
 };
+
+enum { DOCKER_TOKEN_BYTES_MAX = 512 };
 
 /* Begins to watch the engine at once; whether there is one shows in EVENT_RUNTIME_STATE. Copies the
  * config. NULL: the endpoint is no endpoint, see err. */

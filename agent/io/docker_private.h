@@ -53,7 +53,9 @@ struct docker_stuck {
 struct docker {
     struct runtime runtime; /* first: the seam's view of us */
     uv_loop_t *loop;
-    char *cluster, *node;
+    char *cluster, *node, *child_api;
+    void (*print_token)(void *context, const struct runtime_operation *start, char *ret_token,
+                        size_t bytes);
     runtime_sink_function sink;
     void *context;
     struct docker_http *quick;  /* ping, lists, inspections after events: never behind the others */

@@ -210,7 +210,14 @@ static void start_create(struct docker_operation *operation)
 void operation_start(struct docker_operation *operation)
 {
     struct docker_start start = start_of(operation);
+    struct docker *docker = operation->docker;
+    char token[DOCKER_TOKEN_BYTES_MAX];
     struct error err;
+    if (docker->child_api) {
+        docker->print_token(docker->context, &operation->request, token, sizeof token);
+        start.child_api = docker->child_api;
+        start.token = token;
+    }
     operation->body = docker_json_create(&start, &err);
     if (!operation->body) {
         operation_finish(operation, RUNTIME_INVALID, err.text, NULL);

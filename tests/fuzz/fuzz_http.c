@@ -1,9 +1,10 @@
-/* One request of the API against a node with a workload: its method, target, Accept, Content-Type,
- * Hordelet-After and body, each a line but the last. Every request has one answer with a known
- * status; a failure is a Status object that is JSON. */
+/* One request of the API, by an owner of names and a child, against a node with a workload: its
+ * method, target, Accept, Content-Type, Hordelet-After and body, each a line but the last. Every
+ * request has one answer with a known status; a failure is a Status object that is JSON. */
 #include <cjson/cJSON.h>
 
 #include "agent/codec/api_call.h"
+#include "agent/io/child_access.h"
 #include "tests/fuzz/fuzz_node.h"
 
 static struct buffer stored; /* of node_disk: a node with one workload of two children */
@@ -86,12 +87,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         return 0;
     char *method = take_line(&input), *target = take_line(&input), *accept = take_line(&input),
          *type = take_line(&input), *after = take_line(&input);
+    static const struct api_identity child = {.child = {"default", "web", 0}, .epoch = 1};
+    struct api_identity ignored;
+    struct child_access access = {.key = {1}};
+    fuzz_require(!after || !child_token_verify(&access, after, &ignored), "no token is guessed");
     struct api_request request = {.method = method ? method : "GET",
                                   .target = target ? target : "/",
                                   .accept = accept,
                                   .content_type = type,
                                   .user_agent = "fuzz",
                                   .after = after,
+                                  .token = "0123456789abcdef",
+                                  .child = &child,
                                   .body = input};
     struct fuzz_node fuzz = fuzz_node_start(buffer_view(&stored), NULL, 0);
     struct api_response response = ask(&fuzz, &request);

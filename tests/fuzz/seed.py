@@ -48,6 +48,17 @@ REQUESTS = {
     "list": "GET\n/apis/hordelet.dev/v1/children?limit=1&fieldSelector=status.phase%3DPending\n"
             "application/yaml\n\n\n",
     "get": "GET\n/apis/hordelet.dev/v1/namespaces/default/workloads/web?pretty=true\n\n\n3.1\n",
+    "register": "PUT\n/apis/hordelet.dev/v1/namespaces/default/names/db\n\napplication/json\n\n"
+                '{"apiVersion":"hordelet.dev/v1","kind":"Name","metadata":{"name":"db","labels":'
+                '{"a":"b"}},"spec":{"address":"c","port":5,"value":{"d":"e"},"ttlSeconds":9}}',
+    "select": "GET\n/apis/hordelet.dev/v1/names?fieldSelector=spec.value.d%3De,status.owner!%3Df&"
+              "count=1\n\n\n\n",
+    "meta": "POST\n/apis/hordelet.dev/v1/namespaces/default/metas\n\napplication/json\n\n"
+            '{"apiVersion":"hordelet.dev/v1","kind":"Meta","metadata":{"name":"a"},"spec":'
+            '{"value":[1]}}',
+    "state": "PUT\n/apis/hordelet.dev/v1/namespaces/default/children/SELF/state\n\n\n\nbytes",
+    "token": "GET\n/livez\n\n\ndefault.web.0.00000000-0000-4000-8000-000000000001.1."
+             "00000000000000000000000000000000\n",
     "metrics": "GET\n/metrics\n\n\n\n",
     "create": "POST\n/apis/hordelet.dev/v1/namespaces/default/workloads?dryRun=All\n\n"
               'application/json\n\n{"apiVersion":"hordelet.dev/v1","kind":"Workload","metadata":'

@@ -696,6 +696,78 @@ static void meta_is_put_and_removed(void)
     end();
 }
 
+/* --- State ------------------------------------------------------------------------------------ */
+
+#define CHILDREN ROOT "/namespaces/default/children"
+
+static int ask_as_child(const struct api_identity *child, bool inside, const char *method,
+                        const char *target, struct span body)
+{
+    return ask((struct api_request){
+        .method = method, .target = target, .child = child, .from_child = inside, .body = body});
+}
+
+static void a_child_leaves_its_state_to_its_successor(void)
+{
+    static const uint8_t bytes[] = {0, 1, 0xff, '\n', 0};
+    struct span state = span_of(bytes, sizeof bytes);
+    struct api_identity one = {.child = {"default", "web", 1}, .uid = "u", .epoch = 3};
+    struct api_identity two = {.child = {"default", "web", 2}, .uid = "u", .epoch = 1};
+    begin();
+    CU_ASSERT_EQUAL(ask_as_child(&one, true, "GET", CHILDREN "/SELF/state", span_text("")), 404);
+    CU_ASSERT_EQUAL(ask_as_child(&one, true, "PUT", CHILDREN "/SELF/state", state), 200);
+    CU_ASSERT_EQUAL(node->last.kind, REQUEST_PUT_STATE);
+    CU_ASSERT_EQUAL(node->last.epoch, 3);
+    CU_ASSERT_EQUAL(node->last.child.ordinal, 1);
+    CU_ASSERT_EQUAL(ask_as_child(&one, true, "GET", CHILDREN "/web-1/state", span_text("")), 200);
+    CU_ASSERT_STRING_EQUAL(answer.content_type, "application/octet-stream");
+    CU_ASSERT_TRUE(span_equal(buffer_view(&answer.body), state));
+    CU_ASSERT_STRING_EQUAL(header("Hordelet-State-Epoch"), "3");
+    CU_ASSERT_EQUAL(get(CHILDREN "/web-1/state"), 200); /* a person may look */
+    CU_ASSERT_EQUAL(get(CHILDREN "/web-2/state"), 404);
+    CU_ASSERT_EQUAL(get(CHILDREN "/SELF/state"), 404);
+    CU_ASSERT_EQUAL(ask_as_child(NULL, false, "PUT", CHILDREN "/web-1/state", state), 401);
+    CU_ASSERT_EQUAL(ask_as_child(&two, false, "PUT", CHILDREN "/web-1/state", state), 403);
+    CU_ASSERT_EQUAL(ask_as_child(&one, false, "DELETE", CHILDREN "/web-1/state", span_text("")),
+                    200);
+    CU_ASSERT_EQUAL(node->last.kind, REQUEST_DELETE_STATE);
+    node->state_torn = true;
+    CU_ASSERT_EQUAL(get(CHILDREN "/web-1/state"), 503);
+    CU_ASSERT_STRING_EQUAL(header("Retry-After"), "1");
+    uint8_t *large = xcalloc(1, STATE_BYTES_MAX + 1);
+    CU_ASSERT_EQUAL(ask_as_child(&one, true, "PUT", CHILDREN "/SELF/state",
+                                 span_of(large, STATE_BYTES_MAX + 1)),
+                    413);
+    free(large);
+    end();
+}
+
+static void within_a_container_only_its_token_counts(void)
+{
+    static const struct {
+        const char *method, *target;
+        int status;
+    } table[] = {
+        {"GET", ROOT "/names", 200},        {"GET", ROOT "/namespaces/default/names/api", 200},
+        {"GET", ROOT "/metas", 200},        {"GET", "/livez", 200},
+        {"GET", ROOT "/workloads", 403},    {"GET", ROOT "/children", 403},
+        {"GET", CHILDREN "/web-1", 403},    {"GET", CHILDREN "/web-2/state", 403},
+        {"DELETE", CHILDREN "/web-1", 403}, {"DELETE", CHILDREN "/SELF", 403},
+        {"DELETE", WORKLOADS "/web", 403},  {"POST", ROOT "/members/SELF/leave", 403},
+        {"DELETE", METAS "/limit", 403},
+    };
+    struct api_identity child = {.child = {"default", "web", 1}, .uid = "u", .epoch = 3};
+    begin();
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        CU_ASSERT_EQUAL(ask_as_child(&child, true, table[i].method, table[i].target, span_text("")),
+                        table[i].status);
+        CU_ASSERT_EQUAL(ask_as_child(NULL, true, table[i].method, table[i].target, span_text("")),
+                        401);
+    }
+    CU_ASSERT_EQUAL(node->requests, 0);
+    end();
+}
+
 static void things_are_counted(void)
 {
     begin();
@@ -738,4 +810,6 @@ UNIT_MAIN("api calls", {"objects have their shapes", objects_have_their_shapes},
           {"what is wrong with a registration is told", what_is_wrong_with_a_registration_is_told},
           {"meta is put and removed", meta_is_put_and_removed},
           {"things are counted", things_are_counted},
+          {"a child leaves its state to its successor", a_child_leaves_its_state_to_its_successor},
+          {"within a container only its token counts", within_a_container_only_its_token_counts},
           {"a refusal needs no request", a_refusal_needs_no_request})

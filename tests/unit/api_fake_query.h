@@ -36,6 +36,10 @@ struct fake_meta {
 };
 
 struct node {
+    struct buffer state;
+    struct child_id state_of;
+    uint64_t state_epoch;
+    bool state_torn;
     struct fake_meta meta; /* one is enough */
     struct fake_workload workloads[FAKE_MAX];
     struct child_view children[FAKE_MAX];
@@ -214,6 +218,7 @@ static inline void fake_node_free(struct node *node)
         workload_release(&node->workloads[i].value);
     for (size_t i = 0; i < node->supervisor_count; i++)
         supervisor_release(&node->supervisors[i].value);
+    buffer_release(&node->state);
     free(node);
 }
 
@@ -284,7 +289,12 @@ static inline void fake_do(struct node *node, const struct request *request)
         fake_put_supervisor(node, request->supervisor);
     else if (request->kind == REQUEST_PUT_NAME)
         fake_put_name(node, request);
-    else if (request->kind == REQUEST_PUT_META)
+    else if (request->kind == REQUEST_PUT_STATE) {
+        buffer_clear(&node->state);
+        buffer_append(&node->state, request->state.data, request->state.bytes);
+        node->state_of = request->child;
+        node->state_epoch = request->epoch;
+    } else if (request->kind == REQUEST_PUT_META)
         fake_put_meta(node, request);
     else if (request->kind == REQUEST_SET_UNSCHEDULABLE)
         for (size_t i = 0; i < node->member_count; i++)
@@ -401,6 +411,22 @@ bool query_name_next(const struct node *node, const char *ns, const char *after_
     if (best)
         *ret = best->view;
     return best != NULL;
+}
+
+bool query_state(const struct node *node, const struct child_id *id, struct state_view *ret)
+{
+    bool found = node->state.bytes && child_id_compare(id, &node->state_of) == 0;
+    if (found)
+        *ret = (struct state_view){
+            .epoch = node->state_epoch, .bytes = node->state.bytes, .complete = !node->state_torn};
+    return found;
+}
+
+bool query_state_read(const struct node *node, const struct child_id *id, struct buffer *ret_bytes)
+{
+    (void)id;
+    buffer_append(ret_bytes, node->state.data, node->state.bytes);
+    return true;
 }
 
 bool query_meta(const struct node *node, const char *ns, const char *name, struct meta_view *ret)

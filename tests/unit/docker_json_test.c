@@ -101,6 +101,34 @@ static void bodies_are_golden(void)
     }
 }
 
+static void a_container_reaches_the_api_of_its_agent(void)
+{
+    static const char plain[] = "{\"spec\":{\"container\":{\"image\":\"i\"}}}";
+    static const char off[] = "{\"spec\":{\"apiAccess\":false,\"container\":{\"image\":\"i\"}}}";
+    static const char taken[] =
+        "{\"spec\":{\"volumes\":[{\"name\":\"v\",\"emptyDir\":{}}],\"container\":{\"image\":\"i\","
+        "\"volumeMounts\":[{\"name\":\"v\",\"mountPath\":\"/run/hordelet\"}]}}}";
+    static const char mount[] =
+        "\"Mounts\":[{\"Type\":\"bind\",\"Target\":\"/run/hordelet\","
+        "\"ReadOnly\":true,\"Source\":\"/data/child-api\"}]";
+    for (int i = 0; i < 3; i++) {
+        struct runtime_operation operation = operation_of(i == 0 ? plain : i == 1 ? off : taken);
+        struct docker_start start = {.cluster = "prod",
+                                     .node = "n1",
+                                     .operation = &operation,
+                                     .child_api = "/data/child-api",
+                                     .token = "the-token"};
+        struct error err;
+        char *body = docker_json_create(&start, &err);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(body);
+        bool told = strstr(body, "\"HORDELET_API=unix:///run/hordelet/api.sock\"") &&
+                    strstr(body, "\"HORDELET_TOKEN=the-token\"");
+        CU_ASSERT_EQUAL(told, i != 1);
+        CU_ASSERT_EQUAL(strstr(body, mount) != NULL, i == 0);
+        free(body);
+    }
+}
+
 #define CONTAINER(fields) "{\"spec\":{\"container\":{\"image\":\"i\"," fields "}}}"
 
 static void odd_documents_are_refused(void)
@@ -486,6 +514,7 @@ static void depth_bombs_are_refused(void)
 }
 
 UNIT_MAIN("docker_json", {"bodies are golden", bodies_are_golden},
+          {"a container reaches the API of its agent", a_container_reaches_the_api_of_its_agent},
           {"odd documents are refused", odd_documents_are_refused},
           {"expansion is bounded", expansion_is_bounded},
           {"names tell children apart", names_tell_children_apart},
