@@ -179,7 +179,9 @@ static int call_parse(struct api_call *call)
     free(path);
     if (result < 0 || call->response.status)
         return result;
-    return call->route.endpoint == API_ENDPOINT_OBJECTS ? call_set_accept(call) : 0;
+    bool objects =
+        call->route.endpoint == API_ENDPOINT_OBJECTS || call->route.endpoint == API_ENDPOINT_EVENTS;
+    return objects ? call_set_accept(call) : 0;
 }
 
 /* "REPLICA.COUNTER" */
@@ -231,6 +233,8 @@ static int call_dispatch(struct api_call *call, const struct api_context *contex
     route_resolve_self(call, context->member);
     if (api_child_may(call) < 0)
         return -1;
+    if (route->endpoint == API_ENDPOINT_EVENTS)
+        return api_events(call, context);
     if (route->endpoint != API_ENDPOINT_OBJECTS)
         return api_discovery(call, context);
     if (route->verb == API_WATCH)
@@ -294,6 +298,10 @@ enum api_progress api_call_reply(struct api_call *call, const struct reply *repl
     }
     if (call->waiting)
         return call_run(call, context);
+    if (call->submit.kind == REQUEST_EVENTS) {
+        api_events_answer(call, reply);
+        return call_finish(call);
+    }
     api_call_submitted(call, context);
     call->response.status = call->success;
     if (reply->written.counter)

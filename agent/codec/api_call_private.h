@@ -21,6 +21,9 @@ void api_registry_answer(struct api_call *call, const struct api_context *contex
 int api_state(struct api_call *call, const struct api_context *context);
 /* -1: not over the socket in the containers. */
 int api_child_may(struct api_call *call);
+/* Events: asks all members, and answers with what came */
+int api_events(struct api_call *call, const struct api_context *context);
+void api_events_answer(struct api_call *call, const struct reply *reply);
 /* /version, /apis, /livez, ... */
 int api_discovery(struct api_call *call, const struct api_context *context);
 

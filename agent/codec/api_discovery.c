@@ -89,11 +89,11 @@ static void write_group_fields(struct api_writer *writer)
     write_group_version(writer, "preferredVersion");
 }
 
-/* There is no legacy group: all that we have is in ours. */
+/* Of Kubernetes' own group only events are here. */
 static int answer_core_versions(struct api_call *call)
 {
     struct api_writer writer = discovery_begin(call, "APIVersions");
-    api_writer_raw(&writer, "versions", span_text("[]"));
+    api_writer_raw(&writer, "versions", span_text("[\"v1\"]"));
     api_writer_raw(&writer, "serverAddressByClientCIDRs", span_text("[]"));
     api_writer_close(&writer, '}');
     return API_DONE;
@@ -179,6 +179,24 @@ static int answer_group_version(struct api_call *call)
     return API_DONE;
 }
 
+static int answer_core_version(struct api_call *call)
+{
+    struct api_writer writer = discovery_begin(call, "APIResourceList");
+    api_writer_text(&writer, "groupVersion", "v1");
+    api_writer_open(&writer, "resources", '[');
+    api_writer_open(&writer, NULL, '{');
+    api_writer_text(&writer, "name", "events");
+    api_writer_text(&writer, "singularName", "event");
+    api_writer_bool(&writer, "namespaced", true);
+    api_writer_text(&writer, "kind", "Event");
+    write_verbs(&writer, API_CAN(API_LIST));
+    api_writer_raw(&writer, "shortNames", span_text("[\"ev\"]"));
+    api_writer_close(&writer, '}');
+    api_writer_close(&writer, ']');
+    api_writer_close(&writer, '}');
+    return API_DONE;
+}
+
 int api_discovery(struct api_call *call, const struct api_context *context)
 {
     switch (call->route.endpoint) {
@@ -192,12 +210,15 @@ int api_discovery(struct api_call *call, const struct api_context *context)
         return answer_version(call);
     case API_ENDPOINT_CORE_VERSIONS:
         return answer_core_versions(call);
+    case API_ENDPOINT_CORE_VERSION:
+        return answer_core_version(call);
     case API_ENDPOINT_GROUPS:
         return answer_groups(call);
     case API_ENDPOINT_GROUP:
         return answer_group(call);
     case API_ENDPOINT_GROUP_VERSION:
         return answer_group_version(call);
+    case API_ENDPOINT_EVENTS:
     case API_ENDPOINT_OBJECTS:
         break;
     }

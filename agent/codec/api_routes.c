@@ -130,6 +130,8 @@ static bool path_endpoint(struct api_route *route, const struct segments *segmen
         {{"healthz"}, 1, API_ENDPOINT_LIVEZ},
         {{"version"}, 1, API_ENDPOINT_VERSION},
         {{"api"}, 1, API_ENDPOINT_CORE_VERSIONS},
+        {{"api", "v1"}, 2, API_ENDPOINT_CORE_VERSION},
+        {{"api", "v1", "events"}, 3, API_ENDPOINT_EVENTS},
         {{"apis"}, 1, API_ENDPOINT_GROUPS},
         {{"apis", API_GROUP}, 2, API_ENDPOINT_GROUP},
         {{"apis", API_GROUP, API_VERSION}, 3, API_ENDPOINT_GROUP_VERSION},
@@ -145,6 +147,19 @@ static bool path_endpoint(struct api_route *route, const struct segments *segmen
         }
     }
     return false;
+}
+
+/* /api/v1/namespaces/NS/events, the one thing of Kubernetes' own group that is there. */
+static bool path_events(struct api_route *route, const struct segments *segments)
+{
+    if (segments->count != 5 || !path_is(segments, 0, "api") || !path_is(segments, 1, "v1") ||
+        !path_is(segments, 2, "namespaces") || !path_is(segments, 4, "events") ||
+        !name_is_dns1123(segments->text[3]))
+        return false;
+    TEXT_SET(route->ns, segments->text[3]);
+    route->endpoint = API_ENDPOINT_EVENTS;
+    route->verbs = API_CAN(API_GET);
+    return true;
 }
 
 static const struct api_resource_info *resource_by_plural(const char *plural)
@@ -242,7 +257,7 @@ enum api_route_result api_route_parse(struct api_route *ret_route, const char *m
     enum api_route_result result = path_split(&segments, path);
     if (result != API_ROUTE_FOUND)
         return result;
-    bool endpoint = path_endpoint(ret_route, &segments);
+    bool endpoint = path_endpoint(ret_route, &segments) || path_events(ret_route, &segments);
     if (!endpoint) {
         if (!path_is(&segments, 0, "apis") || !path_is(&segments, 1, API_GROUP) ||
             !path_is(&segments, 2, API_VERSION))

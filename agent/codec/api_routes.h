@@ -57,7 +57,9 @@ enum api_endpoint {
     API_ENDPOINT_READYZ,
     API_ENDPOINT_METRICS,
     API_ENDPOINT_VERSION,
+    API_ENDPOINT_EVENTS,        /* /api/v1/[namespaces/NS/]events */
     API_ENDPOINT_CORE_VERSIONS, /* /api */
+    API_ENDPOINT_CORE_VERSION,  /* /api/v1 */
     API_ENDPOINT_GROUPS,        /* /apis */
     API_ENDPOINT_GROUP,         /* /apis/hordelet.dev */
     API_ENDPOINT_GROUP_VERSION, /* /apis/hordelet.dev/v1 */

@@ -185,15 +185,21 @@ static const struct {
     const char *name;
     unsigned resources; /* bits */
 } field_table[API_FIELD_COUNT] = {
-    [API_FIELD_NAME] = {"metadata.name", ~0u},
+    [API_FIELD_NAME] = {"metadata.name", ~(1u << API_SELECT_EVENTS)},
     [API_FIELD_NAMESPACE] = {"metadata.namespace", 1u << API_WORKLOADS | 1u << API_CHILDREN |
-                                                       1u << API_NAMES | 1u << API_METAS},
+                                                       1u << API_NAMES | 1u << API_METAS |
+                                                       1u << API_SELECT_EVENTS},
     [API_FIELD_PHASE] = {"status.phase", 1u << API_CHILDREN | 1u << API_MEMBERS},
     [API_FIELD_NODE] = {"status.node", 1u << API_CHILDREN | 1u << API_NAMES},
     [API_FIELD_WORKLOAD] = {"spec.workload", 1u << API_CHILDREN},
     [API_FIELD_SUPERVISOR] = {"spec.supervisor", 1u << API_CHILDREN | 1u << API_WORKLOADS},
     [API_FIELD_OWNER] = {"status.owner", 1u << API_NAMES},
     [API_FIELD_VALUE] = {"spec.value", 1u << API_NAMES | 1u << API_METAS},
+    [API_FIELD_EVENT_NAME] = {"involvedObject.name", 1u << API_SELECT_EVENTS},
+    [API_FIELD_EVENT_NAMESPACE] = {"involvedObject.namespace", 1u << API_SELECT_EVENTS},
+    [API_FIELD_EVENT_KIND] = {"involvedObject.kind", 1u << API_SELECT_EVENTS},
+    [API_FIELD_EVENT_REASON] = {"reason", 1u << API_SELECT_EVENTS},
+    [API_FIELD_EVENT_TYPE] = {"type", 1u << API_SELECT_EVENTS},
 };
 
 /* "spec.value.tier" is spec.value with a path behind it. */
@@ -208,7 +214,7 @@ static struct span field_take_path(struct span *name)
     return path;
 }
 
-static bool field_find(enum api_resource resource, struct span name, enum api_field *ret_field)
+static bool field_find(unsigned resource, struct span name, enum api_field *ret_field)
 {
     for (size_t i = 0; i < API_FIELD_COUNT; i++) {
         if ((field_table[i].resources & 1u << resource) && span_is(name, field_table[i].name)) {
@@ -219,7 +225,7 @@ static bool field_find(enum api_resource resource, struct span name, enum api_fi
     return false;
 }
 
-static int field_take_requirement(struct api_field_selector *selector, enum api_resource resource,
+static int field_take_requirement(struct api_field_selector *selector, unsigned resource,
                                   const char **at, struct error *err)
 {
     if (selector->count == API_REQUIREMENTS_MAX)
@@ -245,7 +251,7 @@ static int field_take_requirement(struct api_field_selector *selector, enum api_
     return 0;
 }
 
-int api_field_selector_parse(struct api_field_selector *ret_selector, enum api_resource resource,
+int api_field_selector_parse(struct api_field_selector *ret_selector, unsigned resource,
                              const char *text, struct error *err)
 {
     ret_selector->count = 0;

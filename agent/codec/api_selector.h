@@ -57,6 +57,11 @@ enum api_field {
     API_FIELD_SUPERVISOR,
     API_FIELD_OWNER,
     API_FIELD_VALUE, /* JSON text; a requirement may go into it: spec.value.tier */
+    API_FIELD_EVENT_NAME,
+    API_FIELD_EVENT_NAMESPACE,
+    API_FIELD_EVENT_KIND,
+    API_FIELD_EVENT_REASON,
+    API_FIELD_EVENT_TYPE,
     API_FIELD_COUNT,
 };
 
@@ -75,9 +80,12 @@ struct api_fields {
     const char *values[API_FIELD_COUNT];
 };
 
+/* In place of a resource: Events, which are no objects of the map. */
+enum { API_SELECT_EVENTS = API_RESOURCE_COUNT };
+
 /* Like api_label_selector_parse. A field that the resource does not have is an error, never
  * "matches nothing". */
-int api_field_selector_parse(struct api_field_selector *ret_selector, enum api_resource resource,
+int api_field_selector_parse(struct api_field_selector *ret_selector, unsigned resource,
                              const char *text, struct error *err);
 bool api_field_selector_matches(const struct api_field_selector *selector,
                                 const struct api_fields *fields);

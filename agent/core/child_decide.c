@@ -59,6 +59,7 @@ static void child_give_up_lost(struct node *node, struct child *child)
     TEXT_SET(local->message, "its node died, and restart: temporary means never again");
     effects_trace(node->effects, "%s/%s/%u is lost with its node and temporary: Failed",
                   child->id.ns, child->id.workload, child->id.ordinal);
+    note_child(node, child, true, "NodeLost", "%s", local->message);
 }
 
 static void child_claim(struct node *node, struct child *child, bool lost)
@@ -71,6 +72,13 @@ static void child_claim(struct node *node, struct child *child, bool lost)
     effects_trace(node->effects, "claims %s/%s/%u at epoch %llu%s", child->id.ns,
                   child->id.workload, child->id.ordinal, (unsigned long long)(child->epoch_max + 1),
                   lost ? ": its holder is lost" : "");
+    if (lost)
+        note_child(node, child, true, "Moved", "to %s at epoch %llu: %s is %s", node->name,
+                   (unsigned long long)(child->epoch_max + 1), child->claim.node,
+                   member_phase_text(node, child->claim.node));
+    else
+        note_child(node, child, false, "Placed", "on %s at epoch %llu", node->name,
+                   (unsigned long long)(child->epoch_max + 1));
     claim_write(node, child, image_is_here(node, workload) ? CLAIM_CLAIMED : CLAIM_PULLING,
                 child->epoch_max + 1, workload->spec_hash);
     child_run(node, child);

@@ -39,6 +39,8 @@ struct dot child_finish(struct node *node, struct child *child, uint64_t spec_ha
     struct dot dot = claim_write(node, child, CLAIM_FINISHED, epoch, spec_hash);
     effects_trace(node->effects, "%s/%s/%u has finished: %s", child->id.ns, child->id.workload,
                   child->id.ordinal, reason);
+    note_child(node, child, strcmp(reason, "Completed") != 0 && strcmp(reason, "deleted") != 0,
+               "Finished", "%s%s%s", reason, message[0] ? ": " : "", message);
     return dot;
 }
 
@@ -78,6 +80,8 @@ static void child_end_or_restart(struct node *node, struct child *child, uint64_
              local->restarts, (unsigned long long)(local->retry_ms - node->now.mono_ms));
     effects_trace(node->effects, "%s/%s/%u ended: %s, %s", child->id.ns, child->id.workload,
                   child->id.ordinal, reason, local->message);
+    note_child(node, child, !success, local->crash_loop ? "BackOff" : "Ended", "%s: %s", reason,
+               local->message);
 }
 
 static void child_forgive(struct local *local)

@@ -62,6 +62,8 @@ void child_request_stop(struct node *node, struct child *child, struct local_con
         return;
     effects_trace(node->effects, "stops %s/%s/%u (epoch %llu)", child->id.ns, child->id.workload,
                   child->id.ordinal, (unsigned long long)container->container.epoch);
+    note_child(node, child, false, kill ? "Killing" : "Stopping", "epoch %llu",
+               (unsigned long long)container->container.epoch);
     container->killed = kill;
     engine_stop(node, child, container, kill ? SHUTDOWN_BRUTAL_KILL : stop_ms);
 }

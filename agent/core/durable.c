@@ -133,6 +133,9 @@ static void durable_observe(struct node *node, const struct awmap_entry *entry)
         effects_trace(node->effects,
                       "ClockSkew: a write carries a time %llu ms ahead of this node's wall clock",
                       (unsigned long long)(hlc_wall_ms(hlc) - node->now.wall_ms));
+        note_member(node, node->name, true, "ClockSkew",
+                    "a write carries a time %llu ms ahead of this node's wall clock",
+                    (unsigned long long)(hlc_wall_ms(hlc) - node->now.wall_ms));
     }
 }
 

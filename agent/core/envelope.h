@@ -13,6 +13,8 @@ enum message_type {
     MESSAGE_REFUSED,    /* body: struct greeting with reason and message; taken from any cluster */
     MESSAGE_CHILD_STOP, /* body: a user's DELETE of a child, for its holder */
     MESSAGE_CHILD_STOPPED, /* body: the holder's answer */
+    MESSAGE_EVENTS_ASK,    /* body: an id, and how many bytes may be answered: see gather.c */
+    MESSAGE_EVENTS,        /* body: that id, then entries of a journal, the newest first */
     MESSAGE_TYPE_END,
 };
 

@@ -22,16 +22,28 @@ struct member *member_find(const struct node *node, const char *name)
 
 /* --- Sending --------------------------------------------------------------------------------- */
 
-void node_send(struct node *node, const char *address, enum message_type type,
-               const struct buffer *body)
+static void send_on(struct node *node, const char *address, enum channel channel,
+                    enum message_type type, const struct buffer *body)
 {
     struct envelope envelope = {
         .type = type, .cluster = node->cluster_hash, .body = buffer_view(body)};
     TEXT_SET(envelope.from, node->name);
     struct buffer bytes = {0};
     envelope_encode(&envelope, &bytes);
-    effects_send(node->effects, address, CHANNEL_GOSSIP, buffer_view(&bytes));
+    effects_send(node->effects, address, channel, buffer_view(&bytes));
     buffer_release(&bytes);
+}
+
+void node_send(struct node *node, const char *address, enum message_type type,
+               const struct buffer *body)
+{
+    send_on(node, address, CHANNEL_GOSSIP, type, body);
+}
+
+void node_send_bulk(struct node *node, const char *address, enum message_type type,
+                    const struct buffer *body)
+{
+    send_on(node, address, CHANNEL_BULK, type, body);
 }
 
 /* --- Members as peers ------------------------------------------------------------------------ */
@@ -235,6 +247,24 @@ static void membership_greet_someone(struct node *node)
     membership_greet_again(node, membership_random(node));
 }
 
+static void membership_tell(struct node *node, const char *name)
+{
+    static const char *const reasons[] = {
+        [PLACEMENT_UNINITIALIZED] = "Uninitialized",
+        [PLACEMENT_ALIVE] = "Alive",
+        [PLACEMENT_SUSPECT] = "Suspect",
+        [PLACEMENT_DEAD] = "Dead",
+        [PLACEMENT_SHUTTING_DOWN] = "ShuttingDown",
+        [PLACEMENT_ABSENT] = "Absent",
+        [PLACEMENT_LEFT] = "Left",
+    };
+    enum placement_phase phase = member_phase(node, name);
+    bool warning = phase == PLACEMENT_SUSPECT || phase == PLACEMENT_DEAD;
+    effects_trace(node->effects, "%s is %s", name, member_phase_text(node, name));
+    note_member(node, name, warning, reasons[phase], "%s sees it %s", node->name,
+                member_phase_text(node, name));
+}
+
 static void membership_verdicts(struct node *node)
 {
     const char *names[64];
@@ -247,7 +277,7 @@ static void membership_verdicts(struct node *node)
             enum placement_phase phase = swim_phase(node->swim, names[i]);
             bool was_dead = member->dead_ms != 0;
             member->dead_ms = phase == PLACEMENT_DEAD ? node->now.mono_ms : 0;
-            effects_trace(node->effects, "%s is %s", names[i], member_phase_text(node, names[i]));
+            membership_tell(node, names[i]);
             sync_set_peer(node->sync, member->name, member->address,
                           member_phase_is_reachable(phase));
             if (was_dead && member_phase_is_reachable(phase)) {

@@ -69,6 +69,8 @@ void node_free(struct node *node)
     membership_release(node);
     retirement_release(node);
     requests_release(node);
+    gather_release(node);
+    journal_release(&node->journal);
     store_release(&node->store);
     swim_free(node->swim);
     sync_free(node->sync);
@@ -133,6 +135,8 @@ static void node_start(struct node *node)
                   "node %s of cluster %s: replica %016llx, run %llu, %zu keys from disk",
                   node->name, node->cluster, (unsigned long long)node->durable.replica,
                   (unsigned long long)node->durable.boot, awmap_count(node->map));
+    note_member(node, node->name, false, "AgentStarted", "run %llu, %zu keys from disk",
+                (unsigned long long)node->durable.boot, awmap_count(node->map));
 }
 
 /* --- Messages -------------------------------------------------------------------------------- */
@@ -171,6 +175,10 @@ static void node_on_message(struct node *node, const struct event *event)
     case MESSAGE_CHILD_STOP:
     case MESSAGE_CHILD_STOPPED:
         requests_message(node, &envelope);
+        break;
+    case MESSAGE_EVENTS_ASK:
+    case MESSAGE_EVENTS:
+        gather_message(node, &envelope);
         break;
     default:
         break;
@@ -262,7 +270,8 @@ static uint64_t node_next_deadline(const struct node *node)
         return now_ms;
     const uint64_t candidates[] = {swim_deadline(node->swim), sync_deadline(node->sync),
                                    membership_deadline(node), supervise_deadline(node),
-                                   requests_deadline(node),   outside_deadline(node)};
+                                   requests_deadline(node),   outside_deadline(node),
+                                   gather_deadline(node)};
     uint64_t deadline_ms = now_ms + 60000;
     for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++)
         if (candidates[i] < deadline_ms)
@@ -287,6 +296,7 @@ void node_step(struct node *node, const struct event *event, struct effects *eff
     if (event->type == EVENT_TICK)
         durable_push(node);
     requests_settle(node);
+    gather_settle(node);
     node->deadline_ms = node_next_deadline(node);
     node->effects = NULL;
     node->stepping = false;

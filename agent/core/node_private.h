@@ -9,6 +9,7 @@
 #define AGENT_CORE_NODE_PRIVATE_H
 
 #include "agent/core/envelope.h"
+#include "agent/core/journal.h"
 #include "agent/core/local.h"
 #include "agent/core/node.h"
 #include "agent/core/query.h"
@@ -142,6 +143,8 @@ enum placement_phase member_phase(const struct node *node, const char *name);
 const char *member_phase_text(const struct node *node, const char *name);
 void node_send(struct node *node, const char *address, enum message_type type,
                const struct buffer *body);
+void node_send_bulk(struct node *node, const char *address, enum message_type type,
+                    const struct buffer *body);
 
 /* --- absence.c: who is away while its containers live on ---------------------------------------
  */
@@ -458,6 +461,30 @@ void requests_end(struct node *node); /* all that still wait are told that the a
 uint64_t requests_deadline(const struct node *node);
 void requests_release(struct node *node);
 
+/* --- note.c: what people are told of -----------------------------------------------------------
+ */
+
+void note_child(struct node *node, const struct child *child, bool warning, const char *reason,
+                const char *format, ...) __attribute__((format(printf, 5, 6)));
+void note_member(struct node *node, const char *member, bool warning, const char *reason,
+                 const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* --- gather.c: the notes of all members --------------------------------------------------------
+ */
+
+struct gathering;
+
+struct gatherings {
+    struct gathering *items;
+    size_t count;
+};
+
+void gather_begin(struct node *node, uint64_t request);
+void gather_message(struct node *node, const struct envelope *envelope);
+void gather_settle(struct node *node); /* answers what is complete, or overdue */
+uint64_t gather_deadline(const struct node *node);
+void gather_release(struct node *node);
+
 /* --- stop.c: how we end ------------------------------------------------------------------------
  */
 
@@ -514,6 +541,8 @@ struct node {
     struct supervision supervision;
     struct registry registry;
     struct requests requests;
+    struct gatherings gatherings;
+    struct journal journal;
 };
 
 #endif

@@ -202,8 +202,13 @@ void registry_update(struct node *node, struct child *child)
         if (registry_may_remove(node, child, child->names[i]->record) &&
             !(running && registry_wants(child, child->names[i]->name)))
             registry_remove(node, child, child->names[i]->name);
+    bool conflicted = child->local && child->local->name_conflict;
     if (child->local)
         child->local->name_conflict = false;
     for (size_t i = 0; running && i < registry_name_count(&child->group->workload); i++)
         registry_register(node, child, container, i);
+    char message[MESSAGE_BYTES_MAX + 1];
+    if (!conflicted && child->local && child->local->name_conflict &&
+        registry_conflicts(node, child, message))
+        note_child(node, child, true, "NameConflict", "%s", message);
 }

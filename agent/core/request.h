@@ -31,6 +31,7 @@ enum request_kind {
                        answered when a second member knows, or there is none; 504 if none ever did
                      */
     REQUEST_FORGET, /* name (a dead member) */
+    REQUEST_EVENTS, /* the journals of all members: reply.found; in reply.message who was silent */
     REQUEST_WAIT,   /* until seen covers `after`: read your writes; 504 after REQUEST_TIMEOUT_MS */
 };
 
@@ -71,7 +72,9 @@ struct reply {
     char reason[REASON_BYTES_MAX + 1]; /* Kubernetes' reason for failures: NotFound, Timeout, ... */
     char message[512];                 /* for failures */
     struct dot written;                /* zero if nothing was */
-    bool alone; /* durable here only: no other member is alive (a Warning header) */
+    struct span found; /* EVENTS: for each member that answered its name and its journal's entries,
+                          both with their lengths */
+    bool alone;        /* durable here only: no other member is alive (a Warning header) */
 };
 
 #endif

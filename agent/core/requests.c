@@ -320,7 +320,7 @@ void requests_message(struct node *node, const struct envelope *envelope)
 static bool request_is_write(enum request_kind kind)
 {
     return kind != REQUEST_JOIN && kind != REQUEST_LEAVE && kind != REQUEST_DETACH &&
-           kind != REQUEST_WAIT && kind != REQUEST_DELETE_CHILD;
+           kind != REQUEST_WAIT && kind != REQUEST_EVENTS && kind != REQUEST_DELETE_CHILD;
 }
 
 static bool requests_refuse_write(struct node *node, const struct request *request)
@@ -405,6 +405,9 @@ void requests_step(struct node *node, const struct request *request)
         break;
     case REQUEST_FORGET:
         request_forget(node, request);
+        break;
+    case REQUEST_EVENTS:
+        gather_begin(node, request->id);
         break;
     case REQUEST_WAIT:
         requests_add(node, request);

@@ -170,6 +170,11 @@ static void supervise_engine(struct node *node, const struct event *event)
         effects_trace(node->effects, "the engine %s%s%s",
                       event->runtime.healthy ? "answers" : "does not answer",
                       supervision->engine_message[0] ? ": " : "", supervision->engine_message);
+    if (was != event->runtime.healthy)
+        note_member(node, node->name, !event->runtime.healthy,
+                    event->runtime.healthy ? "EngineAnswers" : "EngineSilent", "%s%s%s",
+                    supervision->engine_name, supervision->engine_message[0] ? ": " : "",
+                    supervision->engine_message);
     store_mark_all(&node->store);
     node->dirty = true;
 }

@@ -28,6 +28,7 @@ static void done_pull(struct node *node, struct child *child, const struct opera
         local->pull_failing_ms = 0;
         local->pull_failures = 0;
         local->reason[0] = local->message[0] = '\0';
+        note_child(node, child, false, "Pulled", "%s", operation->image);
         return;
     }
     if (local->pull_failing_ms == 0)
@@ -37,6 +38,7 @@ static void done_pull(struct node *node, struct child *child, const struct opera
     TEXT_SET(local->reason, local->pull_failures > 1 ? "ImagePullBackOff" : "ErrImagePull");
     TEXT_SET(local->message,
              event->done.message ? event->done.message : "the image cannot be pulled");
+    note_child(node, child, true, local->reason, "%s: %s", operation->image, local->message);
 }
 
 /* The engine has removed the ended container whose name the new one took. */
@@ -65,6 +67,8 @@ static void done_start(struct node *node, struct child *child, const struct oper
     local->image_ready = false;
     if (event->done.result == RUNTIME_OK) {
         child_started(local, event->done.container);
+        note_child(node, child, false, local->restarts > 0 ? "Restarted" : "Started",
+                   "container %.12s", event->done.container ? event->done.container->id : "");
         return;
     }
     if (event->done.result == RUNTIME_IMAGE_MISSING) {
@@ -81,6 +85,7 @@ static void done_start(struct node *node, struct child *child, const struct oper
              event->done.result == RUNTIME_INVALID ? "CreateContainerError" : "StartError");
     TEXT_SET(local->message,
              event->done.message ? event->done.message : "the engine did not start it");
+    note_child(node, child, true, local->reason, "%s", local->message);
 }
 
 static void done_stop(struct node *node, struct child *child, const struct operation *operation,
@@ -100,8 +105,11 @@ static void done_stop(struct node *node, struct child *child, const struct opera
         local_drop(child->local, container);
         return;
     }
-    if (event->done.result == RUNTIME_OK && container->container.state != CONTAINER_RUNNING)
+    if (event->done.result == RUNTIME_OK && container->container.state != CONTAINER_RUNNING) {
+        note_child(node, child, false, "Stopped", "epoch %llu, exit code %d",
+                   (unsigned long long)container->container.epoch, container->container.exit_code);
         return;
+    }
     container->retry_ms = node->now.mono_ms + backoff_ms(4);
     node->supervision.relist = true;
     TEXT_SET(child->local->message,

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "agent/core/envelope.h"
+#include "agent/core/journal.h"
 #include "agent/io/disk_format.h"
 #include "crdt/exchange.h"
 #include "tests/fuzz/fuzz_node.h"
@@ -232,6 +233,40 @@ static void seed_gossip(void)
         node_free(talk.nodes[i]);
 }
 
+static void put_message(struct buffer *out, enum message_type type, const struct buffer *body)
+{
+    struct envelope envelope = {
+        .type = type, .cluster = envelope_cluster("test"), .from = "b", .body = buffer_view(body)};
+    struct buffer message = {0};
+    envelope_encode(&envelope, &message);
+    put_part(out, buffer_view(&message));
+    buffer_release(&message);
+}
+
+/* Asked for its events the node answers; a journal by itself is read, too. */
+static void seed_journal(void)
+{
+    struct buffer input = {0}, body = {0};
+    struct journal journal = {0};
+    struct instant now = {.mono_ms = 1, .wall_ms = 1700000000000};
+    struct journal_entry entry = {.ns = span_text("default"),
+                                  .name = span_text("web-0"),
+                                  .reason = span_text("Started"),
+                                  .message = span_text("container 0")};
+    buffer_varint(&body, 5);
+    buffer_varint(&body, 4096);
+    put_message(&input, MESSAGE_EVENTS_ASK, &body);
+    journal_note(&journal, &now, &entry);
+    buffer_clear(&body);
+    journal_encode(&journal, 1, SIZE_MAX, &body);
+    put_message(&input, MESSAGE_EVENTS, &body);
+    save("gossip", "events", &input);
+    save("gossip", "journal", &body);
+    journal_release(&journal);
+    buffer_release(&input);
+    buffer_release(&body);
+}
+
 static void seed_disk(void)
 {
     struct buffer input = {0}, records = {0};
@@ -258,6 +293,7 @@ int main(int argc, char **argv)
     corpus = argv[1];
     seed_delta();
     seed_gossip();
+    seed_journal();
     seed_disk();
     return 0;
 }

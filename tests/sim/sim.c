@@ -81,6 +81,7 @@ static void sim_effect(struct sim *sim, size_t index, const struct effect *effec
         break;
     case EFFECT_REPLY:
         sim->replies[effect->reply->id % SIM_REPLIES_KEPT] = *effect->reply;
+        sim->replies[effect->reply->id % SIM_REPLIES_KEPT].found = span_of(NULL, 0);
         if (sim->watch_reply)
             sim->watch_reply(sim, index, effect->reply);
         break;

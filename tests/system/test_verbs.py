@@ -116,6 +116,26 @@ class Verbs(SystemTest):
         cluster.exactly_once("web", 9)
         self.assertEqual(self.held(cluster), held)
 
+    def test_events_tell_what_happened_on_all_nodes(self):
+        cluster = self.cluster(3)
+        cluster.apply(workload("web", 3))
+        cluster.exactly_once("web", 3)
+        cluster.kill_node(3)
+        for agent in (cluster[1], cluster[2]):
+            wait_until(lambda: agent.phases()["n3"] == "dead", 5, "n3 is dead")
+        cluster.exactly_once("web", 3)
+        told = self.done(cluster[1], "events")
+        for line in [r"Warning +Dead +member/n3 +n1 ", r"Warning +Dead +member/n3 +n2 ",
+                     r"Normal +Started +child/web-0 ", r"Normal +Placed +child/web-2 "]:
+            self.assertRegex(told, line)
+        self.assertNotRegex(self.done(cluster[2], "events", "web"), "member/")
+        self.assertNotIn("Normal", self.done(cluster[2], "events", "--warnings"))
+        cluster[2].freeze()
+        result = cluster[1].cli("events", "web", "-o", "json")
+        self.assertEqual(result.returncode, 0)
+        self.assertIn("no answer from n2", result.stderr)
+        cluster[2].thaw()
+
     def test_what_is_exported_is_read_back(self):
         cluster = self.cluster(1)
         cluster.apply(workload("web", 2))

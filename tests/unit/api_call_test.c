@@ -7,6 +7,7 @@
 
 #include "agent/codec/api_call.h"
 #include "agent/core/record.h"
+#include "agent/core/journal.h"
 #include "api_fake_query.h"
 
 #define ROOT "/apis/hordelet.dev/v1"
@@ -301,6 +302,9 @@ static void health_and_discovery_are_there(void)
     CU_ASSERT_STRING_EQUAL(answer.content_type, "text/plain; version=0.0.4; charset=utf-8");
     CU_ASSERT_EQUAL(memcmp(answer.body.data, "# HELP ", 7), 0);
     CU_ASSERT_EQUAL(get("/api"), 200);
+    CU_ASSERT_STRING_EQUAL(text("versions.0"), "v1");
+    CU_ASSERT_EQUAL(get("/api/v1"), 200);
+    CU_ASSERT_STRING_EQUAL(text("resources.0.name"), "events");
     CU_ASSERT_EQUAL(get("/apis"), 200);
     CU_ASSERT_STRING_EQUAL(text("groups.0.preferredVersion.groupVersion"), "hordelet.dev/v1");
     CU_ASSERT_EQUAL(get("/apis/hordelet.dev"), 200);
@@ -308,6 +312,70 @@ static void health_and_discovery_are_there(void)
     CU_ASSERT_STRING_EQUAL(text("resources.0.name"), "workloads");
     CU_ASSERT_STRING_EQUAL(text("resources.0.shortNames.0"), "wl");
     CU_ASSERT_STRING_EQUAL(text("resources.1.name"), "workloads/scale");
+    end();
+}
+
+static void note(struct journal *journal, uint64_t wall_ms, enum journal_subject subject,
+                 const char *ns, const char *name, const char *reason)
+{
+    struct instant now = {.wall_ms = wall_ms};
+    struct journal_entry entry = {.subject = subject,
+                                  .warning = subject == JOURNAL_MEMBER,
+                                  .ns = span_text(ns),
+                                  .name = span_text(name),
+                                  .reason = span_text(reason),
+                                  .message = span_text("so it was")};
+    journal_note(journal, &now, &entry);
+}
+
+static void events_of_all_members_are_listed(void)
+{
+    begin();
+    struct journal a = {0}, b = {0};
+    struct buffer found = {0}, one = {0};
+    note(&a, 5000, JOURNAL_CHILD, "default", "web-0", "Started");
+    note(&a, 9000, JOURNAL_MEMBER, "", "c", "Dead");
+    note(&b, 7000, JOURNAL_CHILD, "other", "web-0", "Started");
+    journal_encode(&a, 0, SIZE_MAX, &one);
+    buffer_text(&found, "a");
+    buffer_span(&found, buffer_view(&one));
+    buffer_clear(&one);
+    journal_encode(&b, 0, SIZE_MAX, &one);
+    buffer_text(&found, "b");
+    buffer_span(&found, buffer_view(&one));
+    node->found = buffer_view(&found);
+    node->silent = "c";
+    CU_ASSERT_EQUAL(get("/api/v1/events"), 200);
+    CU_ASSERT_STRING_EQUAL(text("kind"), "EventList");
+    CU_ASSERT_STRING_EQUAL(header("Warning"), "299 - \"no answer from c\"");
+    CU_ASSERT_STRING_EQUAL(text("items.0.metadata.name"), "web-0.a.1");
+    CU_ASSERT_STRING_EQUAL(text("items.0.lastTimestamp"), "1970-01-01T00:00:05Z");
+    CU_ASSERT_STRING_EQUAL(text("items.1.metadata.namespace"), "other");
+    CU_ASSERT_STRING_EQUAL(text("items.1.source.host"), "b");
+    CU_ASSERT_STRING_EQUAL(text("items.2.involvedObject.kind"), "Member");
+    CU_ASSERT_STRING_EQUAL(text("items.2.type"), "Warning");
+    CU_ASSERT_STRING_EQUAL(text("items.2.message"), "so it was");
+    CU_ASSERT_EQUAL(number("items.2.count"), 1);
+    CU_ASSERT_EQUAL(get("/api/v1/namespaces/default/events"), 200);
+    CU_ASSERT_EQUAL(cJSON_GetArraySize(at("items")), 2);
+    CU_ASSERT_EQUAL(get("/api/v1/events?fieldSelector=involvedObject.kind=Child,reason!=Dead"),
+                    200);
+    CU_ASSERT_EQUAL(cJSON_GetArraySize(at("items")), 2);
+    CU_ASSERT_EQUAL(get("/api/v1/events?fieldSelector=type=Warning"), 200);
+    CU_ASSERT_STRING_EQUAL(text("items.0.reason"), "Dead");
+    node->silent = NULL;
+    CU_ASSERT_EQUAL(get("/api/v1/events?fieldSelector=involvedObject.name=nobody"), 200);
+    CU_ASSERT_EQUAL(cJSON_GetArraySize(at("items")), 0);
+    CU_ASSERT_STRING_EQUAL(header("Warning"), "");
+    CU_ASSERT_EQUAL(get("/api/v1/events?fieldSelector=status.phase=Running"), 400);
+    CU_ASSERT_EQUAL(get("/api/v1/events?watch=1"), 405);
+    CU_ASSERT_EQUAL(get("/api/v1/namespaces/No_Name/events"), 404);
+    CU_ASSERT_EQUAL(get("/api/v1/pods"), 404);
+    CU_ASSERT_EQUAL(send("POST", "/api/v1/events", "application/json", "{}"), 405);
+    journal_release(&a);
+    journal_release(&b);
+    buffer_release(&found);
+    buffer_release(&one);
     end();
 }
 
@@ -794,6 +862,7 @@ UNIT_MAIN("api calls", {"objects have their shapes", objects_have_their_shapes},
           {"lists are selected", lists_are_selected}, {"pages make the list", pages_make_the_list},
           {"the client chooses the format", the_client_chooses_the_format},
           {"health and discovery are there", health_and_discovery_are_there},
+          {"events of all members are listed", events_of_all_members_are_listed},
           {"a workload is created once", a_workload_is_created_once},
           {"a dry run writes nothing", a_dry_run_writes_nothing},
           {"a write that changes nothing is not written",

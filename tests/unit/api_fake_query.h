@@ -49,6 +49,8 @@ struct node {
     size_t workload_count, child_count, name_count, supervisor_count, member_count;
     uint64_t position;
     bool ready, stopping, alone;
+    struct span found; /* the answer to REQUEST_EVENTS, and who was silent */
+    const char *silent;
     int fail_status;     /* of the next request; 0: works */
     struct request last; /* what was asked last; its pointers are dead */
     size_t requests;
@@ -315,6 +317,11 @@ static inline struct reply fake_step(struct node *node, const struct request *re
         return reply;
     }
     fake_do(node, request);
+    if (request->kind == REQUEST_EVENTS) {
+        reply.found = node->found;
+        TEXT_SET(reply.message, node->silent ? node->silent : "");
+        return reply;
+    }
     if (request->kind != REQUEST_WAIT)
         reply.written = (struct dot){77, node->position};
     return reply;

@@ -1,0 +1,159 @@
+/* hordelet events: what all members have noted of late. */
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "agent/cli/api_path.h"
+#include "agent/cli/cleanup.h"
+#include "agent/cli/cli.h"
+#include "agent/cli/output.h"
+#include "agent/cli/terminal.h"
+#include "agent/cli/text_table.h"
+#include "agent/codec/timestamp.h"
+
+struct events_options {
+    struct cli_options cli;
+    const char *ns, *output;
+    bool all_namespaces, warnings;
+};
+
+/* The object itself, or a child of the workload called so. */
+static bool event_concerns(const cJSON *event, const char *wanted)
+{
+    const char *name = json_get_text(json_get_object(event, "involvedObject"), "name");
+    if (!wanted || !name)
+        return !wanted;
+    size_t bytes = strlen(wanted);
+    if (strncmp(name, wanted, bytes) != 0)
+        return false;
+    if (name[bytes] == '\0')
+        return true;
+    return name[bytes] == '-' && isdigit((unsigned char)name[bytes + 1]) &&
+           name[bytes + 1 + strspn(name + bytes + 1, "0123456789")] == '\0';
+}
+
+static void events_keep(cJSON *items, const char *wanted)
+{
+    for (cJSON *item = items->child, *next; item; item = next) {
+        next = item->next;
+        if (!event_concerns(item, wanted))
+            cJSON_Delete(cJSON_DetachItemViaPointer(items, item));
+    }
+}
+
+static int events_fetch(struct invocation *invocation, cJSON **ret_items, struct error *err)
+{
+    const struct events_options *options = invocation->options;
+    cleanup_buffer struct buffer path = {0};
+    terminal_printf(&path, "/api/v1");
+    if (!options->all_namespaces)
+        terminal_printf(&path, "/namespaces/%s", options->ns ? options->ns : API_NAMESPACE_DEFAULT);
+    terminal_printf(&path, "/events");
+    api_path_query(&path, "fieldSelector", options->warnings ? "type=Warning" : NULL);
+    return api_client_list(invocation->client, terminal_text(&path), ret_items, err);
+}
+
+static void event_add_row(struct text_table *table, const cJSON *event, uint64_t now_ms)
+{
+    const cJSON *object = json_get_object(event, "involvedObject");
+    const char *time = json_get_text(event, "lastTimestamp");
+    cleanup_buffer struct buffer what = {0}, message = {0};
+    char age[TERMINAL_AGE_BYTES] = "";
+    uint64_t then_ms;
+    if (time && timestamp_parse(&then_ms, time))
+        terminal_age(then_ms, now_ms, age);
+    const char *kind = json_get_text(object, "kind"), *name = json_get_text(object, "name");
+    terminal_printf(&what, "%s/%s", kind ? kind : "", name ? name : "");
+    for (size_t i = 0; i < what.bytes && what.data[i] != '/'; i++)
+        what.data[i] = (uint8_t)tolower(what.data[i]);
+    const char *text = json_get_text(event, "message");
+    int64_t count = json_get_integer(event, "count", 1);
+    terminal_printf(&message, "%s", text ? text : "");
+    if (count > 1)
+        terminal_printf(&message, " (%" PRId64 " times)", count);
+    text_table_add(table, age);
+    text_table_add(table, json_get_text(event, "type"));
+    text_table_add(table, json_get_text(event, "reason"));
+    text_table_add(table, terminal_text(&what));
+    text_table_add(table, json_get_text(json_get_object(event, "source"), "host"));
+    text_table_add(table, terminal_text(&message));
+}
+
+static void events_show(const cJSON *items, struct buffer *out)
+{
+    static const char *const titles[] = {"LAST SEEN", "TYPE", "REASON",
+                                         "OBJECT",    "NODE", "MESSAGE"};
+    enum { COLUMNS = sizeof titles / sizeof *titles };
+    struct text_table table = {.column_count = COLUMNS};
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    for (size_t i = 0; i < COLUMNS; i++)
+        text_table_add(&table, titles[i]);
+    const cJSON *item;
+    cJSON_ArrayForEach(item, items)
+        event_add_row(&table, item, (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
+    text_table_print(&table, out);
+    text_table_release(&table);
+}
+
+static int run_events(struct invocation *invocation)
+{
+    const struct events_options *options = invocation->options;
+    enum output_format format;
+    struct error err = {0};
+    cleanup_json cJSON *items = NULL;
+    cleanup_buffer struct buffer out = {0};
+    if (invocation->arguments.count > 1)
+        return cli_fail_usage(invocation, "one object at most, please");
+    if (output_format_parse(&format, options->output, &err) < 0)
+        return cli_fail_usage(invocation, "%s", err.text);
+    if (format == OUTPUT_WIDE || format == OUTPUT_NAME)
+        return cli_fail_usage(invocation, "--output is json or yaml here");
+    if (options->ns && !name_is_dns1123(options->ns))
+        return cli_fail_usage(invocation, "\"%s\" cannot be a namespace", options->ns);
+    if (events_fetch(invocation, &items, &err) < 0)
+        return cli_fail(invocation, &err);
+    events_keep(items, invocation->arguments.count ? invocation->arguments.items[0] : NULL);
+    if (format != OUTPUT_TABLE) {
+        cleanup_json cJSON *list = output_list(json_copy(items));
+        output_object(&out, format, list);
+    } else if (cJSON_GetArraySize(items) > 0) {
+        events_show(items, &out);
+    } else {
+        fprintf(stderr, "There are no such events: members keep an hour of them.\n");
+    }
+    output_flush(&out);
+    return CLI_DONE;
+}
+
+static const struct flag events_flags[] = {
+    CLI_FLAG_NAMESPACE(struct events_options),
+    {"all-namespaces", 'A', FLAG_BOOL, offsetof(struct events_options, all_namespaces), NULL,
+     "of all namespaces"},
+    {"warnings", 0, FLAG_BOOL, offsetof(struct events_options, warnings), NULL, "only warnings"},
+    {"output", 'o', FLAG_TEXT, offsetof(struct events_options, output), "FORMAT",
+     "json or yaml (default: a table)"},
+    {0},
+};
+
+const struct verb verb_events = {
+    .name = "events",
+    .usage = "[OBJECT] [FLAGS]",
+    .summary = "Show what has happened: starts, ends, moves, deaths",
+    .description =
+        "Asks all members for what they have noted, the oldest first: each keeps its own latest "
+        "1,000\n"
+        "events of the last hour, in memory. A member that does not answer within a second is "
+        "named in a\n"
+        "warning. OBJECT is the name of a workload, a child or a member. Members' events are in "
+        "the\n"
+        "namespace default.\n",
+    .examples =
+        "  hordelet events web\n"
+        "  hordelet events --warnings -A\n",
+    .flags = events_flags,
+    .options_bytes = sizeof(struct events_options),
+    .run = run_events,
+};
