@@ -52,14 +52,9 @@ static bool image_is_here(const struct node *node, const struct workload *worklo
 /* `temporary` means never, also across nodes: lost with its node, it has failed. */
 static void child_give_up_lost(struct node *node, struct child *child)
 {
-    claim_write(node, child, CLAIM_FINISHED, child->epoch_max + 1,
-                child->group->workload.spec_hash);
-    struct local *local = local_make(child);
-    TEXT_SET(local->reason, "NodeLost");
-    TEXT_SET(local->message, "its node died, and restart: temporary means never again");
-    effects_trace(node->effects, "%s/%s/%u is lost with its node and temporary: Failed",
-                  child->id.ns, child->id.workload, child->id.ordinal);
-    note_child(node, child, true, "NodeLost", "%s", local->message);
+    local_make(child);
+    child_finish(node, child, child->group->workload.spec_hash, child->epoch_max + 1, "NodeLost",
+                 "its node died, and restart: temporary means never again");
 }
 
 static void child_claim(struct node *node, struct child *child, bool lost)

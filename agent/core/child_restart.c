@@ -34,9 +34,10 @@ void child_back_off(struct node *node, struct child *child)
 struct dot child_finish(struct node *node, struct child *child, uint64_t spec_hash, uint64_t epoch,
                         const char *reason, const char *message)
 {
-    TEXT_SET(child->local->reason, reason);
-    TEXT_SET(child->local->message, message);
+    TEXT_SET(child->local->end_reason, reason);
+    TEXT_SET(child->local->end_message, message);
     struct dot dot = claim_write(node, child, CLAIM_FINISHED, epoch, spec_hash);
+    child_status_tell(node, child); /* with the claim: nobody could find out later how it ended */
     effects_trace(node->effects, "%s/%s/%u has finished: %s", child->id.ns, child->id.workload,
                   child->id.ordinal, reason);
     note_child(node, child, strcmp(reason, "Completed") != 0 && strcmp(reason, "deleted") != 0,

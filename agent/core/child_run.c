@@ -192,7 +192,7 @@ static void child_release(struct node *node, struct child *child)
     claim_write(node, child, CLAIM_RELEASED, child->claim.epoch, child->group->workload.spec_hash);
 }
 
-/* Ends the container, then gives the claim back or ends it for good. True: nothing else is to be
+/* Ends the container, then gives the claim back. True: nothing else is to be
  * done. */
 static bool child_leave(struct node *node, struct child *child)
 {
@@ -211,14 +211,9 @@ static bool child_leave(struct node *node, struct child *child)
             child_request_stop(node, child, &local->containers[i]);
             return true;
         }
-    uint64_t spec_hash = child->group->workload.spec_hash;
-    bool finish = local->stop == STOP_FINISH;
     local->stop = STOP_NONE;
     local->running_since_ms = 0;
-    if (finish)
-        child_finish(node, child, spec_hash, child->claim.epoch, "deleted", TERMINATED_MESSAGE);
-    else
-        child_release(node, child);
+    child_release(node, child);
     store_mark(&node->store, child);
     return true;
 }
@@ -253,7 +248,7 @@ void child_run(struct node *node, struct child *child)
     struct local_container *container = child_container(node, child);
     if (child->claim.state == CLAIM_FINISHED) {
         child_clear(node, child, container);
-        /* Taken for lost, or started by hand: it has ended for good all the same. */
+        /* Terminated by a user, or taken for lost, or started by hand: it ends for good. */
         if (container && container->container.state == CONTAINER_RUNNING)
             child_request_stop(node, child, container);
         return;

@@ -38,16 +38,20 @@ static void status_waiting(const struct node *node, const struct child *child,
     }
 }
 
+/* Whatever the engine has still to say of it afterwards. */
 static void status_finished(const struct child *child, struct status *status)
 {
     const struct local *local = child->local;
-    bool stored = child->has_status && child->status->epoch == child->claim.epoch &&
-                  (child->status->phase == CHILD_SUCCEEDED || child->status->phase == CHILD_FAILED);
-    if (!local->reason[0] && stored) {
-        status_copy(status, child->status);
+    const struct status *stored = child->status;
+    bool known = local->end_reason[0];
+    bool told = child->has_status && stored->epoch == child->claim.epoch;
+    if (!known && told && (stored->phase == CHILD_SUCCEEDED || stored->phase == CHILD_FAILED)) {
+        status_copy(status, stored);
         return;
     }
-    bool good = strcmp(local->reason, "Completed") == 0 || strcmp(local->reason, "deleted") == 0;
+    TEXT_SET(status->reason, known ? local->end_reason : told ? stored->reason : "");
+    TEXT_SET(status->message, known ? local->end_message : told ? stored->message : "");
+    bool good = strcmp(status->reason, "Completed") == 0 || strcmp(status->reason, "deleted") == 0;
     status->phase = good ? CHILD_SUCCEEDED : CHILD_FAILED;
     status->finished_ms = local->finished_ms;
     status->has_exit_code = local->has_exit_code;
@@ -83,6 +87,8 @@ struct status child_status_now(const struct node *node, const struct child *chil
     }
     if (child->claim.state == CLAIM_FINISHED) {
         status_finished(child, &status);
+        if (container && container->container.state == CONTAINER_RUNNING)
+            status.phase = CHILD_STOPPING;
     } else if (container && container->container.state == CONTAINER_RUNNING) {
         status_running(container, &status);
         if (local->name_conflict && registry_conflicts(node, child, status.message))
@@ -118,6 +124,12 @@ static void status_write(struct node *node, struct child *child, const struct st
     child->local->status_changed_ms = 0;
 }
 
+void child_status_tell(struct node *node, struct child *child)
+{
+    struct status status = child_status_now(node, child);
+    status_write(node, child, &status);
+}
+
 void child_status_keep_level(struct node *node, struct child *child)
 {
     const struct local *local = child->local;
@@ -126,8 +138,7 @@ void child_status_keep_level(struct node *node, struct child *child)
     uint32_t restarts = child->has_status ? stored->restarts : 0;
     if (local->backoff_level == level && local->restarts == restarts)
         return;
-    struct status status = child_status_now(node, child);
-    status_write(node, child, &status);
+    child_status_tell(node, child);
 }
 
 /* When the present status may be written. */

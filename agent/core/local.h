@@ -31,7 +31,7 @@ struct local_container {
 };
 
 /* Why the containers of a child that we hold must end although the child is wanted. */
-enum local_stop { STOP_NONE, STOP_RESTART, STOP_RELEASE, STOP_FINISH };
+enum local_stop { STOP_NONE, STOP_RELEASE };
 
 struct local {
     struct local_container *containers; /* owned */
@@ -64,6 +64,9 @@ struct local {
     /* for people */
     char reason[REASON_BYTES_MAX + 1];
     char message[MESSAGE_BYTES_MAX + 1];
+    char
+        end_reason[REASON_BYTES_MAX + 1]; /* of a finished child; empty: the stored status has it */
+    char end_message[MESSAGE_BYTES_MAX + 1];
     bool name_conflict;
     bool name_stopped; /* onNameConflict: stop, and the name is another's */
     /* status */

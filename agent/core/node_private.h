@@ -374,6 +374,7 @@ void probe_thaw(struct node *node);
 /* child_status.c */
 void child_status_update(struct node *node, struct child *child);
 struct status child_status_now(const struct node *node, const struct child *child);
+void child_status_tell(struct node *node, struct child *child); /* now, whatever the pace */
 /* Before the claim is given up: restarts and level, if they are not told yet. */
 void child_status_keep_level(struct node *node, struct child *child);
 
@@ -435,6 +436,7 @@ struct pending {
     struct dot written;
     uint64_t sequence;
     struct dot after;
+    bool answered; /* DELETE_CHILD: by the holder, which has written `after`, if anything */
     struct child_id child;
     uint64_t deadline_ms;
     char name[ADDRESS_BYTES_MAX + 1]; /* JOIN: the address; others: unused */

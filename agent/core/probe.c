@@ -87,6 +87,8 @@ static void probe_tell(struct node *node, const struct child *child, const char 
 {
     effects_trace(node->effects, "%s/%s/%u is %s%s%s", child->id.ns, child->id.workload,
                   child->id.ordinal, what, message[0] ? ": " : "", message);
+    note_child(node, child, message[0], message[0] ? "Unhealthy" : "Ready", "is %s%s%s", what,
+               message[0] ? ": " : "", message);
 }
 
 static void probe_judge_readiness(struct node *node, struct child *child,

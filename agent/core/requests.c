@@ -204,12 +204,23 @@ static void child_stop_encode(struct buffer *body, uint64_t id, const struct chi
     buffer_u8(body, terminate);
 }
 
-/* Done by the holder, here or elsewhere. */
-static void child_stop_here(struct node *node, struct child *child, bool terminate)
+/* Done by the holder, here or elsewhere. To terminate is to claim it as finished, before its
+ * container has ended: what is acknowledged outlives this agent. Returns that write, or none. */
+static struct dot child_stop_here(struct node *node, struct child *child, bool terminate)
 {
-    local_make(child)->stop = terminate ? STOP_FINISH : STOP_RELEASE;
+    struct dot dot = {0};
+    struct local *local = local_make(child);
+    if (terminate && child_is_wanted(child)) {
+        local->stop = STOP_NONE;
+        local->finished_ms = node->now.wall_ms;
+        dot = child_finish(node, child, child->group->workload.spec_hash, child->claim.epoch,
+                           "deleted", TERMINATED_MESSAGE);
+    } else {
+        local->stop = STOP_RELEASE;
+    }
     store_mark(&node->store, child);
     node->dirty = true;
+    return dot;
 }
 
 static bool requests_refuse_write(struct node *node, const struct request *request);
@@ -256,8 +267,13 @@ static void request_delete_child(struct node *node, const struct request *reques
         return;
     }
     if (claim_is_ours(node, &child->claim)) {
-        child_stop_here(node, child, request->flag);
-        requests_reply(node, request->id, 200, "", "");
+        if (request->flag && requests_refuse_write(node, request))
+            return;
+        struct dot dot = child_stop_here(node, child, request->flag);
+        if (dot.counter)
+            requests_written(node, request, dot);
+        else
+            requests_reply(node, request->id, 200, "", "");
         return;
     }
     const struct member *holder =
@@ -288,11 +304,17 @@ static void requests_on_child_stop(struct node *node, const struct envelope *env
     text_set_span(child_id.ns, sizeof child_id.ns, ns);
     text_set_span(child_id.workload, sizeof child_id.workload, workload);
     struct child *child = store_child(&node->store, &child_id);
+    struct dot dot = {0};
+    if (terminate && (!durable_may_write(node) || !durable_has_room(node)))
+        return; /* no answer is the asker's "try again" */
     if (child && child->has_claim && claim_is_ours(node, &child->claim) &&
         child->claim.state <= CLAIM_CLAIMED)
-        child_stop_here(node, child, terminate);
+        dot = child_stop_here(node, child, terminate);
+    node->user_writes |= dot.counter > 0;
     struct buffer body = {0};
     buffer_varint(&body, id);
+    buffer_u64(&body, dot.replica);
+    buffer_varint(&body, dot.counter);
     node_send(node, asker->address, MESSAGE_CHILD_STOPPED, &body);
     buffer_release(&body);
 }
@@ -305,12 +327,14 @@ void requests_message(struct node *node, const struct envelope *envelope)
         requests_on_child_stop(node, envelope, &reader, id);
         return;
     }
+    struct dot dot = {.replica = reader_u64(&reader)};
+    dot.counter = reader_varint(&reader);
     for (size_t i = 0; i < node->requests.count && reader_done(&reader); i++) {
         struct pending *pending = &node->requests.items[i];
         if (pending->id != id || pending->kind != REQUEST_DELETE_CHILD)
             continue;
-        requests_reply(node, id, 200, "", "");
-        requests_drop(node, pending);
+        pending->after = dot; /* answered when it is here: then a second member knows */
+        pending->answered = true;
         return;
     }
 }
@@ -440,7 +464,8 @@ static bool pending_answer(struct node *node, const struct pending *pending, str
     reply->id = pending->id;
     reply->written = pending->written;
     reply->status = 200;
-    if (pending->kind == REQUEST_WAIT && awmap_covers(node->map, pending->after))
+    bool waits = pending->kind == REQUEST_WAIT || pending->answered;
+    if (waits && (pending->after.counter == 0 || awmap_covers(node->map, pending->after)))
         return true;
     if (pending->written.counter && pending->sequence <= node->durable.synced) {
         reply->alone = !sync_has_alive_peer(node->sync);

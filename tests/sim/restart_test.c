@@ -284,6 +284,76 @@ static void a_finished_child_that_runs_again_is_ended_again(void)
     sim_release(&sim);
 }
 
+/* Acknowledged, and the holder's agent dies before the container has ended: asked here or there. */
+static void a_termination_outlives_the_agent_that_has_acknowledged_it(void)
+{
+    for (int elsewhere = 0; elsewhere < 2; elsewhere++) {
+        struct sim sim;
+        story_begin(&sim, 129, 3);
+        story_run(&sim, 0, "web", 1, NULL);
+        size_t holder = story_where(&sim, "web", NULL);
+        sim.stop_ms = 3000;
+        story_stop_child(&sim, (holder + elsewhere) % 3, "web", true);
+        CU_ASSERT(runs_anywhere(&sim, "web"));
+        CU_ASSERT_EQUAL(story_child(&sim, holder, "web", 0).phase, CHILD_STOPPING);
+        sim_kill(&sim, holder);
+        sim_run(&sim, 500);
+        sim_start(&sim, holder);
+        sim_run(&sim, 10000);
+        CU_ASSERT(!runs_anywhere(&sim, "web"));
+        for (size_t i = 0; i < 3; i++) {
+            struct child_view view = story_child(&sim, i, "web", 0);
+            CU_ASSERT_EQUAL(view.phase, CHILD_SUCCEEDED);
+            CU_ASSERT_STRING_EQUAL(view.reason, "deleted");
+        }
+        sim_release(&sim);
+    }
+}
+
+/* Terminated while it is being started: what comes of that start is not how it ended. (swarm 1344)
+ */
+static void a_termination_is_not_retold_by_a_start_that_fails(void)
+{
+    struct sim sim;
+    story_begin(&sim, 131, 2);
+    sim.start_ms = 2000;
+    story_put(&sim, 0, "web", 1, NULL);
+    sim_run(&sim, 500);
+    CU_ASSERT_EQUAL(story_child(&sim, 0, "web", 0).phase, CHILD_STARTING);
+    sim.fail_percent = 100;
+    story_stop_child(&sim, 1, "web", true);
+    sim_run(&sim, 4000);
+    sim.fail_percent = 0;
+    sim_run(&sim, 4000);
+    struct child_view view = story_child(&sim, 0, "web", 0);
+    CU_ASSERT_EQUAL(view.phase, CHILD_SUCCEEDED);
+    CU_ASSERT_STRING_EQUAL(view.reason, "deleted");
+    sim_release(&sim);
+}
+
+/* How it ended is told together with that it has: no moment at which an agent that dies could leave
+ * a finished child of which nobody knows whether it has succeeded. */
+static void how_a_job_ended_is_known_after_its_agent_at_any_moment(void)
+{
+    for (uint64_t ms = 0; ms < 1500; ms += 100) {
+        struct sim sim;
+        size_t container = 0;
+        story_begin(&sim, 130, 1);
+        next_restart = RESTART_TRANSIENT;
+        story_run(&sim, 0, "job", 1, set_restart);
+        story_where(&sim, "job", &container);
+        sim_exit(&sim, container, 0);
+        sim_run(&sim, ms);
+        sim_kill(&sim, 0);
+        sim_start(&sim, 0);
+        sim_run(&sim, 5000);
+        struct child_view view = story_child(&sim, 0, "job", 0);
+        CU_ASSERT_EQUAL(view.phase, CHILD_SUCCEEDED);
+        CU_ASSERT_STRING_EQUAL(view.reason, "Completed");
+        sim_release(&sim);
+    }
+}
+
 static void set_new_spec(struct workload *workload)
 {
     workload->generation = workload->spec_hash = 2;
@@ -340,6 +410,9 @@ UNIT_MAIN("restart",
           {"escalate at once", escalation_without_any_restart_allowed_is_bounded},
           {"terminate and delete", a_terminated_child_stays_ended_until_it_is_deleted},
           {"terminate the unheld", a_child_that_nobody_holds_can_be_terminated},
+          {"terminated and killed", a_termination_outlives_the_agent_that_has_acknowledged_it},
+          {"terminated while starting", a_termination_is_not_retold_by_a_start_that_fails},
+          {"completed and killed", how_a_job_ended_is_known_after_its_agent_at_any_moment},
           {"finished and started", a_finished_child_that_runs_again_is_ended_again},
           {"update and terminate", an_update_passes_over_who_has_ended_for_good},
           {"ttl", a_finished_workload_is_deleted_after_its_time_and_not_before})

@@ -224,6 +224,16 @@ static struct runtime_operation start_operation(void)
     return operation;
 }
 
+static struct runtime_operation probe_operation(void)
+{
+    static const struct container container = {.address = "127.0.0.1"};
+    struct runtime_operation operation = operation_of(RUNTIME_PROBE, "web");
+    operation.document =
+        "{\"spec\":{\"container\":{\"readinessProbe\":{\"exec\":{\"command\":[\"true\"]}}}}}";
+    operation.container = &container;
+    return operation;
+}
+
 static void check_recovery(void)
 {
     atomic_store(&fault, FAULT_NONE);
@@ -235,9 +245,12 @@ static void check_recovery(void)
 static void check_fatal(int kind)
 {
     atomic_store(&fault, kind);
-    struct runtime_operation operations[] = {
-        start_operation(), operation_of(RUNTIME_STOP, "web"), operation_of(RUNTIME_REMOVE, "web"),
-        operation_of(RUNTIME_PULL, "web"), operation_of(RUNTIME_LIST, "web")};
+    struct runtime_operation operations[] = {probe_operation(),
+                                             start_operation(),
+                                             operation_of(RUNTIME_STOP, "web"),
+                                             operation_of(RUNTIME_REMOVE, "web"),
+                                             operation_of(RUNTIME_PULL, "web"),
+                                             operation_of(RUNTIME_LIST, "web")};
     enum { COUNT = sizeof operations / sizeof *operations };
     for (int i = 0; i < COUNT; i++) {
         operations[i].timeout_ms = 1500;
@@ -251,6 +264,7 @@ static void check_fatal(int kind)
         bool whole = kind < FAULT_TOO_NEW && kind != FAULT_HTML; /* no answer is good */
         CHECK(WAIT_FOR(done->times == 1, 4000));
         CHECK(!whole || done->result != RUNTIME_OK);
+        CHECK(done->result != RUNTIME_UNHEALTHY); /* the engine's fault is not the container's */
         CHECK((done->result == RUNTIME_OK) == (done->message[0] == 0));
     }
     CHECK(now_ms() - begin_ms < 2500);
