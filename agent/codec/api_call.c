@@ -280,7 +280,8 @@ void api_call_submitted(struct api_call *call, const struct api_context *context
     if (call->submit.kind == REQUEST_PUT_WORKLOAD || call->submit.kind == REQUEST_PUT_SUPERVISOR ||
         call->submit.kind == REQUEST_SET_UNSCHEDULABLE)
         api_write_answer(call, context);
-    if (call->submit.kind == REQUEST_PUT_NAME || call->submit.kind == REQUEST_PUT_META)
+    if (call->submit.kind == REQUEST_PUT_NAME || call->submit.kind == REQUEST_SET_VALUE ||
+        call->submit.kind == REQUEST_PUT_META)
         api_registry_answer(call, context);
 }
 

@@ -20,6 +20,21 @@ static int registry_take_owner(struct api_call *call)
     return 0;
 }
 
+/* A child changes what is said beside its own name, and nothing else of it. */
+static int registry_set_value(struct api_call *call)
+{
+    const struct registration *registration = &call->body.registration;
+    const struct api_identity *child = call->request->child;
+    if (registration->address[0] || registration->port || registration->label_count)
+        return api_failure_invalid(&call->failure, API_NAMES, call->route.name,
+                                   "spec: of its own name a child can change the value only");
+    call->submit.kind = REQUEST_SET_VALUE;
+    call->submit.child = child->child;
+    call->submit.epoch = child->epoch;
+    TEXT_SET(call->submit.uid, child->uid);
+    return API_SUBMIT;
+}
+
 static int registry_put(struct api_call *call, const struct api_context *context)
 {
     struct api_route *route = &call->route;
@@ -40,7 +55,8 @@ static int registry_put(struct api_call *call, const struct api_context *context
                       : meta_read(&call->body, &call->documents.items[0], &write, &err);
     if (result < 0)
         return api_failure_error(&call->failure, route->resource, route->name, &err);
-    if (name && registry_take_owner(call) < 0)
+    bool child = name && call->request->child;
+    if (name && !child && registry_take_owner(call) < 0)
         return -1;
     TEXT_SET(route->name, call->body.name);
     bool exists = api_item_get(&there, context->node, route->resource, route->ns, route->name);
@@ -53,7 +69,7 @@ static int registry_put(struct api_call *call, const struct api_context *context
     call->submit.value = call->body.value;
     TEXT_SET(call->submit.ns, route->ns);
     TEXT_SET(call->submit.name, route->name);
-    return API_SUBMIT;
+    return child ? registry_set_value(call) : API_SUBMIT;
 }
 
 static int registry_delete(struct api_call *call, const struct api_context *context)

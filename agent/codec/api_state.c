@@ -66,9 +66,12 @@ int api_child_may(struct api_call *call)
     bool own = route->resource == API_CHILDREN && route->subresource == API_STATE &&
                api_child_name_parse(&child, route->ns, route->name) &&
                child_id_compare(&child, &request->child->child) == 0;
-    bool names = (route->resource == API_NAMES || route->resource == API_METAS) && reads;
+    bool names = (route->resource == API_NAMES && (reads || route->verb == API_UPDATE)) ||
+                 (route->resource == API_METAS && reads);
     if (own || names || route->endpoint != API_ENDPOINT_OBJECTS)
         return 0;
-    return api_failure_set(&call->failure, 403,
-                           "a child may read names and metas, and read and write its own state");
+    return api_failure_set(
+        &call->failure, 403,
+        "a child may read names and metas, change the value of its own names, and "
+        "read and write its own state");
 }

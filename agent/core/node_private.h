@@ -399,6 +399,7 @@ void engine_abandon(struct node *node, uint64_t id); /* its end will concern no 
 
 void registry_update(struct node *node, struct child *child);
 bool registry_is_live(const struct node *node, const struct name_entry *name);
+void registry_set_value(struct node *node, const struct request *request); /* by the child */
 /* Somebody else who lives holds one of its names: the message says who. */
 bool registry_conflicts(const struct node *node, const struct child *child,
                         char ret_message[MESSAGE_BYTES_MAX + 1]);

@@ -246,7 +246,7 @@ void name_record_encode(const struct name_record *record, struct buffer *buffer)
     buffer_varint(buffer, record->epoch);
     buffer_text(buffer, record->address);
     buffer_u16(buffer, record->port);
-    buffer_u8(buffer, record->value != NULL);
+    buffer_u8(buffer, (uint8_t)((record->value != NULL) | record->value_set << 1));
     if (record->value)
         buffer_text(buffer, record->value);
 }
@@ -281,7 +281,9 @@ bool name_record_decode(struct name_record *ret_record, struct span value)
     ret_record->epoch = read_epoch(&reader);
     READ_TEXT(&reader, ret_record->address);
     ret_record->port = reader_u16(&reader);
-    if (read_enum(&reader, 2))
+    uint8_t flags = read_enum(&reader, 4);
+    ret_record->value_set = flags & 2;
+    if (flags & 1)
         ret_record->value = read_string(&reader, VALUE_BYTES_MAX);
     if (reader_done(&reader) && !(ret_record->outside && ret_record->claim_epoch > 0))
         return true;

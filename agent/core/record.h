@@ -73,7 +73,8 @@ struct name_record {
     uint64_t claim_epoch; /* of the owner's claim; of an outside name 0 */
     uint64_t epoch;       /* of the name: last known + 1 at each registration */
     uint16_t port;
-    char *value; /* owned; JSON text or NULL */
+    bool value_set; /* by the child itself: the document's value does not count */
+    char *value;    /* owned; JSON text or NULL */
     char address[ADDRESS_BYTES_MAX + 1];
 };
 

@@ -83,10 +83,10 @@ static bool registry_equal(const struct name_record *a, const struct name_record
 {
     bool values =
         (a->value == NULL) == (b->value == NULL) && (!a->value || strcmp(a->value, b->value) == 0);
-    return values && child_id_compare(&a->owner, &b->owner) == 0 && strcmp(a->uid, b->uid) == 0 &&
-           strcmp(a->node, b->node) == 0 && a->replica == b->replica &&
-           a->claim_epoch == b->claim_epoch && strcmp(a->address, b->address) == 0 &&
-           a->port == b->port;
+    return values && a->value_set == b->value_set && child_id_compare(&a->owner, &b->owner) == 0 &&
+           strcmp(a->uid, b->uid) == 0 && strcmp(a->node, b->node) == 0 &&
+           a->replica == b->replica && a->claim_epoch == b->claim_epoch &&
+           strcmp(a->address, b->address) == 0 && a->port == b->port;
 }
 
 static void registry_put(struct node *node, const struct child *child, const char *name,
@@ -129,6 +129,13 @@ bool registry_conflicts(const struct node *node, const struct child *child,
     return false;
 }
 
+/* Written under one claim: by one holder, of one epoch. */
+static bool registry_is_of_same_claim(const struct name_record *a, const struct name_record *b)
+{
+    return child_id_compare(&a->owner, &b->owner) == 0 && strcmp(a->uid, b->uid) == 0 &&
+           a->replica == b->replica && a->claim_epoch == b->claim_epoch;
+}
+
 static void registry_register(struct node *node, struct child *child,
                               const struct local_container *container, size_t index)
 {
@@ -151,7 +158,49 @@ static void registry_register(struct node *node, struct child *child,
     TEXT_SET(record.uid, workload->uid);
     TEXT_SET(record.node, node->name);
     TEXT_SET(record.address, node->advertise_host);
+    const struct name_entry *entry = store_name(&node->store, child->id.ns, name);
+    if (entry && entry->record->value_set && registry_is_of_same_claim(entry->record, &record)) {
+        record.value_set = true;
+        record.value = entry->record->value;
+    }
     registry_put(node, child, name, &record);
+}
+
+/* --- A value of the child's own -------------------------------------------------------------- */
+
+static bool registry_is_asked_by_owner(const struct name_record *record,
+                                       const struct request *request)
+{
+    return !record->outside && child_id_compare(&record->owner, &request->child) == 0 &&
+           record->claim_epoch == request->epoch && strcmp(record->uid, request->uid) == 0;
+}
+
+void registry_set_value(struct node *node, const struct request *request)
+{
+    const struct name_entry *entry = store_name(&node->store, request->ns, request->name);
+    const struct child *child = store_child(&node->store, &request->child);
+    if (!entry || !registry_is_live(node, entry)) {
+        requests_reply(node, request->id, 404, "NotFound", "nobody has this name");
+        return;
+    }
+    if (!registry_is_asked_by_owner(entry->record, request) || !child || !child->has_claim ||
+        !claim_is_ours(node, &child->claim) || child->claim.epoch != request->epoch) {
+        requests_reply(node, request->id, 403, "Forbidden",
+                       "the name is not of this child and epoch");
+        return;
+    }
+    struct name_record record = *entry->record;
+    struct buffer value = {0}, encoded = {0};
+    struct key key = key_name(request->ns, request->name);
+    if (request->value)
+        buffer_append(&value, request->value, strlen(request->value) + 1);
+    record.value_set = true;
+    record.value = (char *)value.data;
+    record.epoch = entry->epoch_max + 1;
+    name_record_encode(&record, &encoded);
+    requests_written(node, request, node_put(node, &key, &encoded));
+    buffer_release(&value);
+    buffer_release(&encoded);
 }
 
 /* --- Removing -------------------------------------------------------------------------------- */

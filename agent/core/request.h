@@ -16,6 +16,7 @@ enum request_kind {
     REQUEST_PUT_SUPERVISOR,    /* supervisor */
     REQUEST_DELETE_SUPERVISOR, /* name */
     REQUEST_PUT_NAME,    /* ns, name, registration; create: only if nobody has it. 403: not yours */
+    REQUEST_SET_VALUE,   /* ns, name, value; child, epoch, uid: of the child whose name it is */
     REQUEST_DELETE_NAME, /* ns, name, registration's owner */
     REQUEST_PUT_META,    /* ns, name, value */
     REQUEST_DELETE_META, /* ns, name */

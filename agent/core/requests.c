@@ -397,6 +397,9 @@ void requests_step(struct node *node, const struct request *request)
     case REQUEST_PUT_NAME:
         outside_put(node, request);
         break;
+    case REQUEST_SET_VALUE:
+        registry_set_value(node, request);
+        break;
     case REQUEST_DELETE_NAME:
         outside_delete(node, request);
         break;

@@ -301,6 +301,45 @@ static void a_child_waits_for_a_name_that_somebody_outside_has(void)
     }
 }
 
+/* --- A child's own value -----------------------------------------------------------------------
+ */
+
+static int set_value(struct sim *sim, size_t index, uint64_t epoch, const char *value)
+{
+    struct request request = {.kind = REQUEST_SET_VALUE,
+                              .ns = "default",
+                              .name = "db",
+                              .child = {.ns = "default", .workload = "db"},
+                              .epoch = epoch,
+                              .value = value};
+    TEXT_SET(request.uid, story_child(sim, index, "db", 0).uid);
+    return answer_of(sim, sim_request(sim, index, &request));
+}
+
+static void a_child_updates_the_value_of_its_own_name_only(void)
+{
+    struct sim sim;
+    story_begin(&sim, 13, 3);
+    story_run(&sim, 0, "db", 1, NULL);
+    size_t holder = story_where(&sim, "db", NULL), other = (holder + 1) % 3;
+    CU_ASSERT_PTR_NULL(name_at(&sim, other).value);
+    CU_ASSERT_EQUAL(set_value(&sim, holder, 1, "{\"load\":3}"), 200);
+    CU_ASSERT_EQUAL(set_value(&sim, holder, 2, "4"), 403); /* of another epoch */
+    CU_ASSERT_EQUAL(set_value(&sim, other, 1, "4"), 403);  /* not its agent */
+    sim_run(&sim, 20000);                                  /* whatever is decided anew */
+    CU_ASSERT_STRING_EQUAL(name_at(&sim, other).value, "{\"load\":3}");
+    sim_kill(&sim, holder);
+    sim_start(&sim, holder);
+    sim_run(&sim, 8000);
+    CU_ASSERT_STRING_EQUAL(name_at(&sim, other).value, "{\"load\":3}");
+    sim_kill(&sim, holder);
+    sim_kill_engine(&sim, holder);
+    sim_run(&sim, 8000);
+    CU_ASSERT_EQUAL(name_at(&sim, other).epoch > 0, true);
+    CU_ASSERT_PTR_NULL(name_at(&sim, other).value); /* its successor has not said anything */
+    sim_release(&sim);
+}
+
 /* --- Meta ------------------------------------------------------------------------------------- */
 
 static int put_meta(struct sim *sim, size_t index, const char *name, const char *value)
@@ -384,6 +423,8 @@ UNIT_MAIN("registry",
            both_sides_of_a_split_register_one_name_and_one_remains},
           {"a child waits for a name that somebody outside has",
            a_child_waits_for_a_name_that_somebody_outside_has},
+          {"a child updates the value of its own name only",
+           a_child_updates_the_value_of_its_own_name_only},
           {"meta is put, read and removed everywhere", meta_is_put_read_and_removed_everywhere},
           {"meta of both sides of a split is the same after it",
            meta_of_both_sides_of_a_split_is_the_same_after_it},

@@ -76,7 +76,7 @@ static void a_successor_finds_it_wherever_it_starts(void)
     story_begin(&sim, 1, 4);
     story_run(&sim, 0, "web", 1, NULL);
     for (int move = 0; move < 3; move++) {
-        char text[16];
+        char text[32];
         size_t holder = story_where(&sim, "web", NULL);
         snprintf(text, sizeof text, "counter %d", move);
         CU_ASSERT_EQUAL(put_state(&sim, holder, text), 200);

@@ -10,6 +10,11 @@ WITH_API = ("sh", "-c", "test -S /run/hordelet/api.sock && test -n \"$HORDELET_T
 OWN = API + "namespaces/default/children/SELF/state"
 
 
+def value(what):
+    return {"apiVersion": "hordelet.dev/v1", "kind": "Name", "metadata": {"name": "web"},
+            "spec": {"value": what}}
+
+
 class Inside:
     """What a container would say over its socket."""
 
@@ -71,6 +76,12 @@ class State(SystemTest):
         self.assertIn(other.ask("PUT", web, b"two").status, (401, 403))
         self.assertIn(other.ask("GET", web).status, (401, 403))
         self.assertEqual(inside.ask("GET", API + "names").status, 200)
+        done = inside.ask("PUT", API + "namespaces/default/names/web", value({"load": 3}))
+        self.assertEqual(done.status, 200, done)
+        self.assertEqual(cluster[2].get("namespaces/default/names/web")["spec"]["value"],
+                         {"load": 3})
+        self.assertEqual(other.ask("PUT", API + "namespaces/default/names/web", value(4)).status,
+                         403)
         for method, path in (("GET", "workloads"), ("DELETE", "namespaces/default/workloads/web"),
                              ("POST", "members/SELF/leave")):
             self.assertEqual(inside.ask(method, API + path).status, 403, path)
@@ -80,6 +91,8 @@ class State(SystemTest):
         self.assertEqual(done.status, 200, done)
         wait_until(lambda: agent.children("web")["web-0"]["epoch"] > container.epoch
                    and agent.children("web")["web-0"]["phase"] == "Running", 20, "epoch + 1 runs")
+        stale = inside.ask("PUT", API + "namespaces/default/names/web", value(5))
+        self.assertEqual(stale.status, 403, stale)
         stale = inside.ask("PUT", body=b"stale")
         self.assertEqual(stale.status, 409, stale)
         self.assertIn(f"epoch {container.epoch + 1}", stale.json["message"])

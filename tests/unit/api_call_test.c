@@ -810,19 +810,51 @@ static void a_child_leaves_its_state_to_its_successor(void)
     end();
 }
 
+static void a_child_sets_the_value_of_its_name(void)
+{
+    static const char body[] =
+        "{\"apiVersion\":\"hordelet.dev/v1\",\"kind\":\"Name\",\"metadata\":"
+        "{\"name\":\"web-1\"},\"spec\":{\"value\":{\"load\":3}%s}}";
+    struct api_identity child = {.child = {"default", "web", 1}, .uid = "u", .epoch = 3};
+    char text_of[512];
+    begin();
+    snprintf(text_of, sizeof text_of, body, "");
+    struct api_request request = {.method = "PUT",
+                                  .target = NAMES "/web-1",
+                                  .content_type = JSON,
+                                  .child = &child,
+                                  .from_child = true,
+                                  .body = span_text(text_of)};
+    CU_ASSERT_EQUAL(ask(request), 200);
+    CU_ASSERT_EQUAL(node->last.kind, REQUEST_SET_VALUE);
+    CU_ASSERT_TRUE(node->last.epoch == 3 && node->last.child.ordinal == 1);
+    snprintf(text_of, sizeof text_of, body, ",\"port\":80");
+    request.body = span_text(text_of);
+    CU_ASSERT_EQUAL(ask(request), 422);
+    end();
+}
+
 static void within_a_container_only_its_token_counts(void)
 {
     static const struct {
         const char *method, *target;
         int status;
     } table[] = {
-        {"GET", ROOT "/names", 200},        {"GET", ROOT "/namespaces/default/names/api", 200},
-        {"GET", ROOT "/metas", 200},        {"GET", "/livez", 200},
-        {"GET", ROOT "/workloads", 403},    {"GET", ROOT "/children", 403},
-        {"GET", CHILDREN "/web-1", 403},    {"GET", CHILDREN "/web-2/state", 403},
-        {"DELETE", CHILDREN "/web-1", 403}, {"DELETE", CHILDREN "/SELF", 403},
-        {"DELETE", WORKLOADS "/web", 403},  {"POST", ROOT "/members/SELF/leave", 403},
+        {"GET", ROOT "/names", 200},
+        {"GET", ROOT "/namespaces/default/names/api", 200},
+        {"GET", ROOT "/metas", 200},
+        {"GET", "/livez", 200},
+        {"GET", ROOT "/workloads", 403},
+        {"GET", ROOT "/children", 403},
+        {"GET", CHILDREN "/web-1", 403},
+        {"GET", CHILDREN "/web-2/state", 403},
+        {"DELETE", CHILDREN "/web-1", 403},
+        {"DELETE", CHILDREN "/SELF", 403},
+        {"DELETE", WORKLOADS "/web", 403},
+        {"POST", ROOT "/members/SELF/leave", 403},
         {"DELETE", METAS "/limit", 403},
+        {"DELETE", NAMES "/api", 403},
+        {"POST", NAMES, 403},
     };
     struct api_identity child = {.child = {"default", "web", 1}, .uid = "u", .epoch = 3};
     begin();
@@ -880,5 +912,6 @@ UNIT_MAIN("api calls", {"objects have their shapes", objects_have_their_shapes},
           {"meta is put and removed", meta_is_put_and_removed},
           {"things are counted", things_are_counted},
           {"a child leaves its state to its successor", a_child_leaves_its_state_to_its_successor},
+          {"a child sets the value of its name", a_child_sets_the_value_of_its_name},
           {"within a container only its token counts", within_a_container_only_its_token_counts},
           {"a refusal needs no request", a_refusal_needs_no_request})

@@ -57,6 +57,7 @@ static struct name_record example_name(void)
                                .claim_epoch = 8,
                                .epoch = 9,
                                .port = UINT16_MAX,
+                               .value_set = true,
                                .value = xstrdup("{\"tier\":\"gold\"}")};
     FILL(name.owner.ns, 's');
     FILL(name.owner.workload, 'w');
@@ -186,6 +187,7 @@ static void a_name_survives_the_round_trip(void)
     CU_ASSERT_STRING_EQUAL(out.address, in.address);
     CU_ASSERT_EQUAL(out.port, UINT16_MAX);
     CU_ASSERT_STRING_EQUAL(out.value, in.value);
+    CU_ASSERT_TRUE(out.value_set);
     name_record_release(&out);
     name_record_release(&in);
     in = example_name();
