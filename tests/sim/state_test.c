@@ -1,6 +1,7 @@
 /* State hand-off, each rule a scene: what a child leaves is found by its successor wherever it
  * starts, a predecessor that does not know better changes nothing, and nothing is left behind. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/core/key.h"
@@ -267,6 +268,141 @@ static void it_survives_a_power_cut_of_all(void)
     sim_release(&sim);
 }
 
+/* --- At random -------------------------------------------------------------------------------- */
+
+enum { RANDOM_SEEDS = 150, RANDOM_ROUNDS = 40, RANDOM_NODES = 4, STATES = RANDOM_ROUNDS };
+
+struct tried { /* a state that was asked to be taken */
+    uint64_t id, epoch;
+    size_t node;
+};
+
+static void random_fault(struct sim *sim, struct random *random)
+{
+    size_t node = (size_t)random_below(random, RANDOM_NODES);
+    size_t other = (node + 1 + (size_t)random_below(random, RANDOM_NODES - 1)) % RANDOM_NODES;
+    switch (random_below(random, 6)) {
+    case 0:
+        if (sim->nodes[node].node) {
+            sim_kill(sim, node);
+            if (random_below(random, 2))
+                sim_kill_engine(sim, node);
+        }
+        break;
+    case 1:
+        story_cut(sim, node, true);
+        break;
+    case 2:
+        sim_cut(sim, node, other, true);
+        break;
+    case 3:
+        sim_heal_cuts(sim);
+        break;
+    default:
+        for (size_t i = 0; i < sim->count; i++)
+            if (!sim->nodes[i].node)
+                sim_start(sim, i);
+    }
+}
+
+static void random_name(struct sim *sim, struct random *random)
+{
+    static const char *const owners[] = {"me", "you"};
+    struct registration registration = {.address = "10.0.0.9", .ttl_ms = OUTSIDE_TTL_MS_MIN * 3};
+    struct request request = {
+        .kind = random_below(random, 5) ? REQUEST_PUT_NAME : REQUEST_DELETE_NAME,
+        .ns = "default",
+        .name = "db",
+        .flag = random_below(random, 2)};
+    size_t node = (size_t)random_below(random, RANDOM_NODES);
+    memcpy(registration.owner, owners[random_below(random, 2)], 2);
+    request.registration = &registration;
+    if (sim->nodes[node].node)
+        sim_request(sim, node, &request);
+}
+
+/* Whoever believes to hold the child is asked. */
+static void random_state(struct sim *sim, struct random *random, struct tried *tried)
+{
+    size_t node = (size_t)random_below(random, RANDOM_NODES);
+    struct child_id id = web();
+    struct child_view view;
+    char text[64];
+    *tried = (struct tried){.id = 0};
+    if (!sim->nodes[node].node || !query_child(sim->nodes[node].node, &id, &view) ||
+        strcmp(view.node, sim->nodes[node].name) != 0)
+        return;
+    snprintf(text, sizeof text, "%llu of n%zu", (unsigned long long)sim->last_request + 1, node);
+    *tried = (struct tried){send_state(sim, node, view.epoch, span_text(text)), view.epoch, node};
+}
+
+/* What counts in the end is of no epoch before that of any answer of 200, and of one claim nothing
+ * older; it is whole and the same everywhere. (A holder that has taken its child back from one who
+ * only pulled has a smaller epoch than others may have had meanwhile: its word counts.) */
+static void check_state(struct sim *sim, const struct tried *tried, size_t count)
+{
+    struct child_id id = web();
+    struct state_view view = {.epoch = 0};
+    struct buffer bytes = {0};
+    bool there = query_state(sim->nodes[0].node, &id, &view);
+    CU_ASSERT(!there || query_state_read(sim->nodes[0].node, &id, &bytes));
+    buffer_u8(&bytes, 0);
+    uint64_t counts = strtoull((const char *)bytes.data, NULL, 10);
+    uint64_t holds = story_child(sim, 0, "web", 0).epoch;
+    const struct tried *won = NULL;
+    for (size_t i = 0; i < count; i++)
+        won = tried[i].id && tried[i].id == counts ? &tried[i] : won;
+    CU_ASSERT_EQUAL(there, won != NULL);
+    for (size_t i = 0; i < count; i++) {
+        const struct reply *reply = tried[i].id ? sim_reply(sim, tried[i].id) : NULL;
+        if (!reply || reply->status != 200 || tried[i].epoch > holds)
+            continue;
+        CU_ASSERT(won && won->epoch >= tried[i].epoch);
+        CU_ASSERT(!won || won->epoch > tried[i].epoch || won->node != tried[i].node ||
+                  won->id >= tried[i].id);
+    }
+    buffer_release(&bytes);
+    for (size_t i = 1; i < sim->count; i++) {
+        struct state_view other = {.epoch = 0};
+        CU_ASSERT_EQUAL(query_state(sim->nodes[i].node, &id, &other), there);
+        CU_ASSERT(other.epoch == view.epoch && other.stamp == view.stamp);
+        CU_ASSERT_EQUAL(other.complete, there);
+    }
+}
+
+static void whatever_happens_one_state_counts_and_is_whole(void)
+{
+    for (uint64_t seed = 0; seed < RANDOM_SEEDS; seed++) {
+        struct sim sim;
+        struct random random = random_of(seed);
+        struct tried tried[STATES];
+        story_begin(&sim, 1000 + seed, RANDOM_NODES);
+        story_run(&sim, 0, "web", 1, NULL);
+        for (size_t i = 0; i < RANDOM_ROUNDS; i++) {
+            random_state(&sim, &random, &tried[i]);
+            random_name(&sim, &random);
+            if (random_below(&random, 2))
+                random_fault(&sim, &random);
+            sim_run(&sim, random_below(&random, random_below(&random, 4) ? 400 : 6000));
+        }
+        sim_heal_cuts(&sim);
+        for (size_t i = 0; i < sim.count; i++)
+            if (!sim.nodes[i].node)
+                sim_start(&sim, i);
+        sim_run(&sim, 30000);
+        size_t failures = CU_get_number_of_failures();
+        CU_ASSERT(sim_is_converged(&sim));
+        CU_ASSERT(sim_maps_are_equal(&sim));
+        check_state(&sim, tried, RANDOM_ROUNDS);
+        struct name_view name;
+        for (size_t i = 0; i < sim.count; i++)
+            CU_ASSERT(!query_name(sim.nodes[i].node, "default", "db", &name));
+        if (CU_get_number_of_failures() > failures)
+            printf("seed %llu\n", (unsigned long long)seed);
+        sim_release(&sim);
+    }
+}
+
 UNIT_MAIN("state",
           {"a successor finds it wherever it starts", a_successor_finds_it_wherever_it_starts},
           {"a large one arrives whole and its predecessors go",
@@ -278,4 +414,6 @@ UNIT_MAIN("state",
            what_a_predecessor_writes_in_a_split_does_not_count_after_it},
           {"it goes away with its workload", it_goes_away_with_its_workload},
           {"a child may take its state away itself", a_child_may_take_its_state_away_itself},
+          {"whatever happens, one state counts and is whole",
+           whatever_happens_one_state_counts_and_is_whole},
           {"it survives a power cut of all", it_survives_a_power_cut_of_all})
