@@ -15,6 +15,7 @@ import tempfile
 COLUMNS_MAX = 100
 FUNCTION_LINES_MAX = 70
 LONG_FUNCTIONS = "tests/tidy/long_functions.txt"
+NAMES_TESTS = "docs/horde.md"
 SKIPPED = {".git", "build", "__pycache__", "tests/golden", "tests/bad", "docs"}
 
 PURE_HEADERS = {"assert.h", "inttypes.h", "limits.h", "stdarg.h", "stdbool.h", "stddef.h",
@@ -200,8 +201,37 @@ def read_allowed(root):
     return allowed
 
 
+def check_named_tests(root):
+    """A document that names a test as its proof must name one that is there."""
+    path = os.path.join(root, NAMES_TESTS)
+    if not os.path.exists(path):
+        return
+    with open(path, encoding="utf-8") as file:
+        lines = file.read().split("\n")
+    for number, line in enumerate(lines, 1):
+        tests = ""
+        for program, name in re.findall(r'\b((?:unit|sim|laws|system)/\w+)|"([^"]+)"', line):
+            if program:
+                box, _, stem = program.partition("/")
+                file = f"tests/system/test_{stem}.py" if box == "system" else \
+                       f"tests/{box}/{stem}_test.c"
+                tests = source_of(root, file)
+                if not tests:
+                    yield NAMES_TESTS, number, "named test", f"there is no {file}"
+            elif tests and f'"{name}"' not in tests and \
+                    f"def test_{name.replace(' ', '_')}(" not in tests:
+                yield NAMES_TESTS, number, "named test", f'there is no "{name}" in {file}'
+
+
+def source_of(root, path):
+    if not os.path.exists(os.path.join(root, path)):
+        return ""
+    with open(os.path.join(root, path), encoding="utf-8") as file:
+        return file.read()
+
+
 def check_tree(root):
-    allowed, found = read_allowed(root), []
+    allowed, found = read_allowed(root), list(check_named_tests(root))
     for path in sources_of(root):
         with open(os.path.join(root, path), encoding="utf-8", errors="replace") as file:
             source = file.read()
@@ -260,6 +290,7 @@ CANARIES = [
     ("length", "tests/unit/a.c",
      "static struct x *\nf(void)\n{\n" + "    if (a) {\n    }\n" * 34 + "}\n"),
     ("ratchet", LONG_FUNCTIONS, "agent/io/gone.c f 80\n"),
+    ("named test", NAMES_TESTS, "| a | b | unit/gone |\n"),
 ]
 
 # And this tree must pass: all that looks like a violation but is none.
@@ -278,6 +309,9 @@ INNOCENT = {
     "agent/io/long.c": "int g(int a)\n{\n" + "    a++;\n" * 77 + "}\n",
     LONG_FUNCTIONS: "# a ratchet\nagent/io/long.c g 80\n",
     "tests/unit/a.c": "#define F \\\n    {{{\nint g(void)\n{\n    return usleep_count;\n}\n",
+    NAMES_TESTS: '| a "b" | unit/named "one thing" and system/named "another one" |\n',
+    "tests/unit/named_test.c": 'UNIT_MAIN("named", {"one thing", one_thing})\n',
+    "tests/system/test_named.py": "def test_another_one(self):\n    pass\n",
     "build/release/a.c": "bad \n",
     "b/CMakeCache.txt": "",
     "b/a.c": "bad \n",
