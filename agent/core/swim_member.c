@@ -167,6 +167,10 @@ bool swim_member_speaks(struct swim *swim, struct swim_member *member, uint64_t 
     bool unknown = member->state == STATE_UNINITIALIZED;
     if (newer)
         member_raise(swim, member, incarnation);
+    /* An earlier run of its, that it knows nothing of any more, was further: what was told of that
+     * run stands until it hears so, and says something newer. */
+    if (incarnation > 0)
+        member->outdated = incarnation < member->incarnation;
     if (incarnation == member->incarnation)
         member_set_shutting_down(swim, member, shutting_down);
     member->heard_ms = swim->now_ms;

@@ -115,10 +115,11 @@ void swim_rumour_append(struct swim *swim, const struct swim_member *to)
 {
     if (!to)
         return;
-    if (to->accused) {
-        struct swim_rumour_text accusation = rumour_text(to);
-        accusation.kind = to->state == STATE_DEAD ? RUMOUR_DEAD : RUMOUR_SUSPECT;
-        swim_rumour_encode(&swim->buffer, &accusation);
+    if (to->accused || to->outdated) {
+        struct swim_rumour_text text = rumour_text(to);
+        if (to->accused)
+            text.kind = to->state == STATE_DEAD ? RUMOUR_DEAD : RUMOUR_SUSPECT;
+        swim_rumour_encode(&swim->buffer, &text);
     }
     size_t begin = swim->buffer.bytes, told = 0;
     while (told < swim->rumour_count && swim->buffer.bytes - begin < SWIM_RUMOUR_BYTES) {

@@ -84,9 +84,10 @@ struct swim_member {
     char *name, *address; /* owned */
     enum swim_state state;
     bool shutting_down;
-    bool changed; /* not yet told to the caller */
-    bool watched; /* is in swim.watched */
-    bool spoke;   /* dead, but something came from it: tell it soon */
+    bool changed;  /* not yet told to the caller */
+    bool watched;  /* is in swim.watched */
+    bool spoke;    /* dead, but something came from it: tell it soon */
+    bool outdated; /* what it said last was of a lesser incarnation than we know: it hears so */
     bool
         accused; /* at this incarnation by somebody: it hears so in each message until it refutes */
     uint64_t incarnation;

@@ -480,6 +480,27 @@ static void a_lost_boot_number_is_made_good(void)
     }
 }
 
+/* The same, and the last that was heard of the run before is that it shuts down: the new run must
+ * hear of it, or is taken for one that ends for ever. (swarm 3277) */
+static void a_lost_boot_number_is_not_shutting_down_for_ever(void)
+{
+    struct net *net = net_new(3, 45);
+    net_run(net, 2000);
+    net_kill(net, 2);
+    net_start(net, 2);
+    net_run(net, 1000);
+    swim_set_shutting_down(net->nodes[2].swim, true);
+    net_carry_out(net, 2);
+    net_run(net, 50);
+    CU_ASSERT_TRUE(net_all_see(net, 2, PLACEMENT_SHUTTING_DOWN));
+    net_kill(net, 2);
+    net->nodes[2].boot = 0;
+    net_start(net, 2);
+    net_run(net, 3000);
+    CU_ASSERT_TRUE(net_all_alive(net));
+    net_free(net);
+}
+
 static void the_first_agent_after_a_power_cut_waits(void)
 {
     struct net *net = net_new(3, 44);
@@ -751,6 +772,8 @@ UNIT_MAIN(
     {"a quick restart is seen at once", a_quick_restart_is_seen_at_once},
     {"a restart is a change even if nobody blinked", a_restart_is_a_change_even_if_nobody_blinked},
     {"a lost boot number is made good", a_lost_boot_number_is_made_good},
+    {"a lost boot number is not shutting down for ever",
+     a_lost_boot_number_is_not_shutting_down_for_ever},
     {"the first agent after a power cut waits", the_first_agent_after_a_power_cut_waits},
     {"who shuts down is given four times as long", who_shuts_down_is_given_four_times_as_long},
     {"who does not belong is answered but unknown", who_does_not_belong_is_answered_but_unknown},
