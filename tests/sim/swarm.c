@@ -22,6 +22,7 @@ enum {
     QUIET_MS = 10000,
     QUIET_BYTES = 500, /* per node and second, at three to ten nodes */
     QUIET_TICKS = 40,
+    QUIET_PROBE_TICKS = 2, /* a probe is begun and it ends */
     JOBS_MAX = 64,
 };
 
@@ -35,16 +36,18 @@ struct options {
 static bool swarm_is_quiet(struct sim *sim)
 {
     uint64_t bytes[SWARM_NODES_MAX], ticks[SWARM_NODES_MAX], started = sim->started;
+    uint64_t probes = sim->probes;
     bool quiet = true;
     for (size_t i = 0; i < sim->count; i++) {
         bytes[i] = sim->nodes[i].sent_bytes;
         ticks[i] = sim->nodes[i].ticks;
     }
     sim_run(sim, QUIET_MS);
+    uint64_t ticks_max = QUIET_TICKS + QUIET_PROBE_TICKS * (sim->probes - probes) * 1000 / QUIET_MS;
     for (size_t i = 0; i < sim->count; i++) {
         bytes[i] = (sim->nodes[i].sent_bytes - bytes[i]) * 1000 / QUIET_MS;
         ticks[i] = (sim->nodes[i].ticks - ticks[i]) * 1000 / QUIET_MS;
-        if (bytes[i] <= QUIET_BYTES && ticks[i] <= QUIET_TICKS)
+        if (bytes[i] <= QUIET_BYTES && ticks[i] <= ticks_max)
             continue;
         printf("%s sends %llu bytes/s and ticks %llu times a second at rest\n", sim->nodes[i].name,
                (unsigned long long)bytes[i], (unsigned long long)ticks[i]);
