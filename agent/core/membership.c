@@ -247,6 +247,19 @@ static void membership_greet_someone(struct node *node)
     membership_greet_again(node, membership_random(node));
 }
 
+/* Who was forgotten while it could not be reached, or has forgotten us, answers and does not know
+ * us. At most one greeting a second; and an agent that has just started is not known yet. */
+static void membership_greet_stranger(struct node *node)
+{
+    struct membership *membership = &node->membership;
+    const char *name = swim_take_stranger(node->swim);
+    const struct member *member = name ? member_find(node, name) : NULL;
+    if (!member || node->now.mono_ms < membership->stranger_ms)
+        return;
+    membership->stranger_ms = node->now.mono_ms + GREET_STRANGER_MS;
+    membership_greet_again(node, member);
+}
+
 static void membership_tell(struct node *node, const char *name)
 {
     static const char *const reasons[] = {
@@ -329,6 +342,7 @@ void membership_tick(struct node *node)
     struct membership *membership = &node->membership;
     membership_try_contacts(node);
     membership_verdicts(node);
+    membership_greet_stranger(node);
     absence_tick(node);
     membership_greet_someone(node);
     membership_compare(node);
@@ -377,6 +391,7 @@ void membership_start(struct node *node)
     struct membership *membership = &node->membership;
     membership->started_ms = node->now.mono_ms;
     membership->greet_ms = node->now.mono_ms + GREET_EVERY_MS;
+    membership->stranger_ms = node->now.mono_ms + GREET_STRANGER_FIRST_MS;
     membership->record_dirty = true;
     struct member_entry *own = store_member(&node->store, node->name);
     if (own) {

@@ -70,7 +70,11 @@ struct contact { /* an address where we try to join */
     bool welcomed;
 };
 
-enum { GREET_EVERY_MS = 30000 };
+enum {
+    GREET_EVERY_MS = 30000,
+    GREET_STRANGER_MS = 1000,
+    GREET_STRANGER_FIRST_MS = 5000, /* from the start on */
+};
 
 struct member {    /* somebody we talk to, recorded in the map or only just met */
     char *address; /* owned */
@@ -96,10 +100,11 @@ struct membership {
     bool unschedulable;
     uint64_t refused_ms; /* since when our name is refused, 0: not */
     char refusal[MESSAGE_BYTES_MAX + 1];
-    uint64_t greet_ms;   /* when a member is greeted again, in case we were forgotten */
-    uint64_t absence_ms; /* when the first absence may be over; UINT64_MAX: there is none */
-    uint64_t compare_ms; /* when to try the next comparison while none has worked */
-    uint64_t forget_ms;  /* when to look again for who has been dead for too long */
+    uint64_t stranger_ms; /* when one who does not know us may be greeted */
+    uint64_t greet_ms;    /* when a member is greeted again, in case we were forgotten */
+    uint64_t absence_ms;  /* when the first absence may be over; UINT64_MAX: there is none */
+    uint64_t compare_ms;  /* when to try the next comparison while none has worked */
+    uint64_t forget_ms;   /* when to look again for who has been dead for too long */
     uint64_t started_ms;
     bool settled;        /* see membership_is_settled */
     uint64_t generation; /* grows when anything that placement looks at changes */

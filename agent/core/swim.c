@@ -157,6 +157,8 @@ void swim_remove(struct swim *swim, const char *name)
         return;
     swim_rumour_drop(swim, member);
     swim_relay_forget(swim, member);
+    if (swim->stranger == member)
+        swim->stranger = NULL;
     if (member->watched)
         pointers_remove(swim->watched, swim->watched_count--, member);
     pointers_remove(swim->order, swim->member_count, member);
@@ -199,7 +201,8 @@ static void receive_ping(struct swim *swim, struct swim_member *member,
         TEXT_SET(address, member->address);
     if (address[0] == '\0')
         return;
-    struct swim_message ack = {.kind = SWIM_ACK, .sequence = ping->sequence};
+    struct swim_message ack = {
+        .kind = SWIM_ACK, .sequence = ping->sequence, .stranger = member == NULL};
     swim_send_message(swim, address, member, &ack, effects);
     if (!member || member->state != STATE_ALIVE)
         return;
@@ -265,6 +268,8 @@ static void receive_from_member(struct swim *swim, struct swim_member *member,
         receive_ping(swim, member, message, effects);
         break;
     case SWIM_ACK:
+        if (message->stranger)
+            swim->stranger = member;
         receive_ack(swim, member, message->sequence, answers, effects);
         break;
     case SWIM_PING_REQ:
@@ -394,6 +399,13 @@ uint64_t swim_incarnation(const struct swim *swim, const char *name)
         return swim->self.incarnation;
     const struct swim_member *member = swim_member_find(swim, span_text(name));
     return member ? member->incarnation : 0;
+}
+
+const char *swim_take_stranger(struct swim *swim)
+{
+    const char *name = swim->stranger ? swim->stranger->name : NULL;
+    swim->stranger = NULL;
+    return name;
 }
 
 size_t swim_changes(struct swim *swim, const char **ret_names, size_t max)

@@ -13,7 +13,7 @@ enum {
     FLAG_PAYLOAD = 0x10,
     FLAG_ADDRESS = 0x20,
     FLAG_SUBJECT_SHUTTING_DOWN = 0x40,
-    FLAG_UNKNOWN = 0x80,
+    FLAG_STRANGER = 0x80,
     SEQUENCE_MAX = UINT16_MAX,
     WAIT_MS_MAX = 60000,
 };
@@ -45,11 +45,13 @@ void swim_message_encode(struct buffer *buffer, const struct swim_message *messa
 {
     assert(message->incarnation < SWIM_INCARNATION_MAX && message->sequence <= SEQUENCE_MAX);
     assert(message->address.bytes == 0 || message->kind == SWIM_PING);
+    assert(!message->stranger || message->kind == SWIM_ACK);
     unsigned first = (unsigned)message->kind;
     first |= message->shutting_down ? FLAG_SHUTTING_DOWN : 0;
     first |= message->has_payload ? FLAG_PAYLOAD : 0;
     first |= message->address.bytes > 0 ? FLAG_ADDRESS : 0;
     first |= message->subject_shutting_down ? FLAG_SUBJECT_SHUTTING_DOWN : 0;
+    first |= message->stranger ? FLAG_STRANGER : 0;
     buffer_u8(buffer, (uint8_t)first);
     incarnation_encode(buffer, message->incarnation);
     if (message->kind != SWIM_GOSSIP)
@@ -112,6 +114,7 @@ static void message_decode_fields(struct swim_message *message, struct reader *r
 {
     message->shutting_down = flags & FLAG_SHUTTING_DOWN;
     message->subject_shutting_down = flags & FLAG_SUBJECT_SHUTTING_DOWN;
+    message->stranger = flags & FLAG_STRANGER;
     message->incarnation = incarnation_decode(reader);
     uint64_t sequence = message->kind == SWIM_GOSSIP ? 0 : reader_varint(reader);
     message->has_payload = flags & FLAG_PAYLOAD;
@@ -138,7 +141,7 @@ bool swim_message_decode(struct swim_message *ret_message, struct span body)
     struct reader reader = reader_of(body);
     unsigned first = reader_u8(&reader);
     unsigned kind = first & KIND_MASK;
-    if (reader.failed || kind >= SWIM_KIND_COUNT || (first & FLAG_UNKNOWN))
+    if (reader.failed || kind >= SWIM_KIND_COUNT || ((first & FLAG_STRANGER) && kind != SWIM_ACK))
         return false;
     struct swim_message message = {.kind = (enum swim_kind)kind};
     message_decode_fields(&message, &reader, first);

@@ -36,6 +36,7 @@ struct swim_message {
     uint32_t sequence;
     bool has_payload;
     uint8_t payload[SWIM_PAYLOAD_BYTES];
+    bool stranger;       /* ACK: the sender does not know whom it answers */
     struct span address; /* PING: where to answer, for those who do not know us; may be empty */
     struct span subject;
     uint64_t subject_incarnation;

@@ -129,7 +129,8 @@ struct swim {
     size_t order_cursor, uninitialized_cursor, dead_cursor, finger_cursor;
     unsigned bursts, asks; /* so far; asks: since somebody was added */
     uint64_t ask_next_ms;
-    bool any_changed; /* some member's `changed` is set */
+    struct swim_member *stranger; /* said last that it does not know us; NULL: nobody has */
+    bool any_changed;             /* some member's `changed` is set */
     uint64_t rumour_order;
     unsigned health;
     uint32_t sequence;

@@ -57,6 +57,29 @@ static void forgotten_while_cut_off(void)
     who_was_forgotten_while_away_comes_back(false);
 }
 
+/* One forgets all others, who were frozen: they answer it and it answers them, and it does not know
+ * them. A greeting at random took minutes to find it. (swarm 2001542) */
+static void who_forgot_the_others_is_greeted(void)
+{
+    for (uint64_t seed = 1; seed <= 8; seed++) {
+        struct sim sim;
+        story_begin(&sim, seed, 3);
+        story_run(&sim, 0, "web", 6, NULL);
+        sim_freeze(&sim, 0, true);
+        sim_freeze(&sim, 1, true);
+        sim_run(&sim, 8000);
+        story_request(&sim, 2, REQUEST_FORGET, "n0", false);
+        story_request(&sim, 2, REQUEST_FORGET, "n1", false);
+        sim_run(&sim, 3000);
+        sim_freeze(&sim, 0, false);
+        sim_freeze(&sim, 1, false);
+        CU_ASSERT(sim_until(&sim, sim_all_alive, 6000));
+        CU_ASSERT(sim_until(&sim, sim_is_converged, 10000));
+        CU_ASSERT(sim_until(&sim, sim_maps_are_equal, 5000));
+        sim_release(&sim);
+    }
+}
+
 /* The member wrote its own record again without it. */
 static void a_cordon_set_through_another_agent_stays(void)
 {
@@ -300,6 +323,7 @@ UNIT_MAIN(
     {"a list lacks what is being stopped", a_list_lacks_a_container_that_is_just_being_stopped},
     {"forgotten while frozen", forgotten_while_frozen},
     {"forgotten while cut off", forgotten_while_cut_off},
+    {"who forgot the others is greeted", who_forgot_the_others_is_greeted},
     {"a cordon through another agent stays", a_cordon_set_through_another_agent_stays},
     {"made anew, it leaves a cordoned holder", a_workload_made_anew_leaves_a_cordoned_holder},
     {"no container of an old uid", a_holder_that_was_away_never_keeps_a_container_of_the_old_uid},

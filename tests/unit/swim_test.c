@@ -74,6 +74,7 @@ static void message_round_trip(const struct swim_message *message)
     CU_ASSERT_TRUE(got.kind == message->kind && got.sequence == message->sequence);
     CU_ASSERT_EQUAL(got.incarnation, message->incarnation);
     CU_ASSERT_EQUAL(got.shutting_down, message->shutting_down);
+    CU_ASSERT_EQUAL(got.stranger, message->stranger);
     CU_ASSERT_EQUAL(got.subject_incarnation, message->subject_incarnation);
     CU_ASSERT_EQUAL(got.wait_ms, message->wait_ms);
     CU_ASSERT_TRUE(span_equal(got.subject, message->subject));
@@ -105,6 +106,7 @@ static void messages_survive_encoding(void)
          .address = span_text("host:7"),
          .shutting_down = true},
         {.kind = SWIM_ACK, .sequence = 16383, .has_payload = true, .payload = "x"},
+        {.kind = SWIM_ACK, .sequence = 5, .stranger = true},
         {.kind = SWIM_PING_REQ, .sequence = 1, .subject = span_text("b"), .wait_ms = 225},
         {.kind = SWIM_RELAY_ACK,
          .sequence = 2,
