@@ -44,6 +44,7 @@ struct placement_child {
 
 struct placement_strategy {
     const char *name; /* "Uniform" */
+    bool votes;       /* its members must be named: who merely joined would make its own majority */
     /* Appends candidate member indices in order of rank (0 first), at most max. Returns how many.
      */
     size_t (*choose)(const struct placement_view *view, const struct placement_child *child,
@@ -51,14 +52,19 @@ struct placement_strategy {
     bool (*has_quorum)(const struct placement_view *view);
 };
 
-extern const struct placement_strategy placement_uniform, placement_uniform_random;
-/* NULL for a name that is unknown, or known but not built in this release (UniformQuorum). */
+extern const struct placement_strategy placement_uniform, placement_uniform_random,
+    placement_uniform_quorum;
+/* NULL for a name that is unknown. */
 const struct placement_strategy *placement_strategy_by_name(const char *name);
 /* Builds the ring over all members: it stays when their phases change. */
 void placement_ring_build(struct ring *ring, const struct placement_member *members, size_t count);
 /* The first in ring order that may run anything at all (alive or suspect); RING_NONE: nobody. */
 uint32_t placement_owner(const struct placement_view *view, uint64_t key_hash);
 bool placement_phase_may_run(enum placement_phase phase);
+/* Of so many members, sorted by name, the voters begin here: of an even number the first has none.
+ */
+size_t placement_first_voter(size_t members);
+bool placement_phase_votes(enum placement_phase phase);
 
 /* When the candidate of a rank may claim: rank x 500 ms after the child was first seen to be free.
  */

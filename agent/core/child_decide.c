@@ -200,7 +200,8 @@ static bool child_take_back(struct node *node, struct child *child)
     struct local_container *container = child_reserved_elsewhere(node, child);
     const struct supervision *supervision = &node->supervision;
     if (!container || supervision->draining || !supervision->engine_healthy ||
-        !supervision->engine_listed || ranking_excludes_self(node, child))
+        !supervision->engine_listed || ranking_excludes_self(node, child) ||
+        quorum_is_gone(node, child))
         return false;
     effects_trace(node->effects, "%s/%s/%u still runs here: takes it back from %s, who pulls",
                   child->id.ns, child->id.workload, child->id.ordinal, child->claim.node);

@@ -123,7 +123,8 @@ static void child_absent(struct node *node, struct child *child)
         child_wake(child, local->retry_ms);
         return;
     }
-    if (child_must_wait_for_recreate(node, child) || !child_has_image(node, child))
+    if (quorum_for(node, child) != QUORUM_HELD || child_must_wait_for_recreate(node, child) ||
+        !child_has_image(node, child))
         return;
     if (child->claim.state == CLAIM_PULLING ||
         child->claim.spec_hash != child->group->workload.spec_hash)
@@ -141,6 +142,7 @@ bool child_start_now(struct node *node, struct child *child)
                    strcmp(child->claim.uid, child->group->workload.uid) == 0;
     if (!current || local->start_operation || local->stop != STOP_NONE ||
         node->supervision.draining || !node->supervision.engine_healthy ||
+        quorum_for(node, child) != QUORUM_HELD ||
         (container && container->container.state == CONTAINER_RUNNING))
         return false;
     engine_start(node, child);
@@ -200,6 +202,12 @@ static bool child_leave(struct node *node, struct child *child)
     if (local->stop == STOP_NONE && !node->supervision.draining &&
         ranking_excludes_self(node, child) && ranking_has_other(node, child))
         local->stop = STOP_RELEASE; /* the supervisor's members are others now */
+    if (local->stop == STOP_NONE && quorum_is_gone(node, child)) {
+        local->stop = STOP_RELEASE;
+        TEXT_SET(local->reason, "quorum_lost");
+        effects_trace(node->effects, "leaves %s/%s/%u: quorum_lost", child->id.ns,
+                      child->id.workload, child->id.ordinal);
+    }
     if (!node->supervision.draining && local->stop == STOP_NONE)
         return false;
     /* A start in flight ends soon, and then there is something to stop; before the engine's list

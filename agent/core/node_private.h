@@ -174,6 +174,13 @@ void retirement_release(struct node *node);
 
 /* --- ranking.c ------------------------------------------------------------------------------- */
 
+enum quorum {
+    QUORUM_HELD,    /* always, if the strategy does not vote */
+    QUORUM_UNKNOWN, /* those of whom nothing was heard yet may make it: nothing starts or stops */
+    QUORUM_LOST,
+    QUORUM_NO_ELECTORATE, /* the strategy votes, and nobody was named */
+};
+
 /* Members of further zones count as those of the last: few clouds have more than a handful. */
 enum { ZONES_MAX = 16 };
 
@@ -195,12 +202,18 @@ struct supervisor_plan { /* the members of one supervisor, prepared; rebuilt whe
     char zones[ZONES_MAX][NAME_BYTES_MAX + 1]; /* sorted */
     struct placement_member *judged;           /* the members, as judged for one child */
     size_t count, eligible;                    /* members; those that may take anything */
-    uint64_t ring_hash; /* of the names and weights that the ring was built from */
+    enum quorum quorum, quorum_seen;           /* now; at the last look of quorum_tick */
+    /* If it votes: what was lost is taken over after so long. Its holder has then noticed that it
+     * has no quorum, and we that we have none: deaths are noticed one by one. */
+    uint64_t takeover_ms;
+    uint64_t regained_ms; /* when we had a quorum again: what the others did meanwhile comes soon */
+    uint64_t ring_hash;   /* of the names and weights that the ring was built from */
     struct ring ring;
 };
 
 struct ranking {
-    struct index plans; /* supervisor name -> struct supervisor_plan */
+    uint64_t quorum_generation; /* of membership, at the last look */
+    struct index plans;         /* supervisor name -> struct supervisor_plan */
 };
 
 enum { RANKS_MAX = 64 };
@@ -242,6 +255,15 @@ void room_tick(struct node *node);
 void room_tell(struct node *node);
 /* Who comes first where room is scarce: by priority, if it differs. */
 void room_order(struct child **children, size_t count);
+
+/* --- quorum.c -------------------------------------------------------------------------------- */
+
+enum quorum quorum_of(const struct node *node, const struct supervisor *supervisor);
+enum quorum quorum_for(struct node *node, const struct child *child);
+bool quorum_is_gone(struct node *node, const struct child *child); /* what runs must stop */
+void quorum_explain(const struct child *child, enum quorum quorum, const char **ret_reason,
+                    const char **ret_message);
+void quorum_tick(struct node *node);
 
 /* --- supervise.c ----------------------------------------------------------------------------- */
 

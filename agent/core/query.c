@@ -380,9 +380,9 @@ bool query_supervisor(const struct node *node, const char *name, struct supervis
         return false;
     *ret =
         (struct supervisor_view){.supervisor = supervisor, .version = entry ? entry->version : 1};
-    /* Uniform has a quorum always (as in Horde); the others of this release never: they are not
-     * carried out yet. */
-    ret->quorum = placement_strategy_by_name(supervisor->strategy) != NULL;
+    const struct placement_strategy *strategy = placement_strategy_by_name(supervisor->strategy);
+    ret->quorum = quorum_of(node, supervisor) == QUORUM_HELD;
+    ret->votes = strategy && strategy->votes;
     for (struct group *g = store_group_after(&node->store, "", ""); g;
          g = store_group_after(&node->store, g->ns, g->name)) {
         if (!g->has_workload || strcmp(g->workload.supervisor, name) != 0)

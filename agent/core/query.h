@@ -109,7 +109,8 @@ struct member_view {
 struct supervisor_view {
     const struct supervisor *supervisor; /* with the defaults if nobody wrote it */
     uint64_t version;
-    bool quorum;
+    bool quorum; /* as this agent sees it; always, if the strategy does not vote */
+    bool votes;  /* its strategy asks the members; that none are named is no electorate */
     uint32_t specs, active, workers; /* Horde.count_children, cluster-wide */
 };
 

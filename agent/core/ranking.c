@@ -11,7 +11,7 @@
 #include "placement/hash.h"
 
 /* A plan of all members, whatever the supervisors: its name is none that a supervisor can have. */
-#define PLAN_OF_ALL ""
+#define PLAN_OF_ALL "*"
 
 static void plan_release(struct supervisor_plan *plan)
 {
@@ -139,6 +139,9 @@ static void plan_build(struct node *node, struct supervisor_plan *plan,
     plan->selective = false;
     plan->self = RANK_NONE;
     plan->strategy = placement_strategy_by_name(supervisor->strategy);
+    plan->quorum = quorum_of(node, supervisor);
+    plan->takeover_ms =
+        plan->strategy && plan->strategy->votes ? supervisor->lease_seconds * UINT64_C(1000) : 0;
     if (supervisor->members_auto) {
         for (struct member_entry *m = store_member_after(&node->store, ""); m;
              m = store_member_after(&node->store, m->name))
@@ -287,6 +290,10 @@ uint32_t ranking_of_self(struct node *node, const struct child *child, const cha
             "the supervisor's distributionStrategy is not supported in this release; use Uniform";
         return RANK_NONE;
     }
+    if (plan->quorum != QUORUM_HELD) {
+        quorum_explain(child, plan->quorum, ret_reason, ret_message);
+        return RANK_NONE;
+    }
     struct candidates candidates;
     ranking_choose(node, plan, child, &candidates);
     if (candidates.full_here)
@@ -303,13 +310,17 @@ uint64_t ranking_turn_ms(struct node *node, const struct child *child, uint32_t 
 {
     const struct supervisor_plan *plan = ranking_plan(node, child->group->workload.supervisor);
     uint64_t turn_ms = child->free_since_ms + (uint64_t)rank * PLACEMENT_RANK_DELAY_MS;
+    if (plan && child->has_claim && child->claim.state <= CLAIM_CLAIMED)
+        turn_ms += plan->takeover_ms; /* its holder is lost */
+    if (plan && plan->regained_ms && turn_ms < plan->regained_ms + plan->takeover_ms)
+        turn_ms = plan->regained_ms + plan->takeover_ms;
     return plan && plan->room_ms > turn_ms ? plan->room_ms : turn_ms;
 }
 
 bool ranking_has_other(struct node *node, const struct child *child)
 {
     struct supervisor_plan *plan = ranking_plan(node, child->group->workload.supervisor);
-    if (!plan || !plan->strategy)
+    if (!plan || !plan->strategy || plan->quorum != QUORUM_HELD)
         return false;
     struct candidates candidates;
     ranking_choose(node, plan, child, &candidates);

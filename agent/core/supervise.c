@@ -302,6 +302,7 @@ void supervise_tick(struct node *node)
     supervise_run_stops(node);
     supervise_run_probes(node);
     supervise_wake(node);
+    quorum_tick(node);
     room_tick(node);
     supervise_decide(node);
     room_tell(node);

@@ -7,8 +7,11 @@
 
 static struct edit next_edit; /* what the next put is to say */
 
+static const char *next_supervisor;
+
 static void set_edit(struct workload *workload)
 {
+    TEXT_SET(workload->supervisor, next_supervisor);
     workload->spec_hash = next_edit.spec_hash;
     workload->generation = next_edit.spec_hash;
     workload->restart = next_edit.restart;
@@ -131,6 +134,9 @@ void swarm_edit(struct swarm *swarm, size_t index)
         printf("[%6llu] user > w%zu, asking n%zu: %s, replicas %u, spec %llu, uid %s\n",
                (unsigned long long)sim->now_ms, which, index, next_edit.deleted ? "delete" : "put",
                next_edit.replicas, (unsigned long long)next_edit.spec_hash, next_edit.uid);
+    next_supervisor = !swarm->strategies || which < 2 ? SUPERVISOR_DEFAULT
+                      : which == 2                    ? SWARM_RANDOM
+                                                      : SWARM_VOTERS;
     ledger->pending = next_edit;
     ledger->node = index;
     ledger->run = sim->nodes[index].run;

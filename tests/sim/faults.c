@@ -132,12 +132,15 @@ static void fault_detach(struct swarm *swarm, size_t index)
     sim_request(&swarm->sim, index, &request);
 }
 
-uint64_t swarm_set_members(struct swarm *swarm, size_t index, uint32_t mask)
+uint64_t swarm_set_members(struct swarm *swarm, size_t index, const char *name, uint32_t mask)
 {
     static char members[SWARM_NODES_MAX][NAME_BYTES_MAX + 1];
     struct supervisor supervisor = {.generation = 0};
     char document[] = "{}";
-    supervisor_set_defaults(&supervisor, "default");
+    supervisor_set_defaults(&supervisor, name);
+    TEXT_SET(supervisor.strategy, strcmp(name, SWARM_VOTERS) == 0   ? "UniformQuorum"
+                                  : strcmp(name, SWARM_RANDOM) == 0 ? "UniformRandom"
+                                                                    : "Uniform");
     supervisor.generation = ++swarm->generations;
     supervisor.on_intensity = swarm->escalates ? INTENSITY_ESCALATE : INTENSITY_BACKOFF;
     supervisor.max_restarts = swarm->escalates ? (uint32_t)random_below(&swarm->kinds, 4) : 3;
@@ -202,7 +205,11 @@ static void fault_on_running(struct swarm *swarm, enum fault fault, size_t index
         fault_purge(swarm, index);
         break;
     case FAULT_MEMBERS:
-        swarm_set_members(swarm, index, (uint32_t)swarm_below(swarm, 1u << sim->count));
+        swarm_set_members(swarm, index, SUPERVISOR_DEFAULT,
+                          (uint32_t)swarm_below(swarm, 1u << sim->count));
+        if (swarm->strategies)
+            swarm_set_members(swarm, index, SWARM_VOTERS,
+                              (uint32_t)random_below(&swarm->kinds, 1u << sim->count));
         break;
     default:
         break;

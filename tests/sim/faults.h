@@ -37,6 +37,9 @@ enum fault {
 
 enum { SWARM_NODES_MAX = 16, WORKLOADS = 4, EDITS_MAX = 64 };
 
+#define SWARM_RANDOM "random"
+#define SWARM_VOTERS "voters"
+
 struct edit {
     bool deleted;
     uint32_t replicas;
@@ -69,6 +72,7 @@ struct swarm {
     bool terminates;      /* users end children for good */
     bool escalates;       /* as OTP does */
     bool probes;          /* containers are asked how they are */
+    bool strategies;      /* w2 is placed by UniformRandom, w3 by UniformQuorum */
     bool updates;         /* not only one at a time */
     uint64_t seed;
     unsigned weight[FAULT_COUNT]; /* 0: off */
@@ -92,7 +96,7 @@ bool swarm_edits_are_kept(struct swarm *swarm);
 void swarm_release(struct swarm *swarm);
 void swarm_engine_weather(struct swarm *swarm);
 /* mask 0: auto. Returns the request. */
-uint64_t swarm_set_members(struct swarm *swarm, size_t index, uint32_t mask);
+uint64_t swarm_set_members(struct swarm *swarm, size_t index, const char *name, uint32_t mask);
 
 /* swarm_check.c: what must hold at every moment, looked at from outside, by the map's own readers
  * and the simulator's knowledge. Violations are counted in sim.violations. */

@@ -82,6 +82,8 @@ static void world_draw_places(struct swarm *swarm)
     struct random random = random_of(~swarm->seed);
     if (random_below(&random, 3) == 0)
         sim->max_children = 1 + (uint32_t)random_below(&random, 4);
+    else
+        swarm->strategies = random_below(&random, 2) == 0;
     bool zoned = random_below(&random, 3) == 0;
     for (size_t i = 0; zoned && i < sim->count; i++)
         sim->nodes[i].zone = zones[random_below(&random, 3)];
@@ -129,9 +131,9 @@ void swarm_print_options(const struct swarm *swarm)
         (unsigned long long)sim->delay_ms_max, sim->slow_link_percent,
         (unsigned long long)sim->slow_link_ms, (unsigned long long)sim->bytes_per_ms,
         sim->nodes[0].drift_ppm, sim->max_children);
-    printf("%s%s%s%s%s", swarm->probes ? " probes" : "", swarm->restarts ? " restarts" : "",
-           swarm->terminates ? " terminates" : "", swarm->escalates ? " escalates" : "",
-           swarm->updates ? " updates" : "");
+    printf("%s%s%s%s%s%s", swarm->strategies ? " strategies" : "", swarm->probes ? " probes" : "",
+           swarm->restarts ? " restarts" : "", swarm->terminates ? " terminates" : "",
+           swarm->escalates ? " escalates" : "", swarm->updates ? " updates" : "");
     for (size_t i = 0; i < FAULT_COUNT; i++)
         if (swarm->weight[i])
             printf(" %s*%u", fault_names[i], swarm->weight[i]);
@@ -174,7 +176,13 @@ static void heal_request(struct swarm *swarm, uint64_t (*ask)(struct swarm *swar
 static uint64_t heal_members(struct swarm *swarm, size_t which)
 {
     (void)which;
-    return swarm_set_members(swarm, 0, 0);
+    return swarm_set_members(swarm, 0, SUPERVISOR_DEFAULT, 0);
+}
+
+static uint64_t heal_strategies(struct swarm *swarm, size_t which)
+{
+    return which == 0 ? swarm_set_members(swarm, 0, SWARM_RANDOM, 0)
+                      : swarm_set_members(swarm, 0, SWARM_VOTERS, (1u << swarm->sim.count) - 1);
 }
 
 static uint64_t heal_cordon(struct swarm *swarm, size_t which)
@@ -218,6 +226,8 @@ void swarm_heal(struct swarm *swarm)
     sim_run(sim, 3000);
     if (swarm->weight[FAULT_MEMBERS])
         heal_request(swarm, heal_members, 0);
+    for (size_t i = 0; swarm->strategies && i < 2; i++)
+        heal_request(swarm, heal_strategies, i);
     for (size_t i = 0; swarm->weight[FAULT_CORDON] && i < sim->count; i++)
         heal_request(swarm, heal_cordon, i);
 }

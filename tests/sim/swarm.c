@@ -124,6 +124,10 @@ static struct verdict swarm_play(struct swarm *swarm)
     struct sim *sim = &swarm->sim;
     sim_start_all(sim);
     sim_run(sim, random_below(&swarm->random, 4000));
+    if (swarm->strategies) {
+        swarm_set_members(swarm, 0, SWARM_RANDOM, 0);
+        swarm_set_members(swarm, 0, SWARM_VOTERS, (1u << sim->count) - 1);
+    }
     size_t faults = 10 + (size_t)random_below(&swarm->random, 60);
     for (size_t i = 0; i < faults; i++) {
         swarm_fault(swarm);

@@ -482,7 +482,12 @@ bool query_supervisor(const struct node *node, const char *name, struct supervis
     for (size_t i = 0; i < node->supervisor_count; i++) {
         const struct fake_supervisor *at = &node->supervisors[i];
         if (strcmp(at->value.name, name) == 0) {
-            *ret = (struct supervisor_view){&at->value, at->version, true, at->specs, 0, at->specs};
+            *ret = (struct supervisor_view){.supervisor = &at->value,
+                                            .version = at->version,
+                                            .quorum = true,
+                                            .votes = strcmp(name, SUPERVISOR_QUORUM) == 0,
+                                            .specs = at->specs,
+                                            .workers = at->specs};
             return true;
         }
     }

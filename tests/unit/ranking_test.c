@@ -117,10 +117,16 @@ static void supervisors_that_cannot_place_say_why(void)
     rig_free(&rig);
     rig = rig_start(disk_of(SUPERVISOR_QUORUM), "a");
     CU_ASSERT_EQUAL(rank(&rig, 0), RANK_NONE);
-    CU_ASSERT_STRING_EQUAL(last_reason, "StrategyNotSupported");
+    CU_ASSERT_STRING_EQUAL(last_reason, "NoElectorate");
     CU_ASSERT_FALSE(has_other(&rig, 0));
     rig_free(&rig);
     struct awmap *disk = disk_of("mine");
+    put_supervisor(disk, "mine", "OfALaterVersion", "", 0);
+    rig = rig_start(disk, "a");
+    CU_ASSERT_EQUAL(rank(&rig, 0), RANK_NONE);
+    CU_ASSERT_STRING_EQUAL(last_reason, "StrategyNotSupported");
+    rig_free(&rig);
+    disk = disk_of("mine");
     put_supervisor(disk, "mine", "Uniform", "bc", 0);
     rig = rig_start(disk, "a");
     CU_ASSERT_EQUAL(rank(&rig, 0), RANK_NONE);

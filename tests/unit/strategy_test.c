@@ -41,13 +41,65 @@ static size_t choose(const struct fixture *fixture, int ordinal, uint32_t *ret_m
     return placement_uniform.choose(&fixture->view, &child, ret_members, max);
 }
 
-static void two_strategies_are_built(void)
+static void the_strategies_are_built(void)
 {
     CU_ASSERT_PTR_EQUAL(placement_strategy_by_name("Uniform"), &placement_uniform);
     CU_ASSERT_PTR_EQUAL(placement_strategy_by_name("UniformRandom"), &placement_uniform_random);
-    static const char *const unknown[] = {"", "uniform", "Uniform ", "UniformQuorum"};
+    CU_ASSERT_PTR_EQUAL(placement_strategy_by_name("UniformQuorum"), &placement_uniform_quorum);
+    static const char *const unknown[] = {"", "uniform", "Uniform ", "UniformQuoru"};
     for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
         CU_ASSERT_PTR_NULL(placement_strategy_by_name(unknown[i]));
+}
+
+/* Horde's count: more than half of the members, of an even number without the first. */
+static void a_quorum_is_more_than_half_of_the_voters(void)
+{
+    static const size_t needed[MEMBERS + 1] = {SIZE_MAX, 1, 1, 2, 2, 3, 3};
+    struct fixture fixture;
+    fixture_init(&fixture);
+    for (size_t members = 0; members <= MEMBERS; members++)
+        for (unsigned alive = 0; alive < 1u << members; alive++) {
+            size_t votes = 0;
+            for (size_t i = 0; i < members; i++) {
+                fixture.members[i].phase = alive >> i & 1 ? PLACEMENT_ALIVE : PLACEMENT_DEAD;
+                votes += (alive >> i & 1) && (members % 2 == 1 || i > 0);
+            }
+            fixture.view.count = members;
+            CU_ASSERT_EQUAL(placement_uniform_quorum.has_quorum(&fixture.view),
+                            votes >= needed[members]);
+        }
+    ring_release(&fixture.ring);
+}
+
+/* Who can answer has a vote; whether it may take children is another question. */
+static void who_drains_or_is_cordoned_votes(void)
+{
+    for (enum placement_phase phase = PLACEMENT_UNINITIALIZED; phase <= PLACEMENT_LEFT; phase++) {
+        struct placement_member member = {.name = "a", .phase = phase};
+        struct placement_view view = {.members = &member, .count = 1};
+        CU_ASSERT_EQUAL(placement_uniform_quorum.has_quorum(&view),
+                        phase == PLACEMENT_ALIVE || phase == PLACEMENT_SUSPECT ||
+                            phase == PLACEMENT_SHUTTING_DOWN);
+    }
+}
+
+static void with_a_quorum_children_are_where_uniform_has_them(void)
+{
+    struct fixture fixture;
+    fixture_init(&fixture);
+    uint32_t uniform[MEMBERS], quorum[MEMBERS];
+    for (int ordinal = 0; ordinal < 100; ordinal++) {
+        struct placement_child child = child_of(ordinal);
+        choose(&fixture, ordinal, uniform, MEMBERS);
+        size_t count = placement_uniform_quorum.choose(&fixture.view, &child, quorum, MEMBERS);
+        CU_ASSERT_EQUAL(count, MEMBERS);
+        CU_ASSERT_EQUAL(memcmp(uniform, quorum, sizeof quorum), 0);
+    }
+    for (size_t i = 3; i < MEMBERS; i++) /* two of the five voters are left */
+        fixture.members[i].phase = PLACEMENT_DEAD;
+    struct placement_child child = child_of(1);
+    CU_ASSERT_EQUAL(placement_uniform_quorum.choose(&fixture.view, &child, quorum, MEMBERS), 0);
+    ring_release(&fixture.ring);
 }
 
 static void alive_and_suspect_may_run(void)
@@ -238,7 +290,11 @@ static void random_passes_over_who_may_not_run(void)
     ring_release(&fixture.ring);
 }
 
-UNIT_MAIN("strategy", {"two strategies are built", two_strategies_are_built},
+UNIT_MAIN("strategy", {"the strategies are built", the_strategies_are_built},
+          {"a quorum is more than half of the voters", a_quorum_is_more_than_half_of_the_voters},
+          {"who drains or is cordoned votes", who_drains_or_is_cordoned_votes},
+          {"with a quorum children are where Uniform has them",
+           with_a_quorum_children_are_where_uniform_has_them},
           {"alive and suspect may run", alive_and_suspect_may_run},
           {"candidates are all members in ring order", candidates_are_all_members_in_ring_order},
           {"no more than asked for", no_more_than_asked_for},
