@@ -1,5 +1,5 @@
-/* What users do to children and members (see api_call.h): stop a child, cordon, join, leave,
- * detach, forget. */
+/* What users do to children, members and supervisors (see api_call.h): stop a child, cordon, join,
+ * leave, detach, forget, wait for a quorum. */
 #include <string.h>
 
 #include "agent/codec/api_call_private.h"
@@ -131,11 +131,32 @@ static int action_member(struct api_call *call, const struct api_context *contex
     return API_SUBMIT;
 }
 
+/* Horde's wait_for_quorum. ?timeout=5s */
+static int action_wait_quorum(struct api_call *call, const struct api_context *context)
+{
+    const char *name = call->route.name, *text = api_query_get(&call->query, "timeout");
+    struct supervisor_view view;
+    if (!query_supervisor(context->node, name, &view))
+        return api_failure_not_found(&call->failure, API_SUPERVISORS, name);
+    call->submit.wait_ms = REQUEST_TIMEOUT_MS;
+    if (text &&
+        (!duration_parse(&call->submit.wait_ms, text) || call->submit.wait_ms > QUORUM_WAIT_MS_MAX))
+        return api_failure_set(&call->failure, 400,
+                               "timeout: \"%.40s\" is no duration of 0s to 60s, as 5s", text);
+    api_call_success(call, 200, NULL);
+    call->answered = true;
+    call->submit.kind = REQUEST_WAIT_QUORUM;
+    TEXT_SET(call->submit.name, name);
+    return API_SUBMIT;
+}
+
 int api_action(struct api_call *call, const struct api_context *context)
 {
     const struct api_route *route = &call->route;
     if (route->resource == API_CHILDREN)
         return action_delete_child(call, context);
+    if (route->subresource == API_QUORUM)
+        return action_wait_quorum(call, context);
     struct api_item item;
     if (!api_item_get(&item, context->node, API_MEMBERS, "", route->name))
         return api_failure_not_found(&call->failure, API_MEMBERS, route->name);

@@ -11,6 +11,7 @@
 #include "agent/codec/api_scan.h"
 #include "agent/codec/supervisor_json.h"
 #include "agent/core/record.h"
+#include "placement/strategy.h"
 
 /* --- Pieces ----------------------------------------------------------------------------------- */
 
@@ -121,13 +122,37 @@ static void write_workload_status(struct api_writer *writer, const struct worklo
     api_writer_close(writer, '}');
 }
 
+/* Who votes, in order of name; null as long as nobody is named. */
+static void write_electorate(struct api_writer *writer, const struct supervisor_view *view,
+                             const struct node *node)
+{
+    const struct supervisor *supervisor = view->supervisor;
+    const char *name = "", *phase;
+    size_t first = placement_first_voter(supervisor->member_count);
+    if (supervisor->members_auto || supervisor->member_count == 0) {
+        api_writer_raw(writer, "electorate", span_text("null"));
+        return;
+    }
+    api_writer_open(writer, "electorate", '{');
+    api_writer_open(writer, "voters", '[');
+    for (size_t at = 0; query_supervisor_member_next(node, supervisor->name, name, &name, &phase);
+         at++)
+        if (at >= first)
+            api_writer_text(writer, NULL, name);
+    api_writer_close(writer, ']');
+    api_writer_close(writer, '}');
+}
+
 static void write_supervisor_status(struct api_writer *writer, const struct supervisor_view *view,
                                     const struct node *node)
 {
     const char *name = "", *phase;
     api_writer_open(writer, "status", '{');
     api_writer_bool(writer, "quorum", view->quorum);
-    api_writer_raw(writer, "electorate", span_text("null"));
+    if (view->votes)
+        write_electorate(writer, view, node);
+    else
+        api_writer_raw(writer, "electorate", span_text("null"));
     api_writer_open(writer, "members", '{');
     while (query_supervisor_member_next(node, view->supervisor->name, name, &name, &phase))
         api_writer_text(writer, name, phase);
@@ -136,6 +161,14 @@ static void write_supervisor_status(struct api_writer *writer, const struct supe
     api_writer_unsigned(writer, "active", view->active);
     api_writer_unsigned(writer, "workers", view->workers);
     api_writer_unsigned(writer, "observedGeneration", view->supervisor->generation);
+    if (view->votes) {
+        api_writer_open(writer, "conditions", '[');
+        write_condition(writer, "Fenced", false, "NotInThisRelease",
+                        "the quorum decides where children run, but copies are not fenced yet: "
+                        "around a cut, or with a frozen agent, two may run for a while",
+                        view->supervisor->generation);
+        api_writer_close(writer, ']');
+    }
     api_writer_close(writer, '}');
 }
 

@@ -49,6 +49,7 @@ enum api_subresource {
     API_DETACH,
     API_FORGET,
     API_STATE,
+    API_QUORUM,
 };
 
 enum api_endpoint {

@@ -26,8 +26,8 @@ static const struct schema_field spec_rows[] = {
         .fallback = "\"Uniform\"",
         .description =
             "Which member runs a child: Uniform (hash ring over the members that are alive), "
-            "UniformQuorum "
-            "(the same, and only where a majority of the members agrees: never two copies) or "
+            "UniformQuorum (the same, and only where more than half of the members are alive; "
+            "copies are not fenced in this release) or "
             "UniformRandom (another member for each epoch). Cannot be updated while the supervisor "
             "has "
             "children.",
@@ -48,9 +48,8 @@ static const struct schema_field spec_rows[] = {
         .min = 1,
         .max = 60,
         .fallback = "5",
-        .description = "UniformQuorum: a child that cannot renew its leases with a majority is "
-                       "dead after this long, "
-                       "and runs elsewhere soon after.",
+        .description = "UniformQuorum: what was lost with a member runs elsewhere after this "
+                       "long. There are no leases in this release: copies are not fenced.",
     },
     {
         .name = "processRedistribution",

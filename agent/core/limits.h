@@ -62,6 +62,8 @@
 #define DETACH_MS_MAX 3600000
 #define DETACH_MS_DEFAULT 60000
 
+#define QUORUM_WAIT_MS_MAX 60000 /* a request that waits holds a connection: longer, ask again */
+
 #define COUNTER_BLOCK 65536 /* dots reserved on disk at a time */
 
 #endif

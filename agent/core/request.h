@@ -28,10 +28,11 @@ enum request_kind {
     REQUEST_JOIN,  /* addresses: answered once one of them has welcomed us, or REQUEST_TIMEOUT_MS */
     REQUEST_LEAVE, /* drain, `left`, exit: answered when the last child is handed over or
                       --drain-timeout */
-    REQUEST_DETACH, /* away_ms, DETACH_MS_MIN to MAX: exit with the containers left running;
-                       answered when a second member knows, or there is none; 504 if none ever did
-                     */
-    REQUEST_FORGET, /* name (a dead member) */
+    /* away_ms, DETACH_MS_MIN to MAX: exit with the containers left running; answered when a second
+     * member knows, or there is none; 504 if none ever did */
+    REQUEST_DETACH,
+    REQUEST_FORGET,      /* name (a dead member) */
+    REQUEST_WAIT_QUORUM, /* name (a supervisor), wait_ms: until this node sees its quorum, or 504 */
     REQUEST_EVENTS, /* the journals of all members: reply.found; in reply.message who was silent */
     REQUEST_WAIT,   /* until seen covers `after`: read your writes; 504 after REQUEST_TIMEOUT_MS */
 };
@@ -57,7 +58,7 @@ struct request {
     char uid[UID_BYTES + 1]; /* of its workload */
     struct span state;
     bool flag; /* terminate, unschedulable, create */
-    uint64_t away_ms;
+    uint64_t away_ms, wait_ms;
     const struct workload *workload;
     const struct supervisor *supervisor;
     const struct registration *registration;

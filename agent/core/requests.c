@@ -165,6 +165,20 @@ static void request_leave(struct node *node, const struct request *request)
     supervise_drain(node);
 }
 
+static void request_wait_quorum(struct node *node, const struct request *request)
+{
+    struct pending *pending = requests_add(node, request);
+    TEXT_SET(pending->name, request->name);
+    pending->deadline_ms = node->now.mono_ms + request->wait_ms;
+}
+
+static bool quorum_is_there(const struct node *node, const char *name)
+{
+    struct supervisor supervisor;
+    return ranking_supervisor(node, name, &supervisor) &&
+           quorum_of(node, &supervisor) == QUORUM_HELD;
+}
+
 static void request_detach(struct node *node, const struct request *request)
 {
     struct pending *pending = requests_add(node, request);
@@ -344,7 +358,8 @@ void requests_message(struct node *node, const struct envelope *envelope)
 static bool request_is_write(enum request_kind kind)
 {
     return kind != REQUEST_JOIN && kind != REQUEST_LEAVE && kind != REQUEST_DETACH &&
-           kind != REQUEST_WAIT && kind != REQUEST_EVENTS && kind != REQUEST_DELETE_CHILD;
+           kind != REQUEST_WAIT && kind != REQUEST_WAIT_QUORUM && kind != REQUEST_EVENTS &&
+           kind != REQUEST_DELETE_CHILD;
 }
 
 static bool requests_refuse_write(struct node *node, const struct request *request)
@@ -436,6 +451,9 @@ void requests_step(struct node *node, const struct request *request)
     case REQUEST_EVENTS:
         gather_begin(node, request->id);
         break;
+    case REQUEST_WAIT_QUORUM:
+        request_wait_quorum(node, request);
+        break;
     case REQUEST_WAIT:
         requests_add(node, request);
         break;
@@ -470,6 +488,8 @@ static bool pending_answer(struct node *node, const struct pending *pending, str
     bool waits = pending->kind == REQUEST_WAIT || pending->answered;
     if (waits && (pending->after.counter == 0 || awmap_covers(node->map, pending->after)))
         return true;
+    if (pending->kind == REQUEST_WAIT_QUORUM && quorum_is_there(node, pending->name))
+        return true;
     if (pending->written.counter && pending->sequence <= node->durable.synced) {
         reply->alone = !sync_has_alive_peer(node->sync);
         if (reply->alone || sync_acknowledged(node->sync, pending->written))
@@ -496,6 +516,11 @@ static bool pending_answer(struct node *node, const struct pending *pending, str
                  "%s has not answered yet; the agent goes on trying. Is the "
                  "address right, and an agent of cluster %s listening there?",
                  pending->name, node->cluster);
+    else if (pending->kind == REQUEST_WAIT_QUORUM)
+        snprintf(reply->message, sizeof reply->message,
+                 "%s does not see a quorum of supervisor %s; ask again, or the agent of another "
+                 "member",
+                 node->name, pending->name);
     else
         snprintf(reply->message, sizeof reply->message, "no answer within %d ms",
                  REQUEST_TIMEOUT_MS);

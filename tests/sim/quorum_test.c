@@ -168,6 +168,36 @@ static void before_the_majority_is_up_nothing_starts(void)
     sim_release(&sim);
 }
 
+static uint64_t wait_for_quorum(struct sim *sim, size_t index, uint64_t wait_ms)
+{
+    struct request request = {.kind = REQUEST_WAIT_QUORUM, .name = "voters", .wait_ms = wait_ms};
+    return sim_request(sim, index, &request);
+}
+
+/* Horde's wait_for_quorum. */
+static void a_quorum_can_be_waited_for(void)
+{
+    struct sim sim;
+    sim_init(&sim, 1, 3);
+    sim_start(&sim, 0);
+    sim_run(&sim, 8000); /* it tries the others first */
+    story_supervisor(&sim, 0, "voters", "UniformQuorum", "012", 0);
+    uint64_t soon = wait_for_quorum(&sim, 0, 1000), later = wait_for_quorum(&sim, 0, 20000);
+    sim_run(&sim, 900);
+    CU_ASSERT_PTR_NULL(sim_reply(&sim, soon));
+    sim_run(&sim, 200);
+    CU_ASSERT_FATAL(sim_reply(&sim, soon) != NULL);
+    CU_ASSERT_EQUAL(sim_reply(&sim, soon)->status, 504);
+    CU_ASSERT_PTR_NULL(sim_reply(&sim, later));
+    sim_start(&sim, 1);
+    sim_run(&sim, 2000);
+    CU_ASSERT_FATAL(sim_reply(&sim, later) != NULL);
+    CU_ASSERT_EQUAL(sim_reply(&sim, later)->status, 200);
+    uint64_t at_once = wait_for_quorum(&sim, 1, 0);
+    CU_ASSERT(sim_reply(&sim, at_once) && sim_reply(&sim, at_once)->status == 200);
+    sim_release(&sim);
+}
+
 /* It has not heard the others yet, and may be part of the majority: what runs goes on. */
 static void a_restarted_agent_restarts_no_container(void)
 {
@@ -243,6 +273,7 @@ UNIT_MAIN("quorum",
           {"who drains goes on voting", who_drains_goes_on_voting},
           {"without an electorate nothing starts", without_an_electorate_nothing_starts},
           {"before the majority is up nothing starts", before_the_majority_is_up_nothing_starts},
+          {"a quorum can be waited for", a_quorum_can_be_waited_for},
           {"a restarted agent restarts no container", a_restarted_agent_restarts_no_container},
           {"all agents restarted restart no container", all_agents_restarted_restart_no_container},
           {"what ends in the minority is not restarted",

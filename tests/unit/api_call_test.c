@@ -464,6 +464,41 @@ static void a_member_tells_what_it_has_no_room_for(void)
     end();
 }
 
+static void supervisors_that_vote_say_who_and_that_nothing_is_fenced(void)
+{
+    begin();
+    struct supervisor *quorum = &node->supervisors[1].value;
+    char voters[2][NAME_BYTES_MAX + 1] = {"a", "b"};
+    CU_ASSERT_EQUAL(get(ROOT "/supervisors/default"), 200);
+    CU_ASSERT_PTR_NULL(at("status.conditions"));
+    CU_ASSERT_EQUAL(get(ROOT "/supervisors/quorum"), 200);
+    CU_ASSERT_TRUE(cJSON_IsNull(at("status.electorate")));
+    CU_ASSERT_STRING_EQUAL(text("status.conditions.0.type"), "Fenced");
+    CU_ASSERT_STRING_EQUAL(text("status.conditions.0.status"), "False");
+    quorum->members_auto = false;
+    quorum->members = voters;
+    quorum->member_count = 2; /* of an even number the first has no vote */
+    CU_ASSERT_EQUAL(get(ROOT "/supervisors/quorum"), 200);
+    CU_ASSERT_STRING_EQUAL(text("status.electorate.voters.0"), "b");
+    CU_ASSERT_PTR_NULL(at("status.electorate.voters.1"));
+    quorum->members_auto = true;
+    quorum->members = NULL;
+    quorum->member_count = 0;
+    end();
+}
+
+static void a_quorum_is_waited_for(void)
+{
+    begin();
+    CU_ASSERT_EQUAL(get(ROOT "/supervisors/quorum/quorum"), 200);
+    CU_ASSERT_EQUAL(get(ROOT "/supervisors/quorum/quorum?timeout=60s"), 200);
+    CU_ASSERT_EQUAL(get(ROOT "/supervisors/quorum/quorum?timeout=61s"), 400);
+    CU_ASSERT_EQUAL(get(ROOT "/supervisors/quorum/quorum?timeout=soon"), 400);
+    CU_ASSERT_EQUAL(get(ROOT "/supervisors/none/quorum"), 404);
+    CU_ASSERT_EQUAL(send("PUT", ROOT "/supervisors/quorum/quorum", JSON, "{}"), 405);
+    end();
+}
+
 static void preconditions_hold(void)
 {
     char body[512], stale[32];
@@ -900,6 +935,9 @@ UNIT_MAIN("api calls", {"objects have their shapes", objects_have_their_shapes},
           {"a write that changes nothing is not written",
            a_write_that_changes_nothing_is_not_written},
           {"a member tells what it has no room for", a_member_tells_what_it_has_no_room_for},
+          {"supervisors that vote say who, and that nothing is fenced",
+           supervisors_that_vote_say_who_and_that_nothing_is_fenced},
+          {"a quorum is waited for", a_quorum_is_waited_for},
           {"preconditions hold", preconditions_hold},
           {"changes need something to change", changes_need_something_to_change},
           {"a workload is scaled", a_workload_is_scaled},
