@@ -92,6 +92,7 @@ bool child_must_wait_for_recreate(struct node *node, struct child *child)
             strcmp(other->status->uid, group->workload.uid) == 0 &&
             other->status->spec_hash != group->workload.spec_hash && child_is_wanted(other) &&
             !claim_is_adoptable(node, &other->claim) &&
+            other->claim.state != CLAIM_RELEASED && /* given back once it had ended */
             (other->status->phase == CHILD_RUNNING || other->status->phase == CHILD_STOPPING)) {
             group->update_waiting = true;
             child_wake(child, node->now.mono_ms + UPDATE_LOOK_MS);

@@ -174,6 +174,32 @@ static void who_has_no_room_does_not_hold_up_an_update(void)
     sim_release(&sim);
 }
 
+static void of_small_recreated(struct workload *workload)
+{
+    of_small_renewed(workload);
+    workload->update = UPDATE_RECREATE;
+}
+
+/* What was given back and finds no room has a status that says it runs, and nobody who would write
+ * another. (swarm 51817 of 2026-11-21) */
+static void who_has_no_room_does_not_hold_up_a_recreation(void)
+{
+    struct sim sim;
+    struct workload_view view;
+    story_begin(&sim, 1, 3);
+    story_supervisor(&sim, 0, "small", "Uniform", "", 2);
+    story_run(&sim, 1, "web", 6, of_small);
+    story_put(&sim, 1, "first", 1, of_small_and_urgent);
+    story_stop_child(&sim, 1, "web", false);
+    sim_run(&sim, 3000);
+    CU_ASSERT_EQUAL(without_room(&sim, 0, "web", 1), 1);
+    story_put(&sim, 1, "web", 6, of_small_recreated);
+    sim_run(&sim, 20000);
+    CU_ASSERT(query_workload(sim.nodes[0].node, "default", "web", &view));
+    CU_ASSERT_EQUAL(view.updated, 5);
+    sim_release(&sim);
+}
+
 /* --- Zones ------------------------------------------------------------------------------------ */
 
 static size_t running_in(const struct sim *sim, const char *zone)
@@ -218,5 +244,7 @@ UNIT_MAIN("strategy_sim",
            what_is_lost_with_its_node_may_have_no_room},
           {"who has no room does not hold up an update",
            who_has_no_room_does_not_hold_up_an_update},
+          {"who has no room does not hold up a recreation",
+           who_has_no_room_does_not_hold_up_a_recreation},
           {"zones share alike, and a lost zone is made up for",
            zones_share_alike_and_a_lost_zone_is_made_up_for})
