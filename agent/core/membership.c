@@ -73,6 +73,7 @@ static void member_drop(struct node *node, struct member *member)
     swim_remove(node->swim, member->name);
     sync_remove_peer(node->sync, member->name);
     effects_disconnect(node->effects, member->address);
+    membership_reopen_contacts(node, member->name);
     index_remove(&node->membership.members, span_text(member->name));
     member_free(member);
 }
@@ -363,7 +364,7 @@ uint64_t membership_deadline(const struct node *node)
     if (membership->members.count > 0 && membership->greet_ms < deadline)
         deadline = membership->greet_ms;
     for (size_t i = 0; i < membership->contact_count; i++)
-        if (!membership->contacts[i].welcomed && membership->contacts[i].next_ms < deadline)
+        if (!membership->contacts[i].member[0] && membership->contacts[i].next_ms < deadline)
             deadline = membership->contacts[i].next_ms;
     if (!sync_compared(node->sync) && membership->members.count > 0 &&
         membership->compare_ms < deadline)
@@ -402,7 +403,7 @@ void membership_start(struct node *node)
     }
     for (struct member *m = index_after(&membership->members, span_text("")); m;
          m = index_after(&membership->members, span_text(m->name)))
-        membership_add_contact(node, m->address);
+        membership_add_contact(node, m->address, false);
     membership->settled = false;
 }
 

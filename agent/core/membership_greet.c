@@ -132,7 +132,7 @@ static void membership_on_welcome(struct node *node, const struct envelope *enve
         return; /* an impostor's welcome is none */
     struct contact *contact = membership_contact(node, greeting->contact);
     if (contact)
-        contact->welcomed = true;
+        TEXT_SET(contact->member, envelope->from);
     node->membership.refused_ms = 0;
     if (contact || !member_is_met(node, envelope->from, greeting)) {
         effects_trace(node->effects, "welcomed by %s at %s", envelope->from, greeting->address);
@@ -145,7 +145,7 @@ static void membership_on_refused(struct node *node, const struct greeting *gree
 {
     struct membership *membership = &node->membership;
     struct contact *contact = membership_contact(node, greeting->contact);
-    if (!contact || contact->welcomed)
+    if (!contact || contact->member[0])
         return;
     contact->next_ms = node->now.mono_ms + REFUSED_RETRY_MS;
     if (strcmp(membership->refusal, greeting->message) != 0)
@@ -180,7 +180,7 @@ void membership_message(struct node *node, const struct envelope *envelope)
         membership_on_welcome(node, envelope, &greeting);
 }
 
-bool membership_add_contact(struct node *node, const char *address)
+bool membership_add_contact(struct node *node, const char *address, bool seed)
 {
     struct membership *membership = &node->membership;
     if (strcmp(address, node->gossip_address) == 0)
@@ -193,17 +193,31 @@ bool membership_add_contact(struct node *node, const char *address)
         *contact = (struct contact){0};
         TEXT_SET(contact->address, address);
     }
-    contact->welcomed = false;
+    contact->seed = contact->seed || seed;
+    contact->member[0] = '\0';
     contact->tries = 0;
     contact->next_ms = node->now.mono_ms;
     return true;
+}
+
+/* Two that have forgotten each other find each other by their seeds only. The addresses of members
+ * that our disk remembered are not asked again: of those who are gone for good there may be many. */
+void membership_reopen_contacts(struct node *node, const char *member)
+{
+    for (size_t i = 0; i < node->membership.contact_count; i++) {
+        struct contact *contact = &node->membership.contacts[i];
+        if (!contact->seed || strcmp(contact->member, member) != 0)
+            continue;
+        contact->member[0] = '\0';
+        contact->next_ms = node->now.mono_ms + JOIN_SLOWEST_MS;
+    }
 }
 
 void membership_try_contacts(struct node *node)
 {
     for (size_t i = 0; i < node->membership.contact_count; i++) {
         struct contact *contact = &node->membership.contacts[i];
-        if (contact->welcomed || contact->next_ms > node->now.mono_ms)
+        if (contact->member[0] || contact->next_ms > node->now.mono_ms)
             continue;
         uint64_t wait_ms = (uint64_t)JOIN_FIRST_MS << (contact->tries < 5 ? contact->tries : 5);
         contact->next_ms =

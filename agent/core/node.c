@@ -56,7 +56,7 @@ struct node *node_new(const struct node_config *config)
     node->map = awmap_new();
     node->store.listener = membership_listener(node);
     for (size_t i = 0; i < config->seed_count; i++)
-        membership_add_contact(node, config->seeds[i]);
+        membership_add_contact(node, config->seeds[i], true);
     return node;
 }
 

@@ -67,7 +67,8 @@ struct contact { /* an address where we try to join */
     char address[ADDRESS_BYTES_MAX + 1];
     uint64_t next_ms;
     uint32_t tries;
-    bool welcomed;
+    bool seed;      /* somebody gave it to us: it is asked again if who welcomed us is forgotten */
+    char member[NAME_BYTES_MAX + 1]; /* who has welcomed us there; empty: nobody yet */
 };
 
 enum {
@@ -122,7 +123,9 @@ void membership_message(struct node *node, const struct envelope *envelope);
 void membership_tick(struct node *node);
 uint64_t membership_deadline(const struct node *node);
 void membership_thaw(struct node *node);
-bool membership_add_contact(struct node *node, const char *address);
+bool membership_add_contact(struct node *node, const char *address, bool seed);
+/* The member is dropped: seeds where it has welcomed us are asked again. */
+void membership_reopen_contacts(struct node *node, const char *member);
 void membership_set_wish(struct node *node, enum member_wish wish);
 void membership_record_changed(struct node *node);
 bool membership_declined(const struct node *node, const struct member_record *record,

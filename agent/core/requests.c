@@ -147,7 +147,7 @@ static void request_join(struct node *node, const struct request *request)
         return;
     }
     for (size_t i = 0; i < request->address_count; i++)
-        if (!membership_add_contact(node, request->addresses[i])) {
+        if (!membership_add_contact(node, request->addresses[i], true)) {
             requests_reply(node, request->id, 429, "TooManyRequests",
                            "too many addresses to join are known already");
             return;

@@ -80,6 +80,26 @@ static void who_forgot_the_others_is_greeted(void)
     }
 }
 
+/* The two sides of a cut forget each other: only their seeds can bring them together again.
+ * (swarm 60693) */
+static void who_forgot_each_other_meet_by_their_seeds(void)
+{
+    struct sim sim;
+    story_begin(&sim, 1, 3);
+    story_run(&sim, 0, "web", 6, NULL);
+    story_cut(&sim, 2, true);
+    sim_run(&sim, 8000);
+    story_request(&sim, 2, REQUEST_FORGET, "n0", false);
+    story_request(&sim, 2, REQUEST_FORGET, "n1", false);
+    story_request(&sim, 0, REQUEST_FORGET, "n2", false);
+    sim_run(&sim, 3000);
+    story_cut(&sim, 2, false);
+    CU_ASSERT(sim_until(&sim, sim_all_alive, 10000));
+    CU_ASSERT(sim_until(&sim, sim_is_converged, 10000));
+    CU_ASSERT(sim_until(&sim, sim_maps_are_equal, 5000));
+    sim_release(&sim);
+}
+
 /* The member wrote its own record again without it. */
 static void a_cordon_set_through_another_agent_stays(void)
 {
@@ -324,6 +344,7 @@ UNIT_MAIN(
     {"forgotten while frozen", forgotten_while_frozen},
     {"forgotten while cut off", forgotten_while_cut_off},
     {"who forgot the others is greeted", who_forgot_the_others_is_greeted},
+    {"who forgot each other meet by their seeds", who_forgot_each_other_meet_by_their_seeds},
     {"a cordon through another agent stays", a_cordon_set_through_another_agent_stays},
     {"made anew, it leaves a cordoned holder", a_workload_made_anew_leaves_a_cordoned_holder},
     {"no container of an old uid", a_holder_that_was_away_never_keeps_a_container_of_the_old_uid},
