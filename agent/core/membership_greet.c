@@ -201,7 +201,8 @@ bool membership_add_contact(struct node *node, const char *address, bool seed)
 }
 
 /* Two that have forgotten each other find each other by their seeds only. The addresses of members
- * that our disk remembered are not asked again: of those who are gone for good there may be many. */
+ * that our disk remembered are not asked again: of those who are gone for good there may be many.
+ */
 void membership_reopen_contacts(struct node *node, const char *member)
 {
     for (size_t i = 0; i < node->membership.contact_count; i++) {
