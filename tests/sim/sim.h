@@ -17,14 +17,15 @@ enum {
 
 struct sim_container {
     struct container container;
-    size_t engine;    /* index of the node whose engine has it */
-    size_t next;      /* older one whose child has the same hash; SIZE_MAX: none */
-    bool unready;     /* says no when it is asked whether it is ready ... */
-    bool hung;        /* ... and whether it is alive */
-    bool unlisted;    /* the last list left it out: until the next one nobody can know of it */
-    bool late;        /* its agent had given it up when it came true */
-    bool untouchable; /* not ours to end: an orphan, or somebody else's */
-    bool foreign;     /* without our labels: no list shows it */
+    size_t engine;              /* index of the node whose engine has it */
+    size_t next;                /* older one whose child has the same hash; SIZE_MAX: none */
+    bool unready;               /* says no when it is asked whether it is ready ... */
+    bool hung;                  /* ... and whether it is alive */
+    uint64_t unlisted_until_ms; /* a list left it out: until this one, which did not, nobody could
+                                   know of it; UINT64_MAX: still so */
+    bool late;                  /* its agent had given it up when it came true */
+    bool untouchable;           /* not ours to end: an orphan, or somebody else's */
+    bool foreign;               /* without our labels: no list shows it */
 };
 
 struct sim_record { /* one log record on a simulated disk */

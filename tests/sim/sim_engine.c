@@ -99,8 +99,11 @@ void sim_list(struct sim *sim, size_t index)
                         : SIZE_MAX;
     for (size_t i = 0; i < here->count; i++) {
         struct sim_container *at = &sim->containers[here->items[i]];
-        at->unlisted = i == hidden;
-        if (!at->foreign && !at->unlisted)
+        if (i == hidden)
+            at->unlisted_until_ms = UINT64_MAX;
+        else if (at->unlisted_until_ms == UINT64_MAX)
+            at->unlisted_until_ms = sim->now_ms;
+        if (!at->foreign && i != hidden)
             list[event.list.count++] = at->container;
     }
     sim_step(sim, index, &event);
@@ -129,14 +132,14 @@ void sim_end_container(struct sim *sim, struct sim_container *at, int exit_code)
 }
 
 /* No engine runs two containers of one child; those that come true after their agent had given
- * them up, or that a list has left out, are the exception. */
-static void sim_check_created(struct sim *sim, const struct sim_container *made)
+ * them up, or that were asked for while a list had left the other out, are the exception. */
+static void sim_check_created(struct sim *sim, const struct sim_container *made, uint64_t asked_ms)
 {
     const struct child_id *child = &made->container.child;
     for (size_t i = sim_bucket(sim, child); i != SIZE_MAX; i = sim->containers[i].next) {
         const struct sim_container *other = &sim->containers[i];
         if (other != made && other->engine == made->engine && !other->late && !made->late &&
-            !other->unlisted && other->container.state == CONTAINER_RUNNING &&
+            asked_ms >= other->unlisted_until_ms && other->container.state == CONTAINER_RUNNING &&
             child_id_compare(&other->container.child, &made->container.child) == 0)
             sim_violation(sim, "a second container on one engine", &made->container);
     }
@@ -188,7 +191,7 @@ static struct sim_container *sim_create(struct sim *sim, const struct sim_event 
     container->ports[0] = (struct container_port){
         .container_port = 80, .host_port = (uint16_t)(30000 + sim->container_count % 30000)};
     sim_container_known(sim, made);
-    sim_check_created(sim, made);
+    sim_check_created(sim, made, asked->asked_ms);
     sim_tell(sim, made, "runs");
     return made;
 }
@@ -222,6 +225,7 @@ void sim_runtime_ask(struct sim *sim, size_t index, const struct runtime_operati
     struct sim_event event = {.kind = SIM_RUNTIME,
                               .node = index,
                               .run = sim->nodes[index].run,
+                              .asked_ms = sim->now_ms,
                               .engine_boot = sim->nodes[index].engine_boot};
     event.at_ms = sim->now_ms + wait_ms + random_below(&sim->random, 10);
     if (sim->slow_ms_max > 0)

@@ -31,6 +31,7 @@ struct sim_event {
     size_t from;
     uint64_t run;            /* of the receiver at the time of asking */
     uint64_t engine_boot;    /* ... and of its engine */
+    uint64_t asked_ms;       /* of an operation, when it was asked for */
     struct sim_bytes *bytes; /* a reference */
     uint64_t log_sequence;
     struct runtime_operation *operation; /* owned, and its image; it has no document */
