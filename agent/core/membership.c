@@ -275,6 +275,8 @@ static void membership_tell(struct node *node, const char *name)
     enum placement_phase phase = member_phase(node, name);
     bool warning = phase == PLACEMENT_SUSPECT || phase == PLACEMENT_DEAD;
     effects_trace(node->effects, "%s is %s", name, member_phase_text(node, name));
+    if (phase == PLACEMENT_ALIVE && node->membership.members.count > NOTED_ALIVE_MAX)
+        return; /* the start of a large cluster would leave no room for anything else */
     note_member(node, name, warning, reasons[phase], "%s sees it %s", node->name,
                 member_phase_text(node, name));
 }

@@ -75,6 +75,7 @@ enum {
     GREET_EVERY_MS = 30000,
     GREET_STRANGER_MS = 1000,
     GREET_STRANGER_FIRST_MS = 5000, /* from the start on */
+    NOTED_ALIVE_MAX = 32,           /* in clusters of more, who is alive is no news */
 };
 
 struct member {    /* somebody we talk to, recorded in the map or only just met */
