@@ -115,6 +115,8 @@ static void child_absent(struct node *node, struct child *child)
     if (local->start_operation || local->queued_start || !node->supervision.engine_healthy ||
         !node->supervision.engine_listed)
         return;
+    if (child->unknown_epoch && child->unknown_epoch != child->claim.epoch)
+        return; /* it may run all the same: the list that was asked for will tell */
     if (local->running_since_ms > 0)
         child_judge_lost(node, child);
     if (child->claim.state == CLAIM_FINISHED)

@@ -57,10 +57,11 @@ struct child {
     size_t name_count;
     struct left_state *state; /* NULL: nothing */
     uint64_t epoch_max;       /* greatest epoch ever seen for this id in this run */
-    bool held_at_start;   /* what the engine shows of it is ours to end, also when the workload is
-                             gone: our own map held its claim at start, or the end of a start is
-                             unknown */
-    uint64_t remember_ms; /* ... until then */
+    bool held_at_start;     /* what the engine shows of it is ours to end, also when the workload is
+                               gone: our own map held its claim at start, or the end of a start is
+                               unknown */
+    uint64_t remember_ms;   /* ... until then */
+    uint64_t unknown_epoch; /* of a start here of which no list has told yet what became of it; 0 */
     uint64_t version;
     struct local *local;                  /* NULL: nothing here */
     struct holder *holder;                /* NULL: no claim */

@@ -84,6 +84,10 @@ static void supervise_observe(struct node *node, const struct container *contain
 static size_t supervise_list_child(struct node *node, struct child *child)
 {
     struct local *local = child->local;
+    if (child->unknown_epoch) {
+        child->unknown_epoch = 0;
+        store_mark(&node->store, child);
+    }
     for (size_t i = local ? local->container_count : 0; i-- > 0;) {
         struct container gone = local->containers[i].container;
         if (local->containers[i].seen_ms == node->now.mono_ms)

@@ -66,6 +66,8 @@ static void done_start(struct node *node, struct child *child, const struct oper
         local_observe(local, event->done.container, node->now.mono_ms);
     local->image_ready = false;
     if (event->done.result == RUNTIME_OK) {
+        if (child->unknown_epoch == local->start_epoch)
+            child->unknown_epoch = 0;
         child_started(local, event->done.container);
         note_child(node, child, false, local->restarts > 0 ? "Restarted" : "Started",
                    "container %.12s", event->done.container ? event->done.container->id : "");
@@ -79,6 +81,7 @@ static void done_start(struct node *node, struct child *child, const struct oper
     if (event->done.result == RUNTIME_TIMED_OUT || event->done.result == RUNTIME_FAILED) {
         node->supervision.relist = true;
         child_remember(node, child);
+        child->unknown_epoch = local->start_epoch;
     }
     child_back_off(node, child);
     TEXT_SET(local->reason,

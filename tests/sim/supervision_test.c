@@ -139,6 +139,30 @@ static void a_deleted_child_is_placed_again_and_a_terminated_one_is_not(void)
 
 /* --- Engines --------------------------------------------------------------------------------- */
 
+/* "It failed", says the engine, and has done it; no hint, and no list for a while. The same start
+ * may be tried again, for the engine knows it by its name; one of another epoch may not.
+ * (swarm 4000396) */
+static void a_start_of_which_nobody_knows_the_end_is_not_followed_by_another(void)
+{
+    struct sim sim;
+    story_begin(&sim, 7, 1);
+    sim.lie_percent = sim.lose_hint_percent = sim.list_fail_percent = 100;
+    story_put(&sim, 0, "web", 1, NULL);
+    for (int i = 0; i < 100 && strcmp(story_child(&sim, 0, "web", 0).reason, "StartError") != 0;
+         i++)
+        sim_run(&sim, 10);
+    CU_ASSERT_EQUAL(sim_running(&sim, "web", NULL), 1);
+    sim.lie_percent = sim.lose_hint_percent = 0;
+    story_stop_child(&sim, 0, "web", false);
+    sim_run(&sim, 5000);
+    CU_ASSERT_EQUAL(story_child(&sim, 0, "web", 0).epoch, 2);
+    CU_ASSERT_EQUAL(sim_running(&sim, "web", NULL), 1);
+    sim.list_fail_percent = 0;
+    CU_ASSERT(sim_until(&sim, sim_is_converged, 10000));
+    CU_ASSERT_EQUAL(sim.violations, 0);
+    sim_release(&sim);
+}
+
 static void children_of_a_lost_engine_move_and_its_copies_end_when_it_answers(void)
 {
     struct sim sim;
@@ -474,6 +498,8 @@ UNIT_MAIN("supervision", {"transient", transient_ends_with_0_and_runs_again_for_
           {"permanent and removed", a_permanent_child_whose_container_was_removed_is_restarted},
           {"back-off", backoff_doubles_survives_the_agent_and_is_forgiven},
           {"DELETE and terminate", a_deleted_child_is_placed_again_and_a_terminated_one_is_not},
+          {"a start of unknown end",
+           a_start_of_which_nobody_knows_the_end_is_not_followed_by_another},
           {"a lost engine", children_of_a_lost_engine_move_and_its_copies_end_when_it_answers},
           {"no engine, nothing new", a_member_without_an_engine_is_given_nothing_new},
           {"an engine that answers late", an_agent_whose_engine_answers_late_keeps_its_children},
