@@ -67,7 +67,7 @@ struct contact { /* an address where we try to join */
     char address[ADDRESS_BYTES_MAX + 1];
     uint64_t next_ms;
     uint32_t tries;
-    bool seed;      /* somebody gave it to us: it is asked again if who welcomed us is forgotten */
+    bool seed; /* somebody gave it to us: it is asked again if who welcomed us is forgotten */
     char member[NAME_BYTES_MAX + 1]; /* who has welcomed us there; empty: nobody yet */
 };
 
