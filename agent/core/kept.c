@@ -28,13 +28,23 @@ void status_copy(struct status *to, const struct status *from)
     memcpy(to, from, status_bytes(from));
 }
 
+static size_t name_bytes(const struct name_record *record)
+{
+    return offsetof(struct name_record, address) + strlen(record->address) + 1;
+}
+
 const struct name_record *kept_name(struct span value)
 {
     struct name_record record;
     if (!name_record_decode(&record, value))
         return NULL;
-    size_t bytes = offsetof(struct name_record, address) + strlen(record.address) + 1;
-    return xmemdup(&record, bytes); /* the value's text goes over to it */
+    return xmemdup(&record, name_bytes(&record)); /* the value's text goes over to it */
+}
+
+void name_copy(struct name_record *to, const struct name_record *from)
+{
+    memset(to, 0, sizeof *to);
+    memcpy(to, from, name_bytes(from));
 }
 
 void kept_name_drop(const struct name_record *record)

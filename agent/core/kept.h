@@ -13,7 +13,9 @@ const struct status *kept_status(struct span value);
 void kept_status_drop(const struct status *status); /* NULL is allowed */
 void status_copy(struct status *to, const struct status *from);
 
-const struct name_record *kept_name(struct span value);
+const struct name_record *kept_name(struct span value); /* the same: name_copy, never `=` */
+/* What the copy points to stays the original's. */
+void name_copy(struct name_record *to, const struct name_record *from);
 void kept_name_drop(const struct name_record *record);
 
 const struct member_record *kept_member(struct span value);

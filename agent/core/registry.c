@@ -189,7 +189,8 @@ void registry_set_value(struct node *node, const struct request *request)
                        "the name is not of this child and epoch");
         return;
     }
-    struct name_record record = *entry->record;
+    struct name_record record;
+    name_copy(&record, entry->record);
     struct buffer value = {0}, encoded = {0};
     struct key key = key_name(request->ns, request->name);
     if (request->value)
