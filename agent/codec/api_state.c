@@ -68,7 +68,8 @@ int api_child_may(struct api_call *call)
                child_id_compare(&child, &request->child->child) == 0;
     bool names = (route->resource == API_NAMES && (reads || route->verb == API_UPDATE)) ||
                  (route->resource == API_METAS && reads);
-    if (own || names || route->endpoint != API_ENDPOINT_OBJECTS)
+    if (route->endpoint == API_ENDPOINT_OBJECTS ? own || names
+                                                : route->endpoint != API_ENDPOINT_EVENTS)
         return 0;
     return api_failure_set(
         &call->failure, 403,

@@ -879,6 +879,8 @@ static void within_a_container_only_its_token_counts(void)
         {"GET", ROOT "/namespaces/default/names/api", 200},
         {"GET", ROOT "/metas", 200},
         {"GET", "/livez", 200},
+        {"GET", "/api/v1/events", 403},
+        {"GET", "/api/v1/namespaces/default/events", 403},
         {"GET", ROOT "/workloads", 403},
         {"GET", ROOT "/children", 403},
         {"GET", CHILDREN "/web-1", 403},
