@@ -24,8 +24,7 @@ struct found_events {
     size_t count, capacity;
 };
 
-static const char *const kinds[] = {
-    [JOURNAL_CHILD] = "Child", [JOURNAL_WORKLOAD] = "Workload", [JOURNAL_MEMBER] = "Member"};
+static const char *const kinds[] = {[JOURNAL_CHILD] = "Child", [JOURNAL_MEMBER] = "Member"};
 
 static struct span event_namespace(const struct found_event *event)
 {

@@ -19,23 +19,24 @@ enum {
 };
 
 struct gathering {
-    uint64_t id, deadline_ms;
     struct buffer found;                /* see reply.found */
     char (*silent)[NAME_BYTES_MAX + 1]; /* who has not answered yet */
     size_t silent_count;
 };
 
+void gathering_free(struct gathering *gathering)
+{
+    if (!gathering)
+        return;
+    buffer_release(&gathering->found);
+    free(gathering->silent);
+    free(gathering);
+}
+
 static void gathering_add(struct gathering *gathering, const char *member, struct span entries)
 {
     buffer_text(&gathering->found, member);
     buffer_span(&gathering->found, entries);
-}
-
-static void gathering_drop(struct gatherings *gatherings, size_t index)
-{
-    buffer_release(&gatherings->items[index].found);
-    free(gatherings->items[index].silent);
-    gatherings->items[index] = gatherings->items[--gatherings->count];
 }
 
 /* --- Asking ---------------------------------------------------------------------------------- */
@@ -48,11 +49,11 @@ static size_t share_bytes(size_t members)
     return share > GATHER_SHARE_BYTES_MIN ? share : GATHER_SHARE_BYTES_MIN;
 }
 
-static void gathering_ask(struct node *node, struct gathering *gathering)
+static void gathering_ask(struct node *node, struct gathering *gathering, uint64_t id)
 {
     const struct index *members = &node->membership.members;
     struct buffer body = {0};
-    buffer_varint(&body, gathering->id);
+    buffer_varint(&body, id);
     buffer_varint(&body, share_bytes(members->count));
     gathering->silent = xcalloc(members->count, sizeof *gathering->silent);
     for (const struct member *m = index_after(members, span_text("")); m;
@@ -65,20 +66,22 @@ static void gathering_ask(struct node *node, struct gathering *gathering)
     buffer_release(&body);
 }
 
-void gather_begin(struct node *node, uint64_t request)
+void gather_begin(struct node *node, const struct request *request)
 {
-    struct gatherings *gatherings = &node->gatherings;
-    if (gatherings->count == GATHERINGS_MAX) {
-        requests_reply(node, request, 429, "TooManyRequests",
+    size_t others = 0;
+    for (size_t i = 0; i < node->requests.count; i++)
+        others += node->requests.items[i].gathering != NULL;
+    if (others == GATHERINGS_MAX) {
+        requests_reply(node, request->id, 429, "TooManyRequests",
                        "the members are being asked for their events already; try again");
         return;
     }
-    if (!gatherings->items)
-        gatherings->items = xcalloc(GATHERINGS_MAX, sizeof *gatherings->items);
-    struct gathering *gathering = &gatherings->items[gatherings->count++];
+    struct gathering *gathering = xcalloc(1, sizeof *gathering);
+    struct pending *pending = requests_add(node, request);
+    pending->gathering = gathering;
+    pending->deadline_ms = node->now.mono_ms + GATHER_MS;
+    gathering_ask(node, gathering, request->id);
     struct buffer own = {0};
-    *gathering = (struct gathering){.id = request, .deadline_ms = node->now.mono_ms + GATHER_MS};
-    gathering_ask(node, gathering);
     journal_encode(&node->journal, node->now.mono_ms, share_bytes(node->membership.members.count),
                    &own);
     gathering_add(gathering, node->name, buffer_view(&own));
@@ -101,16 +104,17 @@ static void gather_answer(struct node *node, const char *from, uint64_t id, size
 
 static void gather_hear(struct node *node, const char *from, uint64_t id, struct span entries)
 {
-    for (size_t i = 0; i < node->gatherings.count; i++) {
-        struct gathering *gathering = &node->gatherings.items[i];
-        for (size_t j = 0; gathering->id == id && j < gathering->silent_count; j++) {
-            if (strcmp(gathering->silent[j], from) != 0)
-                continue;
-            size_t last = --gathering->silent_count;
-            memmove(gathering->silent[j], gathering->silent[last], sizeof gathering->silent[j]);
-            gathering_add(gathering, from, entries);
-            return;
-        }
+    struct gathering *gathering = NULL;
+    for (size_t i = 0; i < node->requests.count && !gathering; i++)
+        if (node->requests.items[i].id == id)
+            gathering = node->requests.items[i].gathering;
+    for (size_t i = 0; gathering && i < gathering->silent_count; i++) {
+        if (strcmp(gathering->silent[i], from) != 0)
+            continue;
+        size_t last = --gathering->silent_count;
+        memmove(gathering->silent[i], gathering->silent[last], sizeof gathering->silent[i]);
+        gathering_add(gathering, from, entries);
+        return;
     }
 }
 
@@ -146,37 +150,14 @@ static void silent_print(const struct gathering *gathering, char *ret_text, size
     }
 }
 
-void gather_settle(struct node *node)
+bool gather_is_over(struct node *node, const struct pending *pending, struct reply *reply)
 {
-    struct gatherings *gatherings = &node->gatherings;
-    for (size_t i = 0; i < gatherings->count; i++) {
-        struct gathering *gathering = &gatherings->items[i];
-        bool over = gathering->silent_count == 0 || node->stopped ||
-                    node->now.mono_ms >= gathering->deadline_ms;
-        if (!over)
-            continue;
-        struct reply reply = {.id = gathering->id, .status = 200};
-        uint8_t *found = effects_alloc(node->effects, gathering->found.bytes);
-        memcpy(found, gathering->found.data, gathering->found.bytes);
-        reply.found = span_of(found, gathering->found.bytes);
-        silent_print(gathering, reply.message, sizeof reply.message);
-        effects_reply(node->effects, &reply);
-        gathering_drop(gatherings, i--);
-    }
-}
-
-uint64_t gather_deadline(const struct node *node)
-{
-    uint64_t deadline_ms = UINT64_MAX;
-    for (size_t i = 0; i < node->gatherings.count; i++)
-        if (node->gatherings.items[i].deadline_ms < deadline_ms)
-            deadline_ms = node->gatherings.items[i].deadline_ms;
-    return deadline_ms;
-}
-
-void gather_release(struct node *node)
-{
-    while (node->gatherings.count > 0)
-        gathering_drop(&node->gatherings, 0);
-    free(node->gatherings.items);
+    const struct gathering *gathering = pending->gathering;
+    if (gathering->silent_count > 0 && node->now.mono_ms < pending->deadline_ms)
+        return false;
+    uint8_t *found = effects_alloc(node->effects, gathering->found.bytes);
+    memcpy(found, gathering->found.data, gathering->found.bytes);
+    reply->found = span_of(found, gathering->found.bytes);
+    silent_print(gathering, reply->message, sizeof reply->message);
+    return true;
 }

@@ -17,7 +17,6 @@ enum {
 
 enum journal_subject {
     JOURNAL_CHILD,
-    JOURNAL_WORKLOAD,
     JOURNAL_MEMBER,
     JOURNAL_SUBJECT_COUNT,
 };

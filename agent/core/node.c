@@ -69,7 +69,6 @@ void node_free(struct node *node)
     membership_release(node);
     retirement_release(node);
     requests_release(node);
-    gather_release(node);
     journal_release(&node->journal);
     store_release(&node->store);
     swim_free(node->swim);
@@ -270,8 +269,7 @@ static uint64_t node_next_deadline(const struct node *node)
         return now_ms;
     const uint64_t candidates[] = {swim_deadline(node->swim), sync_deadline(node->sync),
                                    membership_deadline(node), supervise_deadline(node),
-                                   requests_deadline(node),   outside_deadline(node),
-                                   gather_deadline(node)};
+                                   requests_deadline(node),   outside_deadline(node)};
     uint64_t deadline_ms = now_ms + 60000;
     for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++)
         if (candidates[i] < deadline_ms)
@@ -296,7 +294,6 @@ void node_step(struct node *node, const struct event *event, struct effects *eff
     if (event->type == EVENT_TICK)
         durable_push(node);
     requests_settle(node);
-    gather_settle(node);
     node->deadline_ms = node_next_deadline(node);
     node->effects = NULL;
     node->stepping = false;

@@ -471,7 +471,8 @@ struct pending {
     bool answered; /* DELETE_CHILD: by the holder, which has written `after`, if anything */
     struct child_id child;
     uint64_t deadline_ms;
-    char name[ADDRESS_BYTES_MAX + 1]; /* JOIN: the address; others: unused */
+    char name[ADDRESS_BYTES_MAX + 1]; /* JOIN: the address; WAIT_QUORUM: the supervisor */
+    struct gathering *gathering;      /* EVENTS: owned; others: NULL */
 };
 
 struct requests {
@@ -482,6 +483,7 @@ struct requests {
 void requests_reply(struct node *node, uint64_t id, int status, const char *reason,
                     const char *message);
 /* It is answered when this dot is durable. */
+struct pending *requests_add(struct node *node, const struct request *request);
 void requests_written(struct node *node, const struct request *request, struct dot dot);
 /* The key says already what the request would write. It is answered as soon as that is durable:
  * mostly at once. */
@@ -506,18 +508,11 @@ void note_member(struct node *node, const char *member, bool warning, const char
 /* --- gather.c: the notes of all members --------------------------------------------------------
  */
 
-struct gathering;
-
-struct gatherings {
-    struct gathering *items;
-    size_t count;
-};
-
-void gather_begin(struct node *node, uint64_t request);
+void gather_begin(struct node *node, const struct request *request);
 void gather_message(struct node *node, const struct envelope *envelope);
-void gather_settle(struct node *node); /* answers what is complete, or overdue */
-uint64_t gather_deadline(const struct node *node);
-void gather_release(struct node *node);
+/* All have answered, or it is time: the reply has what was found. */
+bool gather_is_over(struct node *node, const struct pending *pending, struct reply *reply);
+void gathering_free(struct gathering *gathering); /* NULL is allowed */
 
 /* --- stop.c: how we end ------------------------------------------------------------------------
  */
@@ -575,7 +570,6 @@ struct node {
     struct supervision supervision;
     struct registry registry;
     struct requests requests;
-    struct gatherings gatherings;
     struct journal journal;
 };
 

@@ -16,7 +16,7 @@ void requests_reply(struct node *node, uint64_t id, int status, const char *reas
     effects_reply(node->effects, &reply);
 }
 
-static struct pending *requests_add(struct node *node, const struct request *request)
+struct pending *requests_add(struct node *node, const struct request *request)
 {
     struct requests *requests = &node->requests;
     if (requests->count == requests->capacity) {
@@ -34,6 +34,7 @@ static struct pending *requests_add(struct node *node, const struct request *req
 
 static void requests_drop(struct node *node, struct pending *pending)
 {
+    gathering_free(pending->gathering);
     *pending = node->requests.items[--node->requests.count];
 }
 
@@ -449,7 +450,7 @@ void requests_step(struct node *node, const struct request *request)
         request_forget(node, request);
         break;
     case REQUEST_EVENTS:
-        gather_begin(node, request->id);
+        gather_begin(node, request);
         break;
     case REQUEST_WAIT_QUORUM:
         request_wait_quorum(node, request);
@@ -490,6 +491,8 @@ static bool pending_answer(struct node *node, const struct pending *pending, str
         return true;
     if (pending->kind == REQUEST_WAIT_QUORUM && quorum_is_there(node, pending->name))
         return true;
+    if (pending->gathering)
+        return gather_is_over(node, pending, reply);
     if (pending->written.counter && pending->sequence <= node->durable.synced) {
         reply->alone = !sync_has_alive_peer(node->sync);
         if (reply->alone || sync_acknowledged(node->sync, pending->written))
@@ -570,9 +573,10 @@ static void request_end(struct node *node, const struct pending *pending)
 
 void requests_end(struct node *node)
 {
-    for (size_t i = 0; i < node->requests.count; i++)
-        request_end(node, &node->requests.items[i]);
-    node->requests.count = 0;
+    while (node->requests.count > 0) {
+        request_end(node, &node->requests.items[0]);
+        requests_drop(node, &node->requests.items[0]);
+    }
 }
 
 uint64_t requests_deadline(const struct node *node)
@@ -586,5 +590,7 @@ uint64_t requests_deadline(const struct node *node)
 
 void requests_release(struct node *node)
 {
+    while (node->requests.count > 0)
+        requests_drop(node, &node->requests.items[0]);
     free(node->requests.items);
 }
