@@ -128,9 +128,14 @@ void text_set_span(char *field, size_t field_bytes, struct span span)
     memset(field + kept, 0, field_bytes - kept);
 }
 
+bool texts_equal(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
 void text_replace(char **owned, const char *text)
 {
-    if (*owned && strcmp(*owned, text) == 0)
+    if (texts_equal(*owned, text))
         return;
     char *copy = xstrdup(text);
     free(*owned);

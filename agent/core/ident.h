@@ -26,6 +26,9 @@ void text_set(char *field, size_t field_bytes, const char *text);
 void text_set_span(char *field, size_t field_bytes, struct span span);
 #define TEXT_SET(field, text) text_set((field), sizeof(field), (text))
 
+/* NULL is equal to NULL only. */
+bool texts_equal(const char *a, const char *b);
+
 /* An owned text becomes a copy of this one; NULL before: it had none. The two may be the same. */
 void text_replace(char **owned, const char *text);
 

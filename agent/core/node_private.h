@@ -429,6 +429,9 @@ void engine_abandon(struct node *node, uint64_t id); /* its end will concern no 
 /* --- registry.c ------------------------------------------------------------------------------ */
 
 void registry_update(struct node *node, struct child *child);
+/* Whatever it replaces: the record says its epoch. */
+struct dot registry_write(struct node *node, const char *ns, const char *name,
+                          const struct name_record *record);
 bool registry_is_live(const struct node *node, const struct name_entry *name);
 void registry_set_value(struct node *node, const struct request *request); /* by the child */
 /* Somebody else who lives holds one of its names: the message says who. */

@@ -81,12 +81,22 @@ static uint16_t registry_published(const struct workload *workload,
 
 static bool registry_equal(const struct name_record *a, const struct name_record *b)
 {
-    bool values =
-        (a->value == NULL) == (b->value == NULL) && (!a->value || strcmp(a->value, b->value) == 0);
-    return values && a->value_set == b->value_set && child_id_compare(&a->owner, &b->owner) == 0 &&
-           strcmp(a->uid, b->uid) == 0 && strcmp(a->node, b->node) == 0 &&
-           a->replica == b->replica && a->claim_epoch == b->claim_epoch &&
-           strcmp(a->address, b->address) == 0 && a->port == b->port;
+    return texts_equal(a->value, b->value) && a->value_set == b->value_set &&
+           child_id_compare(&a->owner, &b->owner) == 0 && strcmp(a->uid, b->uid) == 0 &&
+           strcmp(a->node, b->node) == 0 && a->replica == b->replica &&
+           a->claim_epoch == b->claim_epoch && strcmp(a->address, b->address) == 0 &&
+           a->port == b->port;
+}
+
+struct dot registry_write(struct node *node, const char *ns, const char *name,
+                          const struct name_record *record)
+{
+    struct buffer value = {0};
+    struct key key = key_name(ns, name);
+    name_record_encode(record, &value);
+    struct dot dot = node_put(node, &key, &value);
+    buffer_release(&value);
+    return dot;
 }
 
 static void registry_put(struct node *node, const struct child *child, const char *name,
@@ -97,11 +107,7 @@ static void registry_put(struct node *node, const struct child *child, const cha
         return;
     bool same = entry && registry_equal(entry->record, record);
     record->epoch = same ? entry->record->epoch : entry ? entry->epoch_max + 1 : 1;
-    struct buffer value = {0};
-    name_record_encode(record, &value);
-    struct key key = key_name(child->id.ns, name);
-    node_put(node, &key, &value);
-    buffer_release(&value);
+    registry_write(node, child->id.ns, name, record);
 }
 
 static bool registry_is_anothers(const struct node *node, const struct child *child,
@@ -191,17 +197,10 @@ void registry_set_value(struct node *node, const struct request *request)
     }
     struct name_record record;
     name_copy(&record, entry->record);
-    struct buffer value = {0}, encoded = {0};
-    struct key key = key_name(request->ns, request->name);
-    if (request->value)
-        buffer_append(&value, request->value, strlen(request->value) + 1);
     record.value_set = true;
-    record.value = (char *)value.data;
+    record.value = (char *)request->value; /* only written out */
     record.epoch = entry->epoch_max + 1;
-    name_record_encode(&record, &encoded);
-    requests_written(node, request, node_put(node, &key, &encoded));
-    buffer_release(&value);
-    buffer_release(&encoded);
+    requests_written(node, request, registry_write(node, request->ns, request->name, &record));
 }
 
 /* --- Removing -------------------------------------------------------------------------------- */

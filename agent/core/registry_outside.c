@@ -65,21 +65,10 @@ static bool outside_is_known(const struct node *node, const struct name_entry *e
                              const struct registration *wanted)
 {
     const struct name_record *record = entry->record;
-    bool values = (record->value == NULL) == (wanted->value == NULL) &&
-                  (!record->value || strcmp(record->value, wanted->value) == 0);
-    return entry->siblings == 1 && outside_is_held_here(node, record) && values &&
+    return entry->siblings == 1 && outside_is_held_here(node, record) &&
+           texts_equal(record->value, wanted->value) &&
            strcmp(record->address, wanted->address) == 0 && record->port == wanted->port &&
            record->outside->ttl_ms == wanted->ttl_ms && labels_equal(record->outside, wanted);
-}
-
-static struct dot outside_write(struct node *node, const struct key *key,
-                                const struct name_record *record)
-{
-    struct buffer value = {0};
-    name_record_encode(record, &value);
-    struct dot dot = node_put(node, key, &value);
-    buffer_release(&value);
-    return dot;
 }
 
 static void outside_register(struct node *node, const struct request *request,
@@ -88,19 +77,14 @@ static void outside_register(struct node *node, const struct request *request,
     struct name_outside outside = {
         .ttl_ms = wanted->ttl_ms, .labels = wanted->labels, .label_count = wanted->label_count};
     memcpy(outside.owner, wanted->owner, sizeof outside.owner);
-    struct buffer value = {0};
-    if (wanted->value)
-        buffer_append(&value, wanted->value, strlen(wanted->value) + 1);
     struct name_record record = {.outside = &outside,
                                  .replica = node->durable.replica,
                                  .epoch = entry ? entry->epoch_max + 1 : 1,
                                  .port = wanted->port,
-                                 .value = (char *)value.data};
+                                 .value = (char *)wanted->value}; /* only written out */
     TEXT_SET(record.node, node->name);
     TEXT_SET(record.address, wanted->address);
-    struct key key = key_name(request->ns, request->name);
-    requests_written(node, request, outside_write(node, &key, &record));
-    buffer_release(&value);
+    requests_written(node, request, registry_write(node, request->ns, request->name, &record));
     if (entry)
         entry->expires_ms = node->now.mono_ms + wanted->ttl_ms;
 }
@@ -174,8 +158,7 @@ static void outside_settle(struct node *node, const struct name_entry *entry)
 {
     if (entry->siblings <= 1 || !outside_is_held_here(node, entry->record))
         return;
-    struct key key = key_name(entry->ns, entry->name);
-    outside_write(node, &key, entry->record);
+    registry_write(node, entry->ns, entry->name, entry->record);
 }
 
 void outside_tick(struct node *node)
