@@ -1,0 +1,217 @@
+/* What a change of the map does to the view: each kind of key has one function that picks the
+ * winning sibling and decodes it. Here are documents, claims, statuses and members. */
+#include "agent/core/store_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void store_apply_workload(struct store *store, const struct key_parts *key,
+                                 const struct awmap_entry *entry)
+{
+    struct group *group = store_group_make(store, key->ns, key->name);
+    group->version = group->status_version = ++store->position;
+    group->has_workload = false;
+    for (size_t i = 0; i < awmap_entry_count(entry) && !group->has_workload; i++) {
+        struct workload workload = {0};
+        if (!workload_decode(&workload, awmap_entry_sibling(entry, i).value)) {
+            store->undecodable++;
+            continue;
+        }
+        workload_release(&group->workload);
+        group->workload = workload;
+        group->has_workload = true;
+    }
+    group->unreadable = !group->has_workload && awmap_entry_count(entry) > 0;
+    struct child_id id = {.ordinal = 0};
+    TEXT_SET(id.ns, key->ns);
+    TEXT_SET(id.workload, key->name);
+    for (; group->has_workload && id.ordinal < group->workload.replicas; id.ordinal++)
+        store_child_make(store, &id);
+    group_mark(store, group);
+    store_group_tidy(store, group);
+}
+
+/* The status that counts is the one of the claim's epoch, also when one of a later epoch has stayed
+ * behind; among several, the last written. */
+static void child_pick_status(struct child *child)
+{
+    const struct status *best = NULL;
+    for (size_t i = 0; i < child->status_siblings; i++) {
+        const struct status *status = child->statuses[i];
+        if (child->has_claim && status->epoch == child->claim.epoch) {
+            best = status;
+            break;
+        }
+        if (!best || status->epoch > best->epoch)
+            best = status;
+    }
+    if (best)
+        child->status = best;
+}
+
+static void store_apply_claim(struct store *store, const struct key_parts *key,
+                              const struct awmap_entry *entry)
+{
+    struct child *child = store_child_make(store, &key->child);
+    child->has_claim = false;
+    child->claim_siblings = awmap_entry_count(entry);
+    for (size_t i = 0; i < child->claim_siblings; i++) {
+        struct claim claim;
+        if (!claim_decode(&claim, awmap_entry_sibling(entry, i).value)) {
+            store->undecodable++;
+            continue;
+        }
+        if (!child->has_claim || claim_compare(&claim, &child->claim, child->hash) > 0)
+            child->claim = claim;
+        child->has_claim = true;
+        if (claim.epoch > child->epoch_max)
+            child->epoch_max = claim.epoch;
+    }
+    store_claim_changed(store, child);
+    child_pick_status(child);
+    child->free_known = false;
+    store_touch(store, child);
+    store_mark(store, child);
+}
+
+static void store_apply_status(struct store *store, const struct key_parts *key,
+                               const struct awmap_entry *entry)
+{
+    struct child *child = store_child_make(store, &key->child);
+    size_t count = awmap_entry_count(entry);
+    child_drop_statuses(child);
+    child->statuses = count > 1 ? xcalloc(count, sizeof(const struct status *)) : NULL;
+    for (size_t i = 0; i < count; i++) {
+        const struct status *status = kept_status(awmap_entry_sibling(entry, i).value);
+        if (!status) {
+            store->undecodable++;
+            continue;
+        }
+        child->status = status;
+        child->has_status = true;
+        if (child->statuses)
+            child->statuses[child->status_siblings++] = status;
+        if (status->epoch > child->epoch_max)
+            child->epoch_max = status->epoch;
+    }
+    child_pick_status(child);
+    store_touch(store, child);
+    store_mark(store, child);
+    if (child->group->update_waiting) {
+        child->group->update_waiting = false;
+        group_mark(store, child->group);
+    }
+}
+
+static void supervisor_entry_free(void *value)
+{
+    struct supervisor_entry *entry = value;
+    supervisor_release(&entry->supervisor);
+    free(entry);
+}
+
+static void store_apply_supervisor(struct store *store, const char *name,
+                                   const struct awmap_entry *entry)
+{
+    struct supervisor_entry *old = index_remove(&store->supervisors, span_text(name));
+    struct supervisor_entry *new = xcalloc(1, sizeof *new);
+    bool found = false;
+    for (size_t i = 0; i < awmap_entry_count(entry) && !found; i++) {
+        found = supervisor_decode(&new->supervisor, awmap_entry_sibling(entry, i).value);
+        store->undecodable += !found;
+    }
+    new->version = ++store->position;
+    if (found)
+        index_insert(&store->supervisors, span_text(name), new);
+    else
+        supervisor_entry_free(new);
+    if (old)
+        supervisor_entry_free(old);
+    store->listener.supervisor_changed(store->listener.context, name);
+}
+
+static void member_entry_free(void *value)
+{
+    struct member_entry *entry = value;
+    kept_member_drop(entry->record);
+    free(entry);
+}
+
+static struct member_entry *member_entry_new(const char *name)
+{
+    size_t bytes = strlen(name) + 1;
+    struct member_entry *entry = xcalloc(1, sizeof *entry + bytes);
+    memcpy(entry->name, name, bytes);
+    return entry;
+}
+
+static void store_apply_member(struct store *store, const char *name,
+                               const struct awmap_entry *entry)
+{
+    struct member_entry *old = index_remove(&store->members, span_text(name));
+    struct member_entry *new = member_entry_new(name);
+    for (size_t i = 0; i < awmap_entry_count(entry); i++) {
+        const struct member_record *record = kept_member(awmap_entry_sibling(entry, i).value);
+        if (!record) {
+            store->undecodable++;
+            continue;
+        }
+        new->siblings++;
+        if (new->record && record->join_counter <= new->record->join_counter) {
+            kept_member_drop(record);
+            continue;
+        }
+        kept_member_drop(new->record);
+        new->record = record;
+    }
+    new->version = ++store->position;
+    if (new->record)
+        index_insert(&store->members, span_text(name), new);
+    else
+        member_entry_free(new);
+    if (old)
+        member_entry_free(old);
+    store->listener.member_changed(store->listener.context, name);
+}
+
+void store_apply(struct store *store, const struct awmap_entry *entry)
+{
+    struct key_parts key = key_parse(awmap_entry_key(entry));
+    switch (key.kind) {
+    case KEY_WORKLOAD:
+        store_apply_workload(store, &key, entry);
+        break;
+    case KEY_CLAIM:
+        store_apply_claim(store, &key, entry);
+        break;
+    case KEY_STATUS:
+        store_apply_status(store, &key, entry);
+        break;
+    case KEY_NAME:
+        store_apply_name(store, &key, entry);
+        break;
+    case KEY_STATE:
+        store_apply_state(store, &key, entry);
+        break;
+    case KEY_PIECE:
+        store_apply_piece(store, &key, entry);
+        break;
+    case KEY_META:
+        store_apply_meta(store, &key, entry);
+        break;
+    case KEY_SUPERVISOR:
+        store_apply_supervisor(store, key.name, entry);
+        break;
+    case KEY_MEMBER:
+        store_apply_member(store, key.name, entry);
+        break;
+    case KEY_UNKNOWN:
+        break;
+    }
+}
+
+void store_feed_release(struct store *store)
+{
+    index_release(&store->supervisors, supervisor_entry_free);
+    index_release(&store->members, member_entry_free);
+}
