@@ -21,15 +21,6 @@ void child_note_ready(struct node *node, struct child *child)
     child->ready_hash = child->has_status ? status->spec_hash : 0;
 }
 
-/* It has ended for good under the present spec: nobody waits for it, it will never be ready. */
-static bool child_is_over(const struct child *child)
-{
-    const struct workload *workload = &child->group->workload;
-    return child->has_claim && child->claim.state == CLAIM_FINISHED &&
-           child->claim.spec_hash == workload->spec_hash &&
-           strcmp(child->claim.uid, workload->uid) == 0;
-}
-
 /* Ready with the present spec for long enough, or when it will be; UINT64_MAX: not now. */
 static uint64_t child_updated_ms(const struct node *node, const struct child *child)
 {

@@ -52,6 +52,22 @@ static struct dot claim_put(struct node *node, struct child *child, const struct
     return dot;
 }
 
+bool claim_is_askers(const struct node *node, const struct child *child,
+                     const struct request *request)
+{
+    return child && child->has_claim && claim_is_ours(node, &child->claim) &&
+           child->claim.state == CLAIM_CLAIMED && child->claim.epoch == request->epoch &&
+           strcmp(child->claim.uid, request->uid) == 0;
+}
+
+bool child_is_over(const struct child *child)
+{
+    const struct workload *workload = &child->group->workload;
+    return child->has_claim && child->claim.state == CLAIM_FINISHED &&
+           child->claim.spec_hash == workload->spec_hash &&
+           strcmp(child->claim.uid, workload->uid) == 0;
+}
+
 struct dot claim_write(struct node *node, struct child *child, enum claim_state state,
                        uint64_t epoch, uint64_t spec_hash)
 {

@@ -1,8 +1,6 @@
 /* ttlSecondsAfterFinished: a workload all of whose children have ended for good is deleted so long
  * after. Counted by our own clock from when we saw it, and by the one member whose turn it is: a
  * restart of that agent begins anew, so it may come late and never comes early. */
-#include <string.h>
-
 #include "agent/core/node_private.h"
 
 static bool group_has_finished(const struct group *group)
@@ -11,10 +9,7 @@ static bool group_has_finished(const struct group *group)
     uint32_t finished = 0;
     for (size_t i = 0; i < group->child_count && i < workload->replicas; i++) {
         const struct child *child = group->children[i];
-        finished += child_is_wanted(child) && child->has_claim &&
-                    child->claim.state == CLAIM_FINISHED &&
-                    child->claim.spec_hash == workload->spec_hash &&
-                    strcmp(child->claim.uid, workload->uid) == 0;
+        finished += child_is_wanted(child) && child_is_over(child);
     }
     return workload->replicas > 0 && finished == workload->replicas;
 }

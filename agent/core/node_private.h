@@ -349,6 +349,11 @@ bool claim_is_ours(const struct node *node, const struct claim *claim);
 bool claim_holder_is_lost(const struct node *node, const struct claim *claim);
 bool member_life_is_lost(const struct node *node, const char *name, uint64_t replica);
 bool claim_is_adoptable(const struct node *node, const struct claim *claim);
+/* The request comes from the container of a claim that we hold: child (NULL: none), epoch, uid. */
+bool claim_is_askers(const struct node *node, const struct child *child,
+                     const struct request *request);
+/* It has ended for good under the present spec: nobody waits for it, it will never be ready. */
+bool child_is_over(const struct child *child);
 struct dot claim_write(struct node *node, struct child *child, enum claim_state state,
                        uint64_t epoch, uint64_t spec_hash);
 void claim_repeat(struct node *node, struct child *child);
@@ -487,6 +492,10 @@ void requests_reply(struct node *node, uint64_t id, int status, const char *reas
                     const char *message);
 /* It is answered when this dot is durable. */
 struct pending *requests_add(struct node *node, const struct request *request);
+/* True: no write is possible now, and the answer says why. */
+bool requests_refuse_write(struct node *node, const struct request *request);
+/* requests_child.c */
+void request_delete_child(struct node *node, const struct request *request);
 void requests_written(struct node *node, const struct request *request, struct dot dot);
 /* The key says already what the request would write. It is answered as soon as that is durable:
  * mostly at once. */

@@ -174,13 +174,6 @@ static void registry_register(struct node *node, struct child *child,
 
 /* --- A value of the child's own -------------------------------------------------------------- */
 
-static bool registry_is_asked_by_owner(const struct name_record *record,
-                                       const struct request *request)
-{
-    return !record->outside && child_id_compare(&record->owner, &request->child) == 0 &&
-           record->claim_epoch == request->epoch && strcmp(record->uid, request->uid) == 0;
-}
-
 void registry_set_value(struct node *node, const struct request *request)
 {
     const struct name_entry *entry = store_name(&node->store, request->ns, request->name);
@@ -189,8 +182,9 @@ void registry_set_value(struct node *node, const struct request *request)
         requests_reply(node, request->id, 404, "NotFound", "nobody has this name");
         return;
     }
-    if (!registry_is_asked_by_owner(entry->record, request) || !child || !child->has_claim ||
-        !claim_is_ours(node, &child->claim) || child->claim.epoch != request->epoch) {
+    if (!claim_is_askers(node, child, request) || entry->owner != child ||
+        entry->record->claim_epoch != request->epoch ||
+        strcmp(entry->record->uid, request->uid) != 0) {
         requests_reply(node, request->id, 403, "Forbidden",
                        "the name is not of this child and epoch");
         return;

@@ -25,20 +25,12 @@ static uint32_t state_pieces(uint32_t bytes)
 
 /* --- Taking ---------------------------------------------------------------------------------- */
 
-static bool state_is_holders(const struct node *node, const struct child *child,
-                             const struct request *request)
-{
-    return child && child->has_claim && claim_is_ours(node, &child->claim) &&
-           child->claim.state == CLAIM_CLAIMED && child->claim.epoch == request->epoch &&
-           strcmp(child->claim.uid, request->uid) == 0;
-}
-
 /* True: refused. */
 static bool state_refuse(struct node *node, const struct request *request,
                          const struct child *child)
 {
     char message[256];
-    if (state_is_holders(node, child, request))
+    if (claim_is_askers(node, child, request))
         return false;
     if (child && child->has_claim && child->claim.epoch > request->epoch)
         snprintf(message, sizeof message,
