@@ -82,6 +82,7 @@ const struct verb verb_uncordon = {
     .name = "uncordon",
     .usage = "MEMBER... [FLAGS]",
     .summary = "Let a member take children again",
+    .description = "Ends what cordon and drain have begun. What runs elsewhere stays there.\n",
     .examples = "  hordelet uncordon node-3\n",
     .run = run_uncordon,
 };

@@ -96,7 +96,10 @@ static void print_member_phase(struct buffer *cell, const cJSON *object, uint64_
 {
     (void)now_ms;
     print_value(cell, JSON_GET_PATH(object, "status", "phase"));
-    if (json_get_bool(json_get_object(object, "spec"), "unschedulable", false))
+    const cJSON *status = json_get_object(object, "status");
+    if (json_get_bool(status, "draining", false))
+        terminal_printf(cell, json_get_integer(status, "children", 0) ? ",draining" : ",drained");
+    else if (json_get_bool(json_get_object(object, "spec"), "unschedulable", false))
         terminal_printf(cell, ",unschedulable");
 }
 

@@ -1,5 +1,5 @@
-/* What users do to children, members and supervisors (see api_call.h): stop a child, cordon, join,
- * leave, detach, forget, wait for a quorum. */
+/* What users do to children, members and supervisors (see api_call.h): stop a child, cordon, drain,
+ * join, leave, detach, forget, wait for a quorum. */
 #include <string.h>
 
 #include "agent/codec/api_call_private.h"
@@ -106,6 +106,7 @@ static enum request_kind action_request(enum api_subresource subresource)
     return subresource == API_JOIN     ? REQUEST_JOIN
            : subresource == API_LEAVE  ? REQUEST_LEAVE
            : subresource == API_DETACH ? REQUEST_DETACH
+           : subresource == API_DRAIN  ? REQUEST_DRAIN
                                        : REQUEST_FORGET;
 }
 
@@ -113,7 +114,8 @@ static int action_member(struct api_call *call, const struct api_context *contex
 {
     const struct api_route *route = &call->route;
     bool self = strcmp(route->name, context->member) == 0;
-    if (route->subresource != API_FORGET && !self)
+    bool by_anyone = route->subresource == API_FORGET || route->subresource == API_DRAIN;
+    if (!by_anyone && !self)
         return api_failure_set(&call->failure, 400, "this agent is %s: ask the agent of %s itself",
                                context->member, route->name);
     if (route->subresource == API_FORGET && self)

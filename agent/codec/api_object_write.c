@@ -352,6 +352,8 @@ static void write_member_status(struct api_writer *writer, const struct member_v
 {
     api_writer_open(writer, "status", '{');
     api_writer_text(writer, "phase", view->phase);
+    if (view->draining)
+        api_writer_bool(writer, "draining", true);
     api_writer_text(writer, "gossipAddress", view->gossip_address);
     api_writer_text(writer, "apiAddress", view->api_address);
     api_writer_unsigned(writer, "incarnation", view->incarnation);

@@ -67,8 +67,9 @@ const struct api_resource_info api_resources[API_RESOURCE_COUNT] = {
                       {API_JOIN, "join", NULL, NULL, NULL, API_CAN(API_CREATE)},
                       {API_LEAVE, "leave", NULL, NULL, NULL, API_CAN(API_CREATE)},
                       {API_DETACH, "detach", NULL, NULL, NULL, API_CAN(API_CREATE)},
-                      {API_FORGET, "forget", NULL, NULL, NULL, API_CAN(API_CREATE)}},
-                     5},
+                      {API_FORGET, "forget", NULL, NULL, NULL, API_CAN(API_CREATE)},
+                      {API_DRAIN, "drain", NULL, NULL, NULL, API_CAN(API_CREATE)}},
+                     6},
 };
 
 static const char *const verb_names[API_VERB_COUNT] = {

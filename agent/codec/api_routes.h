@@ -48,6 +48,7 @@ enum api_subresource {
     API_LEAVE,
     API_DETACH,
     API_FORGET,
+    API_DRAIN,
     API_STATE,
     API_QUORUM,
 };
@@ -79,7 +80,7 @@ struct api_resource_info {
     const char *kind, *list_kind;
     bool namespaced;
     unsigned verbs;
-    struct api_subresource_info subresources[5];
+    struct api_subresource_info subresources[6];
     size_t subresource_count;
 };
 

@@ -71,6 +71,10 @@ static void child_claim(struct node *node, struct child *child, bool lost)
         note_child(node, child, true, "Moved", "to %s at epoch %llu: %s is %s", node->name,
                    (unsigned long long)(child->epoch_max + 1), child->claim.node,
                    member_phase_text(node, child->claim.node));
+    else if (child->has_claim && child->claim.state == CLAIM_RELEASED &&
+             strcmp(child->claim.node, node->name) != 0)
+        note_child(node, child, false, "Moved", "to %s at epoch %llu: %s has handed it over",
+                   node->name, (unsigned long long)(child->epoch_max + 1), child->claim.node);
     else
         note_child(node, child, false, "Placed", "on %s at epoch %llu", node->name,
                    (unsigned long long)(child->epoch_max + 1));

@@ -204,6 +204,8 @@ static bool child_leave(struct node *node, struct child *child)
     if (local->stop == STOP_NONE && !node->supervision.draining &&
         ranking_excludes_self(node, child) && ranking_has_other(node, child))
         local->stop = STOP_RELEASE; /* the supervisor's members are others now */
+    if (local->stop == STOP_NONE && !node->supervision.draining && drain_lets_go(node, child))
+        local->stop = STOP_RELEASE;
     if (local->stop == STOP_NONE && quorum_is_gone(node, child)) {
         local->stop = STOP_RELEASE;
         TEXT_SET(local->reason, "quorum_lost");

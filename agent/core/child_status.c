@@ -91,6 +91,10 @@ struct status child_status_now(const struct node *node, const struct child *chil
             status.phase = CHILD_STOPPING;
     } else if (container && container->container.state == CONTAINER_RUNNING) {
         status_running(container, &status);
+        if (local->drain_waits && status.phase == CHILD_RUNNING && status.ready) {
+            TEXT_SET(status.reason, "Draining");
+            TEXT_SET(status.message, DRAIN_WAITS_MESSAGE);
+        }
         if (container->stopping && strcmp(local->reason, "quorum_lost") == 0)
             TEXT_SET(status.reason, local->reason);
         if (local->name_conflict && registry_conflicts(node, child, status.message))

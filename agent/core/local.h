@@ -69,6 +69,7 @@ struct local {
     char end_message[MESSAGE_BYTES_MAX + 1];
     bool name_conflict;
     bool name_stopped; /* onNameConflict: stop, and the name is another's */
+    bool drain_waits;  /* this member drains, and no other may take the child */
     /* status */
     uint64_t status_written_ms; /* monotonic */
     uint64_t status_changed_ms; /* first time that the present status differed from the written one,

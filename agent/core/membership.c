@@ -120,8 +120,8 @@ static void membership_member_changed(void *context, const char *name)
     struct member_entry *entry = store_member(&node->store, name);
     membership_bump_for(node, name);
     if (strcmp(name, node->name) == 0) {
-        if (entry && entry->record->replica == node->durable.replica)
-            node->membership.unschedulable = entry->record->unschedulable; /* set by any agent */
+        if (entry)
+            drain_take_cordon(node, &entry->cordon); /* set by any agent */
         membership_record_changed(node);
         return;
     }
@@ -398,7 +398,6 @@ void membership_start(struct node *node)
     membership->record_dirty = true;
     struct member_entry *own = store_member(&node->store, node->name);
     if (own) {
-        membership->unschedulable = own->record->unschedulable;
         /* The engine may be slow to answer: what we said of it holds for the grace. */
         node->supervision.engine_declared = own->record->runtime_healthy;
         node->supervision.engine_lost_ms = node->now.mono_ms;

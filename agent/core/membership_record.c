@@ -58,7 +58,7 @@ static void membership_fill_record(struct node *node, struct member_record *reco
     TEXT_SET(record->api_address, node->api_address);
     TEXT_SET(record->zone, node->zone);
     record->weight = node->weight;
-    record->unschedulable = node->membership.unschedulable;
+    record->cordon = node->membership.cordon;
     record->wish = node->membership.wish;
     record->away_ms = node->detach.away_ms;
     TEXT_SET(record->agent_version, node->version);

@@ -99,7 +99,8 @@ struct membership {
     bool record_dirty;      /* our own record must be written again */
     uint64_t record_due_ms; /* ... but not before */
     enum member_wish wish;
-    bool unschedulable;
+    struct cordon cordon;
+    bool drained_told;   /* since it drains: that nothing is left here */
     uint64_t refused_ms; /* since when our name is refused, 0: not */
     char refusal[MESSAGE_BYTES_MAX + 1];
     uint64_t stranger_ms; /* when one who does not know us may be greeted */
@@ -200,6 +201,8 @@ struct supervisor_plan { /* the members of one supervisor, prepared; rebuilt whe
     bool selective;      /* some member refuses something: eligibility differs per child */
     uint64_t count_turn; /* the tick in which own_claims was counted */
     uint32_t own_claims;
+    uint64_t others_turn; /* ... and in which others_room was */
+    int64_t others_room;
     uint32_t max_children; /* 0: no limit */
     uint64_t room_ms;      /* we have said that there is room again: nothing is taken before */
     size_t zone_count;     /* different ones among the members; at most ZONES_MAX */
@@ -252,6 +255,9 @@ void room_note_claim(struct node *node, const struct child *child); /* we claim 
 /* The member has said that it takes no such child. */
 bool room_is_refused(const struct node *node, const struct member_record *record,
                      const char *supervisor, int32_t priority);
+/* The others have room for one more of its children, as far as claims tell: that one leaves here
+ * now. What is on its way already is counted. */
+bool room_elsewhere(struct node *node, struct supervisor_plan *plan);
 void room_tell_full(struct node *node, const struct supervisor_plan *plan);
 void room_tick(struct node *node);
 /* In the same push as the claims that fill us: who hears the one without the other would take what
@@ -467,6 +473,17 @@ void state_put(struct node *node, const struct request *request);
 void state_delete(struct node *node, const struct request *request);
 void state_update(struct node *node, struct child *child); /* by the holder: what is over goes */
 void state_remove_all(struct node *node, const struct child *child);
+
+/* --- drain.c: a member that hands over what it holds, and stays --------------------------------
+ */
+
+#define DRAIN_WAITS_MESSAGE \
+    "its node drains, and no other member may take it now: it runs on here until one may"
+/* What users want of us now, if it is news. */
+void drain_take_cordon(struct node *node, const struct cordon *cordon);
+/* We drain, and somebody else may take the child. */
+bool drain_lets_go(struct node *node, struct child *child);
+void drain_tick(struct node *node);
 
 /* --- requests.c ------------------------------------------------------------------------------ */
 

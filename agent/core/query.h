@@ -95,6 +95,7 @@ struct member_view {
     const char *zone;
     uint32_t weight;
     bool unschedulable;
+    bool draining;           /* ... and hands over what it holds */
     uint32_t capacity;       /* 0: no limit said */
     uint32_t children;       /* claimed there */
     const struct full *full; /* what it has no room for, as it says */

@@ -92,8 +92,8 @@ static void plan_add(struct node *node, struct supervisor_plan *plan, const char
         .weight = record ? record->weight : 0,
         .zone = record ? zone_of(record) : "",
         .capacity = record ? record->capacity : 0,
-        .eligible =
-            record && record->wish == WISH_IN && !record->unschedulable && record->runtime_healthy,
+        .eligible = record && record->wish == WISH_IN && !entry->cordon.unschedulable &&
+                    record->runtime_healthy,
     };
     if (strcmp(name, node->name) == 0)
         plan->self = (uint32_t)at;
@@ -135,7 +135,7 @@ static void plan_build(struct node *node, struct supervisor_plan *plan,
     plan->names = xcalloc(most + 1, sizeof *plan->names);
     plan->count = plan->eligible = plan->zone_count = 0;
     plan->max_children = supervisor->max_children;
-    plan->count_turn = 0;
+    plan->count_turn = plan->others_turn = 0;
     plan->selective = false;
     plan->self = RANK_NONE;
     plan->strategy = placement_strategy_by_name(supervisor->strategy);

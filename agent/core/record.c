@@ -12,8 +12,9 @@
 #include "placement/ring.h"
 
 enum { RECORD_VERSION = 1 };
-enum { MEMBER_VERSION = 2 };       /* of a member that refuses something: reasons, and `full` */
-enum { NAME_VERSION_OUTSIDE = 2 }; /* a name that an outside process has registered */
+enum { MEMBER_VERSION = 2 };        /* of a member that refuses something: reasons, and `full` */
+enum { MEMBER_VERSION_CORDON = 3 }; /* of one that somebody has cordoned, ever: its version */
+enum { NAME_VERSION_OUTSIDE = 2 };  /* a name that an outside process has registered */
 enum { LABEL_TEXT_BYTES_MAX = 512 };
 /* A run of an agent a second for 60 years; a greater one is garbage, and swim's incarnations could
  * not hold it. */
@@ -422,8 +423,9 @@ static void write_refusals(const struct member_record *record, struct buffer *bu
 
 void member_record_encode(const struct member_record *record, struct buffer *buffer)
 {
-    bool refuses = record->declined_count > 0 || record->full_count > 0;
-    buffer_u8(buffer, refuses ? MEMBER_VERSION : RECORD_VERSION);
+    bool cordoned = record->cordon.version > 0;
+    bool refuses = cordoned || record->declined_count > 0 || record->full_count > 0;
+    buffer_u8(buffer, cordoned ? MEMBER_VERSION_CORDON : refuses ? MEMBER_VERSION : RECORD_VERSION);
     buffer_varint(buffer, record->join_counter);
     buffer_u64(buffer, record->replica);
     buffer_u64(buffer, record->writer);
@@ -432,7 +434,7 @@ void member_record_encode(const struct member_record *record, struct buffer *buf
     buffer_text(buffer, record->zone);
     buffer_varint(buffer, record->weight);
     buffer_varint(buffer, record->capacity);
-    buffer_u8(buffer, (uint8_t)(record->unschedulable | record->runtime_healthy << 1));
+    buffer_u8(buffer, (uint8_t)(record->cordon.unschedulable | record->runtime_healthy << 1));
     buffer_u8(buffer, (uint8_t)record->wish);
     buffer_varint(buffer, record->away_ms);
     buffer_text(buffer, record->agent_version);
@@ -444,6 +446,10 @@ void member_record_encode(const struct member_record *record, struct buffer *buf
         write_refusals(record, buffer);
     else
         buffer_varint(buffer, 0); /* declined nothing */
+    if (cordoned) {
+        buffer_u8(buffer, record->cordon.drains);
+        buffer_varint(buffer, record->cordon.version);
+    }
 }
 
 static void read_refusals(struct member_record *record, struct reader *reader, uint8_t version)
@@ -477,7 +483,7 @@ bool member_record_decode(struct member_record *ret_record, struct span value)
     struct member_record *record = ret_record;
     memset(record, 0, sizeof *record);
     uint8_t version = reader_u8(&reader);
-    if (version != RECORD_VERSION && version != MEMBER_VERSION)
+    if (version < RECORD_VERSION || version > MEMBER_VERSION_CORDON)
         reader.failed = true;
     record->join_counter = reader_count(&reader, JOIN_COUNTER_MAX);
     record->replica = reader_u64(&reader);
@@ -488,7 +494,7 @@ bool member_record_decode(struct member_record *ret_record, struct span value)
     record->weight = (uint32_t)reader_count(&reader, RING_WEIGHT_MAX);
     record->capacity = (uint32_t)reader_count(&reader, UINT32_MAX);
     uint8_t flags = read_enum(&reader, 4);
-    record->unschedulable = flags & 1;
+    record->cordon.unschedulable = flags & 1;
     record->runtime_healthy = flags & 2;
     record->wish = read_enum(&reader, WISH_LEFT + 1);
     record->away_ms = reader_count(&reader, DETACH_MS_MAX);
@@ -498,6 +504,10 @@ bool member_record_decode(struct member_record *ret_record, struct span value)
     record->joined_ms = reader_varint(&reader);
     read_labels(&reader, &record->labels, &record->label_count);
     read_refusals(record, &reader, version);
+    if (version >= MEMBER_VERSION_CORDON) {
+        record->cordon.drains = read_enum(&reader, 2);
+        record->cordon.version = read_epoch(&reader);
+    }
     if (reader_done(&reader))
         return true;
     member_record_release(record);

@@ -134,6 +134,14 @@ struct full {
     uint64_t until_ms; /* its wall clock; 0: until it says otherwise */
 };
 
+/* What users want of a member, said through any agent. Of several sayings, by whomever and however
+ * concurrent to what the member writes itself, the one of the greatest version counts. */
+struct cordon {
+    bool unschedulable; /* it takes no children */
+    bool drains;        /* ... and hands over those it has, but stays a member */
+    uint64_t version;   /* one more at each change */
+};
+
 struct member_record {
     uint64_t join_counter; /* grows with each run of the agent: the greater wins */
     uint64_t replica, writer;
@@ -142,7 +150,7 @@ struct member_record {
     char zone[NAME_BYTES_MAX + 1];
     uint32_t weight;
     uint32_t capacity;
-    bool unschedulable;
+    struct cordon cordon;
     enum member_wish wish;
     uint64_t away_ms; /* DETACHED: from when it is learned */
     char agent_version[NAME_BYTES_MAX + 1];
@@ -158,7 +166,7 @@ struct member_record {
 };
 
 void member_record_release(struct member_record *record);
-/* As version 1 while nothing is refused: agents before version 2 can read that. */
+/* In the lowest version that can say it: an agent of before reads what concerns it. */
 void member_record_encode(const struct member_record *record, struct buffer *buffer);
 bool member_record_decode(struct member_record *ret_record, struct span value);
 

@@ -24,7 +24,8 @@ enum request_kind {
     REQUEST_DELETE_STATE, /* child, epoch, uid */
     REQUEST_DELETE_CHILD, /* child: stop it; it is placed again, also if it had ended. terminate:
                              leave it Succeeded */
-    REQUEST_SET_UNSCHEDULABLE, /* name (a member), flag */
+    REQUEST_SET_UNSCHEDULABLE, /* name (a member), flag: neither way does it drain any more */
+    REQUEST_DRAIN,             /* name (a member): unschedulable, and it hands over what it holds */
     REQUEST_JOIN,  /* addresses: answered once one of them has welcomed us, or REQUEST_TIMEOUT_MS */
     REQUEST_LEAVE, /* drain, `left`, exit: answered when the last child is handed over or
                       --drain-timeout */

@@ -124,19 +124,33 @@ static void request_delete_supervisor(struct node *node, const struct request *r
 
 /* --- Members --------------------------------------------------------------------------------- */
 
-static void request_unschedulable(struct node *node, const struct request *request)
+static void request_cordon(struct node *node, const struct request *request)
 {
-    if (!store_member(&node->store, request->name)) {
+    const struct member_entry *entry = store_member(&node->store, request->name);
+    struct key key = key_member(request->name);
+    bool drains = request->kind == REQUEST_DRAIN;
+    if (!entry) {
         requests_reply(node, request->id, 404, "NotFound", "there is no such member");
         return;
     }
-    struct member_record record = *store_member(&node->store, request->name)->record;
-    record.unschedulable = request->flag;
+    if (drains && entry->record->wish == WISH_LEFT) {
+        requests_reply(node, request->id, 409, "Conflict",
+                       "the member has left: nothing runs there");
+        return;
+    }
+    if (entry->cordon.drains == drains &&
+        entry->cordon.unschedulable == (drains || request->flag)) {
+        requests_repeated(node, request, &key);
+        return;
+    }
+    struct member_record record = *entry->record;
+    record.cordon = (struct cordon){.unschedulable = drains || request->flag,
+                                    .drains = drains,
+                                    .version = entry->cordon.version + 1};
     if (strcmp(request->name, node->name) == 0)
-        node->membership.unschedulable = request->flag;
+        drain_take_cordon(node, &record.cordon);
     struct buffer value = {0};
     member_record_encode(&record, &value);
-    struct key key = key_member(request->name);
     requests_written(node, request, node_put(node, &key, &value));
     buffer_release(&value);
 }
@@ -288,7 +302,8 @@ void requests_step(struct node *node, const struct request *request)
         request_delete_child(node, request);
         break;
     case REQUEST_SET_UNSCHEDULABLE:
-        request_unschedulable(node, request);
+    case REQUEST_DRAIN:
+        request_cordon(node, request);
         break;
     case REQUEST_JOIN:
         request_join(node, request);

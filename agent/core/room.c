@@ -44,6 +44,52 @@ void room_note_claim(struct node *node, const struct child *child)
         plan->own_claims++;
 }
 
+static int64_t room_of_others(struct node *node, const struct supervisor_plan *plan)
+{
+    int64_t room = 0;
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct placement_member *member = &plan->members[i];
+        if (i == plan->self || !member->eligible || !placement_phase_may_run(member->phase))
+            continue;
+        const struct holder *holder = index_find(&node->store.holders, span_text(member->name));
+        uint32_t taken = 0;
+        for (size_t j = 0; holder && j < holder->children.count; j++) {
+            const struct child *child = holder->children.items[j];
+            taken += child->claim.state <= CLAIM_CLAIMED &&
+                     strcmp(child->group->workload.supervisor, plan->name) == 0;
+        }
+        room += taken < plan->max_children ? plan->max_children - taken : 0;
+    }
+    return room;
+}
+
+/* Who waits for a holder, and who of ours is about to. */
+static int64_t room_promised(const struct node *node, const struct supervisor_plan *plan)
+{
+    const struct holder *own = index_find(&node->store.holders, span_text(node->name));
+    const struct children *waiting = &node->store.waiting;
+    int64_t count = 0;
+    for (size_t i = 0; i < waiting->count; i++)
+        count += strcmp(waiting->items[i]->group->workload.supervisor, plan->name) == 0;
+    for (size_t i = 0; own && i < own->children.count; i++) {
+        const struct child *child = own->children.items[i];
+        count += child->waiting_place == 0 && child->local && child->local->stop == STOP_RELEASE &&
+                 strcmp(child->group->workload.supervisor, plan->name) == 0;
+    }
+    return count;
+}
+
+bool room_elsewhere(struct node *node, struct supervisor_plan *plan)
+{
+    if (plan->max_children == 0)
+        return true;
+    if (plan->others_turn != node->turn) {
+        plan->others_turn = node->turn;
+        plan->others_room = room_of_others(node, plan) - room_promised(node, plan);
+    }
+    return plan->others_room > 0 && plan->others_room-- > 0;
+}
+
 bool room_is_refused(const struct node *node, const struct member_record *record,
                      const char *supervisor, int32_t priority)
 {

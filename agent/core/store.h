@@ -131,6 +131,7 @@ struct supervisor_entry {
 
 struct member_entry {
     const struct member_record *record; /* owned, see kept.h */
+    struct cordon cordon;               /* the one that counts; the record's may be older */
     size_t siblings;
     uint64_t version;
     uint64_t noted_ms; /* since when retirement.c has known it as it is, 0: not looked at */

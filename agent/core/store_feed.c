@@ -156,7 +156,8 @@ static void store_apply_member(struct store *store, const char *name,
             store->undecodable++;
             continue;
         }
-        new->siblings++;
+        if (new->siblings++ == 0 || record->cordon.version > new->cordon.version)
+            new->cordon = record->cordon;
         if (new->record && record->join_counter <= new->record->join_counter) {
             kept_member_drop(record);
             continue;

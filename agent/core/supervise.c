@@ -309,6 +309,7 @@ void supervise_tick(struct node *node)
     quorum_tick(node);
     room_tick(node);
     supervise_decide(node);
+    drain_tick(node);
     room_tell(node);
     supervise_run_starts(node);
     supervise_relist(node);

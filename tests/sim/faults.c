@@ -199,7 +199,9 @@ static void fault_on_running(struct swarm *swarm, enum fault fault, size_t index
         fault_member(swarm, index, other, REQUEST_FORGET);
         break;
     case FAULT_CORDON:
-        fault_member(swarm, index, other, REQUEST_SET_UNSCHEDULABLE);
+        /* Not drawn, so that seeds of before keep their other faults. */
+        fault_member(swarm, index, other,
+                     sim->now_ms % 2 ? REQUEST_SET_UNSCHEDULABLE : REQUEST_DRAIN);
         break;
     case FAULT_PURGE:
         fault_purge(swarm, index);

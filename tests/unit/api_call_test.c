@@ -637,6 +637,11 @@ static void children_and_members_are_acted_on(void)
     }
     CU_ASSERT_EQUAL(send("POST", ROOT "/members/b/detach", NULL, ""), 400); /* not this agent */
     CU_ASSERT_EQUAL(send("GET", ROOT "/members/a/detach", NULL, ""), 405);
+    CU_ASSERT_EQUAL(send("POST", ROOT "/members/b/drain", NULL, ""), 200); /* of any member */
+    CU_ASSERT_EQUAL(node->last.kind, REQUEST_DRAIN);
+    CU_ASSERT_STRING_EQUAL(node->last.name, "b");
+    CU_ASSERT_EQUAL(send("POST", ROOT "/members/nobody/drain", NULL, ""), 404);
+    CU_ASSERT_EQUAL(send("GET", ROOT "/members/b/drain", NULL, ""), 405);
     CU_ASSERT_EQUAL(send("POST", ROOT "/members/b/forget", NULL, ""), 200);
     CU_ASSERT_STRING_EQUAL(node->last.name, "b");
     CU_ASSERT_EQUAL(send("POST", ROOT "/members/a/forget", NULL, ""), 409);

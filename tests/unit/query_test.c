@@ -429,7 +429,7 @@ static void members_are_listed_in_order_with_their_phase(void)
     disk_put_member(disk, "d", member);
     member = member_of("e");
     member.wish = WISH_DRAINING;
-    member.unschedulable = true;
+    member.cordon.unschedulable = true;
     disk_put_member(disk, "e", member);
     disk_member(disk, "c-1");
     disk_member(disk, "c");

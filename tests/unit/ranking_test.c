@@ -144,7 +144,7 @@ static void members_may_be_ineligible(void)
     for (int why = 0; why < 5; why++) {
         struct awmap *disk = disk_of(SUPERVISOR_DEFAULT);
         struct member_record member = member_of("a");
-        member.unschedulable = why == 1;
+        member.cordon.unschedulable = why == 1;
         member.runtime_healthy = why != 2;
         member.wish = why == 3 ? WISH_DRAINING : why == 4 ? WISH_LEFT : WISH_IN;
         disk_put_member(disk, "a", member);

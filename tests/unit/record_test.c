@@ -93,7 +93,7 @@ static struct member_record example_member(void)
                                    .writer = UINT64_MAX,
                                    .weight = RING_WEIGHT_MAX,
                                    .capacity = UINT32_MAX,
-                                   .unschedulable = true,
+                                   .cordon = {.unschedulable = true},
                                    .wish = WISH_LEFT,
                                    .away_ms = DETACH_MS_MAX,
                                    .joined_ms = 1700000000123,
@@ -306,7 +306,9 @@ static void check_member(const struct member_record *out, const struct member_re
     CU_ASSERT_STRING_EQUAL(out->zone, in->zone);
     CU_ASSERT_EQUAL(out->weight, in->weight);
     CU_ASSERT_EQUAL(out->capacity, in->capacity);
-    CU_ASSERT_EQUAL(out->unschedulable, in->unschedulable);
+    CU_ASSERT_EQUAL(out->cordon.unschedulable, in->cordon.unschedulable);
+    CU_ASSERT_EQUAL(out->cordon.drains, in->cordon.drains);
+    CU_ASSERT_EQUAL(out->cordon.version, in->cordon.version);
     CU_ASSERT_EQUAL(out->wish, in->wish);
     CU_ASSERT_EQUAL(out->away_ms, in->away_ms);
     CU_ASSERT_STRING_EQUAL(out->agent_version, in->agent_version);
@@ -337,11 +339,13 @@ static void check_member(const struct member_record *out, const struct member_re
 
 static void a_member_survives_the_round_trip(void)
 {
-    for (int flags = 0; flags < 4; flags++) {
+    for (int flags = 0; flags < 8; flags++) {
         struct member_record in = example_member(), out;
         struct buffer bytes = {0};
-        in.unschedulable = flags & 1;
+        in.cordon.unschedulable = flags & 1;
         in.runtime_healthy = flags & 2;
+        if (flags & 4)
+            in.cordon = (struct cordon){.unschedulable = true, .drains = flags & 1, .version = 7};
         member_record_encode(&in, &bytes);
         CU_ASSERT_TRUE_FATAL(member_record_decode(&out, buffer_view(&bytes)));
         check_member(&out, &in);
