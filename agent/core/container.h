@@ -11,6 +11,9 @@ enum container_state {
     CONTAINER_GONE, /* removed, or being removed */
 };
 
+/* What hordelet-guard exits with when the deadline has passed: timeout(1) says the same. */
+#define GUARD_EXIT_CODE 124
+
 struct container_port {
     uint16_t container_port;
     uint16_t host_port;
@@ -27,6 +30,7 @@ struct container {
     uint64_t epoch;
     uint64_t spec_hash;
     char supervisor[NAME_BYTES_MAX + 1];
+    bool guarded; /* label dev.hordelet.guarded: its PID 1 is hordelet-guard */
     enum container_state state;
     int32_t exit_code;
     bool oom_killed;

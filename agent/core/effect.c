@@ -166,6 +166,12 @@ struct runtime_operation *effects_runtime(struct effects *effects)
     return operation;
 }
 
+void effects_guard(struct effects *effects, const struct guard_page *page)
+{
+    const struct guard_page *copy = effects_copy(effects, page, sizeof *page);
+    effects_append(effects, EFFECT_GUARD)->guard = copy;
+}
+
 void effects_trace(struct effects *effects, const char *format, ...)
 {
     assert(format);

@@ -14,6 +14,7 @@ enum effect_type {
     EFFECT_SNAPSHOT, /* replaces all that was logged up to and including `sequence` */
     EFFECT_REPLY,    /* the answer to a request */
     EFFECT_RUNTIME,  /* an operation on the engine; EVENT_RUNTIME_DONE follows in any case */
+    EFFECT_GUARD,    /* a guarded container may live until then: see struct guard_page */
     EFFECT_TRACE,    /* one line for the log of the agent */
     EFFECT_EXIT,     /* the last effect: end the process with this status */
 };
@@ -49,7 +50,28 @@ struct runtime_operation {
     char container_id[CONTAINER_ID_BYTES_MAX + 1];
     enum probe_kind probe;             /* PROBE */
     const struct container *container; /* PROBE: where it is */
-    uint64_t stop_ms; /* STOP: SHUTDOWN_BRUTAL_KILL, SHUTDOWN_INFINITY, or in between */
+    uint64_t stop_ms;           /* STOP: SHUTDOWN_BRUTAL_KILL, SHUTDOWN_INFINITY, or in between */
+    bool guarded;               /* START: hordelet-guard is its PID 1, and its label says so */
+    uint64_t guard_deadline_ms; /* START, guarded: what its page says at first */
+};
+
+/* The page of a guarded container (design section 6, rule 7): a moment on the core's monotonic
+ * clock, which is CLOCK_BOOTTIME of this machine in ms, and as such means the same to the agent, to
+ * its next run, and to the guard in the container. There is one page per (child, uid, epoch): a
+ * restart keeps it.
+ *
+ * The shell writes pages in the order of effects: that of a START before it asks the engine for
+ * anything, that of an EFFECT_GUARD at once, also while the START is on its way, and for containers
+ * that an earlier run of the agent has started. What is written last counts. Within one boot of
+ * the machine it only grows; of an earlier boot there must be no page (a tmpfs). A page that cannot
+ * be written needs no event: the guard keeps to the old deadline, and the container's end is told
+ * as always. The guard refuses to begin once the deadline has passed, at the deadline kills
+ * everything in the container, and in both cases exits with GUARD_EXIT_CODE. */
+struct guard_page {
+    struct child_id child;
+    char uid[UID_BYTES + 1];
+    uint64_t epoch;
+    uint64_t deadline_ms;
 };
 
 struct effect {
@@ -73,6 +95,7 @@ struct effect {
         } snapshot;
         const struct reply *reply;
         const struct runtime_operation *runtime;
+        const struct guard_page *guard;
         const char *trace;
         int exit_status;
     };
@@ -100,6 +123,7 @@ void effects_reply(struct effects *effects, const struct reply *reply);         
 /* Returns the operation to fill in; document and image must be effects_text'ed or outlive the
  * effects. */
 struct runtime_operation *effects_runtime(struct effects *effects);
+void effects_guard(struct effects *effects, const struct guard_page *page); /* copies */
 void effects_trace(struct effects *effects, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void effects_exit(struct effects *effects, int status);

@@ -88,6 +88,9 @@ static void sim_effect(struct sim *sim, size_t index, const struct effect *effec
     case EFFECT_RUNTIME:
         sim_runtime_ask(sim, index, effect->runtime);
         break;
+    case EFFECT_GUARD:
+        sim_guard_write(sim, index, effect->guard);
+        break;
     case EFFECT_TRACE:
         if (sim->verbose)
             printf("[%6llu] %s > %s\n", (unsigned long long)sim->now_ms, self->name, effect->trace);
@@ -163,6 +166,10 @@ static void sim_due(struct sim *sim, struct sim_event *due)
     case SIM_LATE:
         sim_runtime_late(sim, due);
         break;
+    case SIM_GUARD:
+    case SIM_GUARD_KILL:
+        sim_guard_due(sim, due);
+        break;
     case SIM_CONTAINER:
         event.type = EVENT_RUNTIME_CONTAINER;
         event.container = due->container;
@@ -175,6 +182,12 @@ static void sim_due(struct sim *sim, struct sim_event *due)
         sim_step(sim, due->node, &event);
         break;
     }
+}
+
+/* The engine and the guards go on while the agent is frozen. */
+static bool sim_is_of_agent(enum sim_kind kind)
+{
+    return kind != SIM_RUNTIME && kind != SIM_LATE && kind != SIM_GUARD && kind != SIM_GUARD_KILL;
 }
 
 static void sim_run_until(struct sim *sim, uint64_t end_ms)
@@ -192,7 +205,7 @@ static void sim_run_until(struct sim *sim, uint64_t end_ms)
             continue;
         }
         struct sim_event due = sim_pop(sim);
-        if (sim->nodes[due.node].frozen && due.kind != SIM_RUNTIME && due.kind != SIM_LATE) {
+        if (sim->nodes[due.node].frozen && sim_is_of_agent(due.kind)) {
             due.at_ms = sim->now_ms + 10; /* it reads its mail when it thaws */
             sim_push(sim, due);
             continue;

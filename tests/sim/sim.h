@@ -26,6 +26,12 @@ struct sim_container {
     bool late;                  /* its agent had given it up when it came true */
     bool untouchable;           /* not ours to end: an orphan, or somebody else's */
     bool foreign;               /* without our labels: no list shows it */
+    bool dying;                 /* its guard is killing it, whatever its page says by now */
+};
+
+struct sim_page { /* of a guarded container: it outlives the agent, not the power */
+    struct guard_page page;
+    size_t engine;
 };
 
 struct sim_record { /* one log record on a simulated disk */
@@ -83,6 +89,8 @@ struct sim {
     size_t deadline_count;
     struct sim_container *containers; /* all there ever were; one keeps its index */
     size_t container_count, container_capacity;
+    struct sim_page *pages;
+    size_t page_count, page_capacity;
     size_t *buckets; /* containers by the hash of their child: the newest, SIZE_MAX: none */
     size_t bucket_count;
     uint64_t last_request;
@@ -100,6 +108,8 @@ struct sim {
     uint32_t late_percent;      /* starts that time out and come true afterwards */
     uint32_t lose_hint_percent; /* changes that nobody is told of */
     uint32_t lie_percent;       /* lists that leave one out, and failures of what was done */
+    uint32_t stubborn_percent;  /* stops that need all of their grace */
+    uint64_t guard_slow_ms_max; /* a guard kills so late at most */
     uint64_t ready_ms;          /* after its start a container says that it is ready; all, at 0 */
     uint64_t unready_hash;      /* those of this spec never are; 0: none */
     const char *bad_image;      /* pulls of it fail */

@@ -139,6 +139,7 @@ void sim_release(struct sim *sim)
     free(sim->nodes);
     free(sim->deadlines);
     free(sim->containers);
+    free(sim->pages);
     free(sim->buckets);
     free(sim->replies);
 }

@@ -185,6 +185,7 @@ static struct sim_container *sim_create(struct sim *sim, const struct sim_event 
     container->epoch = operation->epoch;
     container->spec_hash = operation->spec_hash;
     TEXT_SET(container->supervisor, operation->supervisor);
+    container->guarded = operation->guarded;
     container->state = CONTAINER_RUNNING;
     container->started_ms = SIM_WALL_MS + sim->now_ms;
     container->port_count = 1;
@@ -193,6 +194,8 @@ static struct sim_container *sim_create(struct sim *sim, const struct sim_event 
     sim_container_known(sim, made);
     sim_check_created(sim, made, asked->asked_ms);
     sim_tell(sim, made, "runs");
+    if (container->guarded)
+        sim_guard_begin(sim, made);
     return made;
 }
 
@@ -230,6 +233,11 @@ void sim_runtime_ask(struct sim *sim, size_t index, const struct runtime_operati
     event.at_ms = sim->now_ms + wait_ms + random_below(&sim->random, 10);
     if (sim->slow_ms_max > 0)
         event.at_ms += random_below(&sim->random, sim->slow_ms_max);
+    if (operation->kind == RUNTIME_STOP && operation->stop_ms != SHUTDOWN_INFINITY &&
+        sim_chance(sim, sim->stubborn_percent))
+        event.at_ms += operation->stop_ms;
+    if (operation->kind == RUNTIME_START && operation->guarded)
+        sim_guard_start(sim, index, operation);
     event.operation = sim_operation(operation);
     sim->nodes[index].operations += operation->kind != RUNTIME_PROBE;
     sim->probes += operation->kind == RUNTIME_PROBE;

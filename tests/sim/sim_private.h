@@ -1,6 +1,7 @@
 /* The simulator from within: what its files share. sim.c: effects, time; sim_queue.c: what happens
  * next; sim_network.c: messages, cuts, connections; sim_engine.c: the container engine;
- * sim_control.c: the hand that starts, kills and asks; sim_check.c: what must hold. */
+ * sim_guard.c: what is in guarded containers; sim_control.c: the hand that starts, kills and asks;
+ * sim_check.c: what must hold. */
 #ifndef TESTS_SIM_SIM_PRIVATE_H
 #define TESTS_SIM_SIM_PRIVATE_H
 
@@ -16,6 +17,8 @@ enum sim_kind {
     SIM_DONE,      /* ... and the agent is told */
     SIM_CONTAINER, /* a hint */
     SIM_LATE,      /* a start that was given up comes true */
+    SIM_GUARD,     /* a guard looks at its page */
+    SIM_GUARD_KILL,
     SIM_BROKEN,
 };
 
@@ -38,6 +41,7 @@ struct sim_event {
     enum runtime_result result;
     const char *message;
     struct container *container; /* owned */
+    size_t container_index;      /* GUARD, GUARD_KILL */
 };
 
 /* sim_queue.c */
@@ -73,5 +77,12 @@ void sim_runtime_late(struct sim *sim, struct sim_event *late);
 void sim_list(struct sim *sim, size_t index);
 void sim_end_container(struct sim *sim, struct sim_container *at, int exit_code);
 void sim_hint(struct sim *sim, const struct sim_container *at);
+/* sim_guard.c */
+void sim_guard_write(struct sim *sim, size_t engine, const struct guard_page *page);
+/* A guarded container that has just been made begins to run, or is refused. */
+void sim_guard_begin(struct sim *sim, struct sim_container *made);
+void sim_guard_due(struct sim *sim, const struct sim_event *due);
+/* A START is asked for: its page. */
+void sim_guard_start(struct sim *sim, size_t engine, const struct runtime_operation *operation);
 
 #endif

@@ -28,7 +28,10 @@ static void order_is_kept_and_all_is_copied(void)
     effects_disconnect(&effects, address);
     effects_trace(&effects, "%s is %d", "x", 5);
     effects_runtime(&effects)->id = 11;
+    struct guard_page page = {.epoch = 4, .deadline_ms = 5};
+    effects_guard(&effects, &page);
     effects_exit(&effects, 3);
+    page.deadline_ms = 0;
     memset(address, 'z', 3);
     memset(record, 'z', 3);
     memset(bytes, 0, sizeof bytes);
@@ -36,7 +39,7 @@ static void order_is_kept_and_all_is_copied(void)
 
     static const enum effect_type types[] = {EFFECT_SEND,      EFFECT_LOG,        EFFECT_REPLY,
                                              EFFECT_RECONNECT, EFFECT_DISCONNECT, EFFECT_TRACE,
-                                             EFFECT_RUNTIME,   EFFECT_EXIT};
+                                             EFFECT_RUNTIME,   EFFECT_GUARD,      EFFECT_EXIT};
     CU_ASSERT_EQUAL_FATAL(effects.count, sizeof types / sizeof *types);
     for (size_t i = 0; i < effects.count; i++)
         CU_ASSERT_EQUAL(effects.items[i].type, types[i]);
@@ -50,7 +53,8 @@ static void order_is_kept_and_all_is_copied(void)
     CU_ASSERT_STRING_EQUAL(effects.items[4].peer.address, "a:1");
     CU_ASSERT_STRING_EQUAL(effects.items[5].trace, "x is 5");
     CU_ASSERT_EQUAL(effects.items[6].runtime->id, 11);
-    CU_ASSERT_EQUAL(effects.items[7].exit_status, 3);
+    CU_ASSERT_EQUAL(effects.items[7].guard->deadline_ms, 5);
+    CU_ASSERT_EQUAL(effects.items[8].exit_status, 3);
     effects_release(&effects);
 }
 
