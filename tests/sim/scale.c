@@ -2,8 +2,8 @@
  * if a scene does not come to its end in time, or an idle cluster sends or is connected too much.
  *
  * Scenes, in the order given: cold (start of all, then all children), idle, event (one write, seen
- * by all), lose1, lose10 (a tenth at once), rolling (every node restarts in turn, SCALE_AT_ONCE at
- * a time), split (in halves, and the heal). All but the first need cold before them.
+ * by all), lose1, lose10 (a tenth at once), rolling (every node restarts in turn, ten or a
+ * fiftieth of all at a time), split (in halves, and the heal). All but the first need cold before them.
  *
  * What the simulator does for room and is no part of the program: a node's disk is written when its
  * process ends, from what it knew (sim.lazy_disk). */
@@ -23,7 +23,8 @@ enum {
     PATIENCE_MS = 600000,
     LINK_MS = 10000,
     SEEDS = 5,
-    ROLLING_AT_ONCE = 10,
+    ROLLING_AT_ONCE_MIN = 10,
+    ROLLING_ROUNDS_MAX = 50,
     IDLE_BYTES_MAX = 512, /* a second, per node, whatever the keys and the nodes */
     MESH_MAX = 32,        /* nodes; above, each has two connections per doubling and a few more */
     LINKS_MORE = 4,
@@ -363,32 +364,41 @@ static void scene_lose10(void)
     lose("a tenth lost", scale.sim.count / 3, scale.sim.count / 10);
 }
 
-static size_t rolled;
+static size_t rolled, rolling_end;
 
-static bool are_back(struct sim *sim)
+static bool are_drained(struct sim *sim)
 {
-    for (size_t i = rolled; i < rolled + ROLLING_AT_ONCE && i < sim->count; i++)
+    for (size_t i = rolled; i < rolling_end; i++)
         if (sim->nodes[i].node)
             return false;
     return true;
 }
 
-/* SIGTERM, the drain, a new process: ten at a time, the next ten a second after. */
+static size_t rolling_at_once(size_t nodes)
+{
+    size_t share = nodes / ROLLING_ROUNDS_MAX;
+    return share > ROLLING_AT_ONCE_MIN ? share : ROLLING_AT_ONCE_MIN;
+}
+
+/* SIGTERM, the drain, a new process: some at a time, the next a second after. */
 static void scene_rolling(void)
 {
     struct sim *sim = &scale.sim;
     struct traffic traffic = traffic_now();
     uint64_t began_ms = sim->now_ms, started = sim->started;
-    for (rolled = 0; rolled < sim->count; rolled += ROLLING_AT_ONCE) {
-        for (size_t i = rolled; i < rolled + ROLLING_AT_ONCE && i < sim->count; i++)
+    size_t at_once = rolling_at_once(sim->count);
+    for (rolled = 0; rolled < sim->count; rolled = rolling_end) {
+        rolling_end = rolled + at_once < sim->count ? rolled + at_once : sim->count;
+        for (size_t i = rolled; i < rolling_end; i++)
             sim_stop(sim, i);
-        if (!sim_until(sim, are_back, 60000))
+        if (!sim_until(sim, are_drained, 60000))
             demand(false, "a node does not drain");
         revive();
         sim_run(sim, 1000);
     }
-    figure("rolling: all nodes restarted", "%.1f s, %llu containers moved",
-           (double)(sim->now_ms - began_ms) / 1000, (unsigned long long)(sim->started - started));
+    figure("rolling: all nodes restarted", "%.1f s, %zu at a time, %llu containers moved",
+           (double)(sim->now_ms - began_ms) / 1000, at_once,
+           (unsigned long long)(sim->started - started));
     await("rolling: then all see all alive", phases_are_right, 50);
     await("    and all is well", all_is_well, 50);
     traffic_print("rolling (busy)", traffic);
@@ -457,9 +467,9 @@ int main(int argc, char **argv)
     struct sim *sim = &scale.sim;
     size_t nodes = argc > 2 ? strtoul(argv[1], NULL, 10) : 0;
     const char *seed = getenv("SIM_SEED");
-    if (nodes == 0) {
+    if (nodes == 0 || argc < 4 || strcmp(argv[3], "cold") != 0) {
         fprintf(stderr,
-                "usage: scale NODES CHILDREN cold|idle|event|lose1|lose10|rolling|split...\n");
+                "usage: scale NODES CHILDREN cold [idle|event|lose1|lose10|rolling|split...]\n");
         return 2;
     }
     scale.began_s = wall_s();
