@@ -287,10 +287,36 @@ void api_call_submitted(struct api_call *call, const struct api_context *context
         api_registry_answer(call, context);
 }
 
+/* --- Streams ---------------------------------------------------------------------------------- */
+
+void api_call_cut(struct api_call *call, const char *message)
+{
+    struct buffer *body = &call->response.body;
+    buffer_append(body, "\nhordelet: ", strlen("\nhordelet: "));
+    buffer_append(body, message, strlen(message));
+    buffer_append(body, "\n", 1);
+}
+
+static enum api_progress call_piece(struct api_call *call, const struct reply *reply)
+{
+    if (!call->streaming)
+        buffer_clear(&call->response.body); /* what was made ready for a whole answer */
+    call->streaming = true;
+    call->response.status = call->success;
+    if (!call->response.content_type)
+        call->response.content_type = API_TEXT;
+    buffer_append(&call->response.body, reply->found.data, reply->found.bytes);
+    if (reply->status >= 300)
+        api_call_cut(call, reply->message);
+    return reply->more ? API_STREAM : API_DONE;
+}
+
 enum api_progress api_call_reply(struct api_call *call, const struct reply *reply,
                                  const struct api_context *context)
 {
     assert(reply->id == call->submit.id);
+    if (reply->more || call->streaming)
+        return call_piece(call, reply);
     if (reply->status >= 300 || reply->status < 200) {
         api_failure_reply(&call->failure, call->route.resource, call->route.name, reply);
         if (reply->written.counter) /* stored here, but not yet on a second member: the client may

@@ -15,7 +15,13 @@
  * Most calls are done at once. A write is checked against the node as it is, submitted in the same
  * turn (so that nothing comes between the check of a resourceVersion and the write), and answered
  * when the reply says that it is durable. A call with Hordelet-After first submits REQUEST_WAIT.
- * Each api_context needs a fresh request_id and random. */
+ * Each api_context needs a fresh request_id and random.
+ *
+ * An answer may be a stream: API_STREAM instead of API_DONE. response.status, its headers and the
+ * first bytes of its body are there, and more bytes come: the node sends them (request.h,
+ * reply.more), each piece goes through api_call_reply, which appends it to response.body, and says
+ * API_DONE at the last one. Whoever sends them to the client takes them out of response.body. Which
+ * content type they have is set before the request is submitted; API_TEXT if nobody does. */
 #ifndef AGENT_CODEC_API_CALL_H
 #define AGENT_CODEC_API_CALL_H
 
@@ -65,7 +71,7 @@ struct api_response {
     size_t header_count;
 };
 
-enum api_progress { API_DONE, API_SUBMIT };
+enum api_progress { API_DONE, API_SUBMIT, API_STREAM };
 
 struct api_call {
     const struct api_request *request;
@@ -78,6 +84,7 @@ struct api_call {
     bool yaml;             /* what to answer in */
     bool answered;         /* the body is there, but not before the reply may it be sent */
     int success;           /* the HTTP status when the reply is good */
+    bool streaming;        /* API_STREAM has been said */
     struct documents documents; /* the body, parsed */
     struct workload workload;   /* what is to be written */
     struct supervisor supervisor;
@@ -90,6 +97,8 @@ enum api_progress api_call_start(struct api_call *call, const struct api_request
 void api_call_submitted(struct api_call *call, const struct api_context *context);
 enum api_progress api_call_reply(struct api_call *call, const struct reply *reply,
                                  const struct api_context *context);
+/* The stream ends from this side: appends what tells the client why, in its own terms. */
+void api_call_cut(struct api_call *call, const char *message);
 void api_call_release(struct api_call *call); /* zeroed memory is fine */
 
 /* Makes the response a failure that was not found here: body too large, too many requests, going

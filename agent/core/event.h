@@ -16,12 +16,13 @@ enum event_type {
     EVENT_START,   /* once, after node_restore of all records */
     EVENT_TICK,    /* the deadline has passed; at most one per turn of the loop, after all else */
     EVENT_MESSAGE, /* bytes from a peer: unordered, lossy, hostile */
-    EVENT_PEER_BROKEN,       /* a connection to this address ended: a hint, never a verdict */
-    EVENT_LOG_SYNCED,        /* all log records up to this sequence are durable */
-    EVENT_DISK_STATE,        /* room or failure changed */
-    EVENT_REQUEST,           /* a user wants something written */
-    EVENT_RUNTIME_STATE,     /* the engine answers, or does not */
-    EVENT_RUNTIME_LIST,      /* all containers of this cluster and node: the truth, as of now */
+    EVENT_PEER_BROKEN,   /* a connection to this address ended: a hint, never a verdict */
+    EVENT_LOG_SYNCED,    /* all log records up to this sequence are durable */
+    EVENT_DISK_STATE,    /* room or failure changed */
+    EVENT_REQUEST,       /* a user wants something written */
+    EVENT_CLIENT,        /* who gets an answer in pieces has taken some of it, or has gone away */
+    EVENT_RUNTIME_STATE, /* the engine answers, or does not */
+    EVENT_RUNTIME_LIST,  /* all containers of this cluster and node: the truth, as of now */
     EVENT_RUNTIME_CONTAINER, /* one of them changed: a hint that carries the fresh inspection */
     EVENT_RUNTIME_PROGRESS,  /* of a pull */
     EVENT_RUNTIME_DONE,      /* every operation ends in exactly one of these */
@@ -59,6 +60,11 @@ struct event {
             const char *message; /* NULL if fine */
         } disk;
         const struct request *request;
+        struct {
+            uint64_t id;        /* of the request */
+            size_t taken_bytes; /* since it was last told */
+            bool gone;          /* the last that is heard of it */
+        } client;
         struct {
             bool healthy;
             const char *name, *version, *message;

@@ -37,6 +37,9 @@
 
 #define PENDING_REQUESTS_MAX 4096 /* writes that wait for durability; more are told 429 */
 #define REQUEST_TIMEOUT_MS 5000   /* no second member has acknowledged: 504 */
+/* Of an answer in pieces, held for a client that reads slowly: more than a bulk chunk, and with a
+ * thousand such clients still no danger. */
+#define STREAM_WINDOW_BYTES (512 * 1024)
 
 #define RUNTIME_STARTS_IN_FLIGHT_MAX 6 /* engines are CPU-bound at 4 to 8 starts */
 #define RUNTIME_STOPS_IN_FLIGHT_MAX 64

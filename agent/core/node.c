@@ -249,6 +249,9 @@ static void node_dispatch(struct node *node, const struct event *event)
     case EVENT_REQUEST:
         requests_step(node, event->request);
         break;
+    case EVENT_CLIENT:
+        requests_client(node, event);
+        break;
     case EVENT_STOP:
         stop_begin(node);
         break;

@@ -518,6 +518,7 @@ void requests_written(struct node *node, const struct request *request, struct d
  * mostly at once. */
 void requests_repeated(struct node *node, const struct request *request, const struct key *key);
 void requests_step(struct node *node, const struct request *request);
+void requests_client(struct node *node, const struct event *event); /* EVENT_CLIENT */
 void requests_settle(struct node *node); /* answers what has become durable */
 void requests_message(struct node *node, const struct envelope *envelope);
 void requests_welcomed(struct node *node, const char *address);

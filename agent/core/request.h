@@ -2,7 +2,14 @@
  *
  * A request is stepped, changes the map at once or is refused, and is answered when it is durable:
  * by this agent's log, and by a second alive member (design section 7). Each request gets exactly
- * one EFFECT_REPLY. */
+ * one EFFECT_REPLY.
+ *
+ * Or it is answered in pieces: any number of replies with `more`, each with the next bytes in
+ * `found`, and one without, which ends it and may have the last bytes. The first piece may come at
+ * any time; a failure instead of it is an ordinary answer, a failure after it cuts the answer off.
+ * What the client has not taken yet is held for it, up to STREAM_WINDOW_BYTES: who sends pieces
+ * counts what is out, and what EVENT_CLIENT says was taken. Who sends more is cut off. When the
+ * client goes away EVENT_CLIENT says so, once, and whatever is sent after that is dropped. */
 #ifndef AGENT_CORE_REQUEST_H
 #define AGENT_CORE_REQUEST_H
 
@@ -76,7 +83,9 @@ struct reply {
     char message[512];                 /* for failures */
     struct dot written;                /* zero if nothing was */
     struct span found; /* EVENTS: for each member that answered its name and its journal's entries,
-                          both with their lengths */
+                          both with their lengths. Pieces: the next bytes. Lives as long as the
+                          effects: effects_alloc */
+    bool more;         /* further replies to this request follow */
     bool alone;        /* durable here only: no other member is alive (a Warning header) */
 };
 

@@ -329,6 +329,13 @@ void requests_step(struct node *node, const struct request *request)
     }
 }
 
+void requests_client(struct node *node, const struct event *event)
+{
+    for (size_t i = 0; event->client.gone && i < node->requests.count; i++)
+        if (node->requests.items[i].id == event->client.id)
+            requests_drop(node, &node->requests.items[i--]);
+}
+
 void requests_welcomed(struct node *node, const char *address)
 {
     for (size_t i = 0; i < node->requests.count; i++)

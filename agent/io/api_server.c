@@ -183,6 +183,8 @@ static int listener_open(struct api_server *server, int fd, struct error *err)
 static int server_open(struct api_server *server, const struct api_server_options *options,
                        struct error *err)
 {
+    if (streams_open(server, err) < 0)
+        return -1;
     if (options->tcp_host) {
         int fd = listen_tcp(options->tcp_host, options->tcp_port, &server->port, err);
         if (fd < 0 || listener_open(server, fd, err) < 0)
@@ -264,7 +266,7 @@ static void listener_handle_closed(uv_handle_t *handle)
     server_handle_closed(((struct listener *)handle->data)->server);
 }
 
-static void deadline_timer_closed(uv_handle_t *handle)
+static void server_own_handle_closed(uv_handle_t *handle)
 {
     server_handle_closed(handle->data);
 }
@@ -294,7 +296,8 @@ void api_server_stop(struct api_server *server)
         unlink(server->unix_path);
     if (server->child_path)
         unlink(server->child_path);
-    uv_close((uv_handle_t *)&server->deadline_timer, deadline_timer_closed);
+    streams_close(server, server_own_handle_closed);
+    uv_close((uv_handle_t *)&server->deadline_timer, server_own_handle_closed);
 }
 
 void api_server_free(struct api_server *server)

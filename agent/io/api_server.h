@@ -13,7 +13,8 @@
  *
  * Limits: API_CONNECTIONS_MAX connections per listener (more wait in the backlog), a header within
  * 3 s of its connection, a body of BODY_BYTES_MAX within 30 s, an idle connection closed after
- * 60 s, PENDING_REQUESTS_MAX writes in flight (429). */
+ * 60 s, PENDING_REQUESTS_MAX writes in flight (429). Of an answer in pieces (request.h) at most
+ * STREAM_WINDOW_BYTES wait for a client, and it must take some within 60 s. */
 #ifndef AGENT_IO_API_SERVER_H
 #define AGENT_IO_API_SERVER_H
 

@@ -5,6 +5,8 @@
  * reply resumes it, MHD calls the handler again, and the response is queued. While suspended, MHD
  * does not look at the connection: a client that went away is found out when the answer is written.
  *
+ * An answer in pieces goes through api_server_stream.c.
+ *
  * A reply may come while the node is still being stepped (inside loop_submit): then the connection
  * is not suspended yet, and exchange_advance goes on by itself. Replies are found by id: the
  * exchange may be gone, the reply then is dropped. */
@@ -32,21 +34,24 @@ static void pending_add(struct exchange *exchange, uint64_t id)
     exchange->server->pending_count++;
 }
 
-/* Takes it out. NULL: nobody waits for this id. */
-static struct exchange *pending_take(struct api_server *server, uint64_t id)
+/* NULL: nobody waits for this id. */
+static struct exchange *pending_find(const struct api_server *server, uint64_t id)
 {
-    for (struct exchange **at = &server->pending[id % PENDING_BUCKETS]; *at;
-         at = &(*at)->pending_next) {
-        struct exchange *exchange = *at;
-        if (exchange->pending_id != id)
-            continue;
-        *at = exchange->pending_next;
-        exchange->pending_next = NULL;
-        exchange->pending_id = 0;
-        server->pending_count--;
-        return exchange;
-    }
-    return NULL;
+    struct exchange *exchange = server->pending[id % PENDING_BUCKETS];
+    while (exchange && exchange->pending_id != id)
+        exchange = exchange->pending_next;
+    return exchange;
+}
+
+static void pending_remove(struct exchange *exchange)
+{
+    struct exchange **at = &exchange->server->pending[exchange->pending_id % PENDING_BUCKETS];
+    while (*at != exchange)
+        at = &(*at)->pending_next;
+    *at = exchange->pending_next;
+    exchange->pending_next = NULL;
+    exchange->pending_id = 0;
+    exchange->server->pending_count--;
 }
 
 /* --- The call --------------------------------------------------------------------------------- */
@@ -83,6 +88,7 @@ static void exchange_advance(struct exchange *exchange, enum api_progress progre
         }
         pending_add(exchange, exchange->call.submit.id);
         exchange->replied = false;
+        buffer_clear(&exchange->reply_bytes);
         exchange->submitting = true;
         loop_submit(server->loop,
                     &(struct event){.type = EVENT_REQUEST, .request = &exchange->call.submit});
@@ -91,12 +97,14 @@ static void exchange_advance(struct exchange *exchange, enum api_progress progre
         api_call_submitted(&exchange->call, &context);
         if (!exchange->replied)
             return;
+        exchange->reply.found = buffer_view(&exchange->reply_bytes);
         progress = api_call_reply(&exchange->call, &exchange->reply, &context);
     }
+    exchange->stream.ended = progress != API_STREAM;
     exchange->ready = true;
 }
 
-static void exchange_resume(struct exchange *exchange)
+void exchange_resume(struct exchange *exchange)
 {
     assert(exchange->suspended);
     exchange->suspended = false;
@@ -105,20 +113,46 @@ static void exchange_resume(struct exchange *exchange)
     listener_run_soon(exchange->listener);
 }
 
+/* While the node is being stepped: kept until exchange_advance looks, with a copy of what lives
+ * only as long as the effects. Of an answer in pieces several may come. */
+static void exchange_keep(struct exchange *exchange, const struct reply *reply)
+{
+    exchange->reply = *reply;
+    exchange->replied = true;
+    buffer_append(&exchange->reply_bytes, reply->found.data, reply->found.bytes);
+}
+
 void api_server_reply(struct api_server *server, const struct reply *reply)
 {
-    struct exchange *exchange = pending_take(server, reply->id);
+    struct exchange *exchange = pending_find(server, reply->id);
     if (!exchange)
         return;
+    if (!reply->more)
+        pending_remove(exchange);
     if (exchange->submitting) {
-        exchange->reply = *reply;
-        exchange->replied = true;
+        exchange_keep(exchange, reply);
         return;
     }
     struct api_context context = exchange_context(exchange);
-    exchange_advance(exchange, api_call_reply(&exchange->call, reply, &context));
-    if (exchange->ready)
+    enum api_progress progress = api_call_reply(&exchange->call, reply, &context);
+    if (exchange->stream.begun) {
+        stream_fed(exchange, progress == API_DONE);
+        return;
+    }
+    exchange_advance(exchange, progress);
+    if (exchange->ready && exchange->suspended)
         exchange_resume(exchange);
+}
+
+void exchange_forget(struct exchange *exchange)
+{
+    struct event event = {.type = EVENT_CLIENT,
+                          .client = {.id = exchange->pending_id, .gone = true}};
+    if (!exchange->pending_id)
+        return;
+    pending_remove(exchange);
+    if (exchange->call.streaming)
+        loop_submit(exchange->server->loop, &event);
 }
 
 void api_server_reply_sink(void *server, const struct effect *effect)
@@ -131,7 +165,12 @@ void exchange_abort_all(struct api_server *server)
 {
     for (size_t i = 0; i < PENDING_BUCKETS; i++) {
         while (server->pending[i]) {
-            struct exchange *exchange = pending_take(server, server->pending[i]->pending_id);
+            struct exchange *exchange = server->pending[i];
+            pending_remove(exchange);
+            if (exchange->stream.begun) {
+                stream_cut(exchange, "the agent is stopping");
+                continue;
+            }
             api_call_refuse(&exchange->call, 503,
                             "the agent is stopping; whether the write was stored is not known: "
                             "ask another agent");
@@ -144,18 +183,26 @@ void exchange_abort_all(struct api_server *server)
 
 /* --- The answer ------------------------------------------------------------------------------- */
 
-static enum MHD_Result exchange_queue(struct exchange *exchange)
+static struct MHD_Response *exchange_whole(struct api_response *response)
 {
-    struct api_response *response = &exchange->call.response;
     struct buffer body = response->body;
     response->body = (struct buffer){0}; /* MHD frees it */
     struct MHD_Response *mhd =
         MHD_create_response_from_buffer(body.bytes, body.data ? body.data : (void *)"",
                                         body.data ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
-    if (!mhd) {
+    if (!mhd)
         buffer_release(&body);
+    return mhd;
+}
+
+static enum MHD_Result exchange_queue(struct exchange *exchange)
+{
+    struct api_response *response = &exchange->call.response;
+    bool head = strcmp(exchange->request.method, "HEAD") == 0; /* MHD would wait for the body */
+    bool streams = exchange->call.streaming && !exchange->stream.ended && !head;
+    struct MHD_Response *mhd = streams ? stream_begin(exchange) : exchange_whole(response);
+    if (!mhd)
         return MHD_NO;
-    }
     if (response->content_type)
         MHD_add_response_header(mhd, "Content-Type", response->content_type);
     MHD_add_response_header(mhd, "Cache-Control", "no-cache, private");
@@ -318,12 +365,13 @@ void exchange_completed(void *cls, struct MHD_Connection *mhd, void **state,
         return;
     /* MHD does not end a suspended request by itself; should it ever, the reply must find nobody.
      */
-    if (exchange->pending_id)
-        pending_take(exchange->server, exchange->pending_id);
+    exchange_forget(exchange);
+    stream_end(exchange);
     if (code == MHD_REQUEST_TERMINATED_COMPLETED_OK)
         connection_expect(exchange->connection, DEADLINE_IDLE);
     api_call_release(&exchange->call);
     buffer_release(&exchange->body);
+    buffer_release(&exchange->reply_bytes);
     free(exchange->target);
     free(exchange);
 }

@@ -43,6 +43,16 @@ struct listener {
     uv_timer_t timer;
 };
 
+/* An answer in pieces. call.response.body is what the client has not taken yet. */
+struct stream {
+    bool begun;                       /* MHD reads from it */
+    bool ended;                       /* nothing will be added to the body */
+    size_t at;                        /* so much of the body MHD has read */
+    size_t untold_bytes;              /* ... since the node was told */
+    uint64_t serial;                  /* in the table of hang-ups; 0: not there */
+    struct exchange *previous, *next; /* of the server's streams */
+};
+
 /* One request and its answer. Lives from its request line to NOTIFY_COMPLETED. */
 struct exchange {
     struct api_server *server;
@@ -61,8 +71,10 @@ struct exchange {
     bool queued;       /* ... and MHD has it */
     bool suspended;
     bool submitting; /* exchange_advance is on the stack */
-    bool replied;    /* ... and `reply` came meanwhile */
+    bool replied;    /* ... and `reply` came meanwhile; what it found is in reply_bytes */
     struct reply reply;
+    struct buffer reply_bytes;
+    struct stream stream;
     uint64_t pending_id; /* 0: not in the table */
     struct exchange *pending_next;
 };
@@ -82,6 +94,11 @@ struct api_server {
     uint64_t last_id;
     struct exchange *pending[PENDING_BUCKETS]; /* by id */
     size_t pending_count;
+    struct exchange *streams; /* those that MHD reads from */
+    uint64_t last_stream;
+    int hangups; /* an epoll descriptor: says that the client of a suspended stream is gone */
+    uv_poll_t hangups_poll;
+    bool hangups_open;
     size_t connection_count;
     struct deadline_queue deadlines[DEADLINE_COUNT];
     uv_timer_t deadline_timer;
@@ -106,5 +123,16 @@ enum MHD_Result exchange_handle(void *listener, struct MHD_Connection *mhd, cons
 void exchange_completed(void *listener, struct MHD_Connection *mhd, void **state,
                         enum MHD_RequestTerminationCode code);
 void exchange_abort_all(struct api_server *server);
+void exchange_resume(struct exchange *exchange);
+/* The pending request of the exchange is nobody's any more, and the node is told. */
+void exchange_forget(struct exchange *exchange);
+
+/* api_server_stream.c */
+int streams_open(struct api_server *server, struct error *err);
+void streams_close(struct api_server *server, uv_close_cb closed);
+struct MHD_Response *stream_begin(struct exchange *exchange); /* NULL: out of memory */
+void stream_fed(struct exchange *exchange, bool last); /* the body has grown, or it was the last */
+void stream_cut(struct exchange *exchange, const char *message);
+void stream_end(struct exchange *exchange); /* the exchange goes */
 
 #endif

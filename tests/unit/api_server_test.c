@@ -25,10 +25,49 @@ static struct {
     size_t held_count;
 } fake;
 
+/* Who waits for a quorum is answered in pieces: "one " and "two " at once, more at each release. */
+static struct {
+    bool on;
+    uint64_t id;
+    size_t piece_bytes, pieces; /* of a release; 0 bytes: the end */
+    size_t taken_bytes;         /* as told */
+    size_t gone;
+    int releases;
+} fed;
+
+static void feed(struct effects *effects, size_t bytes, const char *text, bool more)
+{
+    struct reply reply = {.id = fed.id, .status = 200, .more = more};
+    char *found = effects_alloc(effects, bytes);
+    memset(found, 'x', bytes);
+    if (text)
+        memcpy(found, text, bytes);
+    reply.found = span_of(found, bytes);
+    effects_reply(effects, &reply);
+}
+
+static void feed_begin(const struct request *request, struct effects *effects)
+{
+    fed.id = request->id;
+    feed(effects, 4, "one ", true);
+    feed(effects, 4, "two ", true);
+}
+
 void node_step(struct node *node, const struct event *event, struct effects *effects)
 {
+    if (event->type == EVENT_CLIENT) {
+        CU_ASSERT_EQUAL(event->client.id, fed.id);
+        fed.taken_bytes += event->client.taken_bytes;
+        fed.gone += event->client.gone;
+    }
     if (event->type != EVENT_REQUEST)
         return;
+    if (fed.on && event->request->kind == REQUEST_WAIT_QUORUM) {
+        feed_begin(event->request, effects);
+        return;
+    }
+    for (size_t i = 0; fed.on && i < fed.pieces; i++)
+        feed(effects, fed.piece_bytes, NULL, fed.piece_bytes > 0);
     struct reply reply = fake_step(node, event->request);
     bool release = event->request->kind == REQUEST_SET_UNSCHEDULABLE;
     if (fake.hold && !release) {
@@ -80,6 +119,7 @@ static void world_open(struct world *world)
     *world = (struct world){0};
     fake.hold = false;
     fake.held_count = 0;
+    memset(&fed, 0, sizeof fed);
     strcpy(world->directory, "/tmp/api_server_test.XXXXXX");
     CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(world->directory));
     snprintf(world->path, sizeof world->path, "%s/api.sock", world->directory);
@@ -425,6 +465,144 @@ static void pipelined_requests_are_answered(void)
     world_run(client_pipelines, false);
 }
 
+/* --- Answers in pieces -------------------------------------------------------------------------
+ */
+
+#define GET_QUORUM "GET " ROOT "/supervisors/default/quorum HTTP/1.1\r\nHost: x\r\n\r\n"
+
+/* Reads until the text has come. */
+static bool take_until(int fd, const char *text)
+{
+    size_t bytes = 0;
+    answer[0] = '\0';
+    while (!strstr(answer, text)) {
+        ssize_t got = recv(fd, answer + bytes, sizeof answer - 1 - bytes, 0);
+        if (got <= 0)
+            return false;
+        bytes += (size_t)got;
+        answer[bytes] = '\0';
+    }
+    return true;
+}
+
+static void release_pieces(const struct world *world, size_t pieces, size_t bytes)
+{
+    char *kept = xstrdup(answer);
+    fed.pieces = pieces;
+    fed.piece_bytes = bytes;
+    int fd = connect_tcp(world);
+    put_scale(fd, ++fed.releases); /* what changes nothing does not reach the node */
+    CU_ASSERT_EQUAL(take(fd, answer, sizeof answer), 200);
+    close(fd);
+    fed.pieces = 0;
+    strcpy(answer, kept);
+    free(kept);
+}
+
+static void client_takes_pieces(struct world *world)
+{
+    int fd = connect_tcp(world);
+    fed.on = true;
+    put(fd, GET_QUORUM, strlen(GET_QUORUM));
+    CU_ASSERT_TRUE(take_until(fd, "one two "));
+    CU_ASSERT_PTR_NOT_NULL(strstr(answer, "HTTP/1.1 200"));
+    CU_ASSERT_PTR_NOT_NULL(strcasestr(answer, "transfer-encoding: chunked"));
+    for (int i = 0; i < 50; i++) {
+        release_pieces(world, 1, 3);
+        CU_ASSERT_TRUE(take_until(fd, "xxx"));
+    }
+    release_pieces(world, 1, 0);
+    CU_ASSERT_TRUE(take_until(fd, "0\r\n\r\n"));
+    CU_ASSERT_EQUAL(exchange(fd, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"), 200);
+    close(fd);
+}
+
+static void an_answer_comes_in_pieces(void)
+{
+    world_run(client_takes_pieces, false);
+    CU_ASSERT_EQUAL(fed.taken_bytes, 8 + 50 * 3);
+    CU_ASSERT_EQUAL(fed.gone, 0);
+}
+
+static void client_leaves_streams(struct world *world)
+{
+    fed.on = true;
+    int fd = connect_tcp(world);
+    put(fd, GET_QUORUM, strlen(GET_QUORUM));
+    CU_ASSERT_TRUE(take_until(fd, "one two "));
+    close(fd); /* while its stream is suspended: found out without a byte to write */
+    while (__atomic_load_n(&fed.gone, __ATOMIC_SEQ_CST) == 0)
+        CU_ASSERT_EQUAL_FATAL(exchange_once(world, GET_WEB), 200);
+    release_pieces(world, 1, 3); /* nobody is there */
+}
+
+static void a_client_that_goes_away_is_told_of(void)
+{
+    world_run(client_leaves_streams, false);
+    CU_ASSERT_EQUAL(fed.gone, 1);
+}
+
+static void client_stalls(struct world *world)
+{
+    fed.on = true;
+    int fd = connect_unix(world);
+    put(fd, GET_QUORUM, strlen(GET_QUORUM));
+    CU_ASSERT_TRUE(take_until(fd, "one two "));
+    while (fed.gone == 0) /* the kernel takes some, then the window fills */
+        release_pieces(world, 4, 64 * 1024);
+    CU_ASSERT_EQUAL(exchange_once(world, GET_WEB), 200);
+    size_t bytes = 0;
+    for (ssize_t got; (got = recv(fd, answer, sizeof answer - 1, 0)) > 0; bytes += (size_t)got) {
+        answer[got] = '\0';
+        if (strstr(answer, "reads too slowly"))
+            break;
+    }
+    CU_ASSERT_PTR_NOT_NULL(strstr(answer, "hordelet: cut off: the client reads too slowly\n"));
+    CU_ASSERT(bytes > STREAM_WINDOW_BYTES);
+    close(fd);
+}
+
+static void a_client_that_stalls_is_cut_off(void)
+{
+    world_run(client_stalls, false);
+    CU_ASSERT_EQUAL(fed.gone, 1);
+}
+
+static int left_stream;
+
+static void client_leaves_a_stream_open(struct world *world)
+{
+    fed.on = true;
+    left_stream = connect_tcp(world);
+    put(left_stream, GET_QUORUM, strlen(GET_QUORUM));
+    CU_ASSERT_TRUE(take_until(left_stream, "one two "));
+}
+
+static void a_stop_ends_streams_in_good_order(void)
+{
+    world_run(client_leaves_a_stream_open, false);
+    CU_ASSERT_TRUE(take_until(left_stream, "0\r\n\r\n"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(answer, "hordelet: the agent is stopping\n"));
+    close(left_stream);
+}
+
+static void client_asks_for_the_head(struct world *world)
+{
+    fed.on = true;
+    int fd = connect_tcp(world);
+    const char *head = "HEAD " ROOT "/supervisors/default/quorum HTTP/1.1\r\nHost: x\r\n\r\n";
+    put(fd, head, strlen(head));
+    CU_ASSERT_TRUE(take_until(fd, "\r\n\r\n"));
+    CU_ASSERT_EQUAL(exchange(fd, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"), 200);
+    close(fd);
+}
+
+static void the_head_of_a_stream_is_all(void)
+{
+    world_run(client_asks_for_the_head, false);
+    CU_ASSERT_EQUAL(fed.gone, 1);
+}
+
 static void addresses_that_do_not_work_are_named(void)
 {
     struct world world;
@@ -483,5 +661,10 @@ UNIT_MAIN("api server", {"both listeners serve", both_listeners_serve},
           {"bad requests do no harm", bad_requests_do_no_harm},
           {"a large body is refused", a_large_body_is_refused},
           {"pipelined requests are answered", pipelined_requests_are_answered},
+          {"an answer comes in pieces", an_answer_comes_in_pieces},
+          {"a client that goes away is told of", a_client_that_goes_away_is_told_of},
+          {"a client that stalls is cut off", a_client_that_stalls_is_cut_off},
+          {"a stop ends streams in good order", a_stop_ends_streams_in_good_order},
+          {"the head of a stream is all", the_head_of_a_stream_is_all},
           {"addresses that do not work are named", addresses_that_do_not_work_are_named},
           {"a stale socket is replaced", a_stale_socket_is_replaced})
