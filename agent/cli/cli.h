@@ -34,18 +34,33 @@ struct invocation {
     int (*agent)(int argc, char **argv);
 };
 
+/* What a verb's arguments are, for completion. */
+enum verb_arguments {
+    ARGUMENTS_NONE,
+    ARGUMENTS_OBJECTS, /* KIND NAME... */
+    ARGUMENTS_WORKLOADS,
+    ARGUMENTS_CHILDREN,
+    ARGUMENTS_NAMES,
+    ARGUMENTS_SUPERVISORS, /* the first; then members */
+    ARGUMENTS_MEMBERS,
+    ARGUMENTS_FILES,
+    ARGUMENTS_VERBS,
+    ARGUMENTS_SHELLS,
+};
+
 struct verb {
     const char *name, *usage, *summary;        /* usage: what follows the name */
     const char *description, *examples;        /* lines for help */
     const struct flag *flags;                  /* NULL: none of its own */
     size_t options_bytes;                      /* 0: struct cli_options */
     int (*run)(struct invocation *invocation); /* NULL: the agent */
+    enum verb_arguments arguments;
 };
 
 extern const struct verb verb_agent, verb_apply, verb_get, verb_delete, verb_scale, verb_lookup,
     verb_events, verb_join, verb_leave, verb_detach, verb_version, verb_help, verb_terminate,
     verb_cordon, verb_uncordon, verb_register, verb_unregister, verb_forget, verb_set_members,
-    verb_export, verb_drain;
+    verb_export, verb_drain, verb_describe, verb_restore, verb_completion;
 
 /* Of the end of `verbs`, a NULL. */
 extern const struct verb *const cli_verbs[];

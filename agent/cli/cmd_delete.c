@@ -237,4 +237,5 @@ const struct verb verb_delete = {
     .flags = delete_flags,
     .options_bytes = sizeof(struct delete_options),
     .run = run_delete,
+    .arguments = ARGUMENTS_OBJECTS,
 };

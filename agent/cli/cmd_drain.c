@@ -210,4 +210,5 @@ const struct verb verb_drain = {
         "  hordelet drain node-3\n"
         "  hordelet drain node-3 --timeout 10m && ssh node-3 reboot\n",
     .run = run_drain,
+    .arguments = ARGUMENTS_MEMBERS,
 };

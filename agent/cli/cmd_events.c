@@ -8,6 +8,7 @@
 #include "agent/cli/api_path.h"
 #include "agent/cli/cleanup.h"
 #include "agent/cli/cli.h"
+#include "agent/cli/events.h"
 #include "agent/cli/output.h"
 #include "agent/cli/terminal.h"
 #include "agent/cli/text_table.h"
@@ -34,7 +35,7 @@ static bool event_concerns(const cJSON *event, const char *wanted)
            name[bytes + 1 + strspn(name + bytes + 1, "0123456789")] == '\0';
 }
 
-static void events_keep(cJSON *items, const char *wanted)
+void events_keep(cJSON *items, const char *wanted)
 {
     for (cJSON *item = items->child, *next; item; item = next) {
         next = item->next;
@@ -81,21 +82,25 @@ static void event_add_row(struct text_table *table, const cJSON *event, uint64_t
     text_table_add(table, terminal_text(&message));
 }
 
-static void events_show(const cJSON *items, struct buffer *out)
+void events_print(struct buffer *out, const cJSON *items, uint64_t now_ms)
 {
     static const char *const titles[] = {"LAST SEEN", "TYPE", "REASON",
                                          "OBJECT",    "NODE", "MESSAGE"};
     enum { COLUMNS = sizeof titles / sizeof *titles };
     struct text_table table = {.column_count = COLUMNS};
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
     for (size_t i = 0; i < COLUMNS; i++)
         text_table_add(&table, titles[i]);
     const cJSON *item;
-    cJSON_ArrayForEach(item, items)
-        event_add_row(&table, item, (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
+    cJSON_ArrayForEach(item, items) event_add_row(&table, item, now_ms);
     text_table_print(&table, out);
     text_table_release(&table);
+}
+
+static void events_show(const cJSON *items, struct buffer *out)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    events_print(out, items, (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
 }
 
 static int run_events(struct invocation *invocation)

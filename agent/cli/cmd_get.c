@@ -252,4 +252,5 @@ const struct verb verb_get = {
     .flags = get_flags,
     .options_bytes = sizeof(struct get_options),
     .run = run_get,
+    .arguments = ARGUMENTS_OBJECTS,
 };

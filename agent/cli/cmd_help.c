@@ -85,6 +85,7 @@ const struct verb verb_help = {
     .usage = "[VERB]",
     .summary = "Explain a verb",
     .run = run_help,
+    .arguments = ARGUMENTS_VERBS,
 };
 
 /* It runs in agent/main.c's hands; here it is only named. */

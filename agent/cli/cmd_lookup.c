@@ -129,4 +129,5 @@ const struct verb verb_lookup = {
     .flags = lookup_flags,
     .options_bytes = sizeof(struct lookup_options),
     .run = run_lookup,
+    .arguments = ARGUMENTS_NAMES,
 };

@@ -76,6 +76,7 @@ const struct verb verb_cordon = {
         "uncordoned.\n",
     .examples = "  hordelet cordon node-3\n",
     .run = run_cordon,
+    .arguments = ARGUMENTS_MEMBERS,
 };
 
 const struct verb verb_uncordon = {
@@ -85,6 +86,7 @@ const struct verb verb_uncordon = {
     .description = "Ends what cordon and drain have begun. What runs elsewhere stays there.\n",
     .examples = "  hordelet uncordon node-3\n",
     .run = run_uncordon,
+    .arguments = ARGUMENTS_MEMBERS,
 };
 
 const struct verb verb_forget = {
@@ -96,4 +98,5 @@ const struct verb verb_forget = {
         "--forget-after of the agents (24h). A living one leaves by itself: hordelet leave.\n",
     .examples = "  hordelet forget node-3\n",
     .run = run_forget,
+    .arguments = ARGUMENTS_MEMBERS,
 };

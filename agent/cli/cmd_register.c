@@ -289,4 +289,5 @@ const struct verb verb_unregister = {
     .flags = unregister_flags,
     .options_bytes = sizeof(struct unregister_options),
     .run = run_unregister,
+    .arguments = ARGUMENTS_NAMES,
 };

@@ -114,4 +114,5 @@ const struct verb verb_scale = {
     .flags = scale_flags,
     .options_bytes = sizeof(struct scale_options),
     .run = run_scale,
+    .arguments = ARGUMENTS_OBJECTS,
 };

@@ -72,4 +72,5 @@ const struct verb verb_set_members = {
         "  hordelet set-members default a,b,c\n"
         "  hordelet set-members default auto\n",
     .run = run_set_members,
+    .arguments = ARGUMENTS_SUPERVISORS,
 };

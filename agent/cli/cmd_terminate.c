@@ -72,4 +72,5 @@ const struct verb verb_terminate = {
     .flags = terminate_flags,
     .options_bytes = sizeof(struct terminate_options),
     .run = run_terminate,
+    .arguments = ARGUMENTS_CHILDREN,
 };

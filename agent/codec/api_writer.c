@@ -21,8 +21,7 @@ static void writer_literal(struct api_writer *writer, const char *text)
     buffer_append(writer->buffer, text, strlen(text));
 }
 
-/* Length of the UTF-8 sequence at the start of the bytes; 0 if there is none. */
-static size_t utf8_sequence_bytes(const uint8_t *at, size_t left)
+size_t utf8_sequence_bytes(const uint8_t *at, size_t left)
 {
     static const struct {
         uint8_t mask, lead;

@@ -29,4 +29,7 @@ void api_writer_raw(struct api_writer *writer, const char *key,
 /* Appends the same JSON with line breaks and two blanks of indentation. */
 void api_json_indent(struct buffer *buffer, struct span json);
 
+/* Length of the UTF-8 sequence at the start of the bytes; 0 if there is none. */
+size_t utf8_sequence_bytes(const uint8_t *at, size_t left);
+
 #endif

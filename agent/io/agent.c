@@ -308,8 +308,15 @@ static void agent_close(struct agent *agent)
 static void agent_say_ready(const struct agent *agent)
 {
     const struct agent_options *options = agent->options;
-    printf("hordelet: node %s of cluster %s: gossip %s, api %s, data %s\n", options->node_name,
-           options->cluster, agent->gossip_address, options->api, options->data_dir);
+    char text[1024];
+    snprintf(text, sizeof text, "node %s of cluster %s: gossip %s, api %s, data %s",
+             options->node_name, options->cluster, agent->gossip_address, options->api,
+             options->data_dir);
+    if (options->log_format == LOG_JSON) { /* both outputs often end in one file */
+        log_line(LOG_INFO, text);
+        return;
+    }
+    printf("hordelet: %s\n", text);
     fflush(stdout);
 }
 

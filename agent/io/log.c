@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/codec/api_writer.h"
 #include "agent/io/clock.h"
 
 enum { LINE_BYTES_MAX = 2048 };
@@ -45,16 +46,21 @@ static void log_time(unsigned long long wall_ms, char *ret_text, size_t bytes)
 static size_t log_escape(char *line, size_t at, size_t bytes, size_t room_left, bool quotes,
                          const char *text)
 {
-    for (; *text && at + room_left + 7 < bytes; text++) {
+    size_t step = 1;
+    for (; *text && at + room_left + 7 < bytes; text += step) {
         unsigned char letter = (unsigned char)*text;
-        if (letter == '\n')
+        size_t length = utf8_sequence_bytes((const uint8_t *)text, strlen(text));
+        step = length > 0 ? length : 1;
+        if (length == 0) /* what others wrote need not be UTF-8 */
+            at += (size_t)snprintf(line + at, bytes - at, "\xef\xbf\xbd");
+        else if (letter == '\n')
             at += (size_t)snprintf(line + at, bytes - at, "\\n");
         else if (letter < 0x20 || letter == 0x7f)
             at += (size_t)snprintf(line + at, bytes - at, "\\u%04x", letter);
         else if (quotes && (letter == '"' || letter == '\\'))
             at += (size_t)snprintf(line + at, bytes - at, "\\%c", letter);
         else
-            line[at++] = *text;
+            at += (size_t)snprintf(line + at, bytes - at, "%.*s", (int)length, text);
     }
     return at;
 }

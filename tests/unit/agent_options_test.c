@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/codec/json.h"
 #include "agent/io/agent_address.h"
 #include "agent/io/agent_options.h"
 #include "unit.h"
@@ -286,6 +287,25 @@ static void log_lines_are_one_line(void)
     CU_ASSERT(bytes < sizeof line && strcmp(line + bytes - 3, "\"}\n") == 0);
 }
 
+/* An engine's message may be anything; a text that is cut is not cut within a character. */
+static void log_lines_are_utf8(void)
+{
+    char line[128], longer[512] = "";
+    log_format_line(LOG_JSON, LOG_INFO, "a", "\xc3\xa9 \xff\xc3( \xe2\x82", 0, line, sizeof line);
+    CU_ASSERT(strstr(line,
+                     "\"message\":\"\xc3\xa9 \xef\xbf\xbd\xef\xbf\xbd( "
+                     "\xef\xbf\xbd\xef\xbf\xbd\"}\n") != NULL);
+    while (strlen(longer) < 400)
+        strcat(longer, "\xe2\x82\xac");
+    for (size_t bytes = 100; bytes < 110; bytes++) {
+        struct error err = {0};
+        size_t length = log_format_line(LOG_JSON, LOG_INFO, "a", longer, 0, line, bytes);
+        cJSON *json = json_parse(span_of(line, length), sizeof line, &err);
+        CU_ASSERT(length < bytes && json);
+        cJSON_Delete(json);
+    }
+}
+
 UNIT_MAIN(
     "agent options", {"defaults are those of the contract", defaults_are_those_of_the_contract},
     {"the node is named like its host", the_node_is_named_like_its_host},
@@ -298,4 +318,4 @@ UNIT_MAIN(
     {"errors of the file name its line", errors_of_the_file_name_its_line},
     {"help needs nothing else", help_needs_nothing_else},
     {"addresses are read and printed", addresses_are_read_and_printed},
-    {"log lines are one line", log_lines_are_one_line})
+    {"log lines are one line", log_lines_are_one_line}, {"log lines are UTF-8", log_lines_are_utf8})
