@@ -10,12 +10,12 @@
 
 enum { BUCKETS_MIN = 8 };
 
-struct index_node {
+struct index_node { /* there are millions: it is as small as it can be */
     void *value;
-    uint64_t hash;
     struct index_node *chain; /* the next one in its bucket */
-    uint32_t key_bytes;
-    int levels;
+    uint32_t hash;            /* the upper half */
+    uint16_t key_bytes;
+    uint8_t levels;
     struct index_node *next[]; /* one per level; then the key's bytes */
 };
 
@@ -36,13 +36,13 @@ static struct span index_key(const struct index_node *node)
 
 /* --- The table ------------------------------------------------------------------------------- */
 
-static struct index_node **index_bucket(const struct index *index, uint64_t hash)
+static struct index_node **index_bucket(const struct index *index, uint32_t hash)
 {
-    return &index->buckets[(hash >> 32) & (index->bucket_count - 1)];
+    return &index->buckets[hash & (index->bucket_count - 1)];
 }
 
 /* What points to the node of this key in its chain, or to the chain's end. */
-static struct index_node **index_chain(const struct index *index, struct span key, uint64_t hash)
+static struct index_node **index_chain(const struct index *index, struct span key, uint32_t hash)
 {
     struct index_node **link = index_bucket(index, hash);
     while (*link && ((*link)->hash != hash || !span_equal(index_key(*link), key)))
@@ -50,11 +50,16 @@ static struct index_node **index_chain(const struct index *index, struct span ke
     return link;
 }
 
+static uint32_t index_hash(uint64_t hash)
+{
+    return (uint32_t)(hash >> 32);
+}
+
 static struct index_node *index_lookup(const struct index *index, struct span key)
 {
     if (index->count == 0)
         return NULL;
-    return *index_chain(index, key, placement_hash(key.data, key.bytes));
+    return *index_chain(index, key, index_hash(placement_hash(key.data, key.bytes)));
 }
 
 static void index_grow(struct index *index)
@@ -113,14 +118,16 @@ void index_insert(struct index *index, struct span key, void *value)
     struct index_node **links[INDEX_LEVELS];
     uint64_t hash = placement_hash(key.data, key.bytes);
     index_grow(index);
-    struct index_node **chain = index_chain(index, key, hash);
-    assert(!*chain && key.bytes <= UINT32_MAX);
+    struct index_node **chain = index_chain(index, key, index_hash(hash));
+    assert(!*chain && key.bytes <= UINT16_MAX);
     index_links(index, key, links);
     int levels = index_levels(hash);
     struct index_node *node =
         xmalloc(sizeof *node + (size_t)levels * sizeof node->next[0] + key.bytes);
-    *node = (struct index_node){
-        .value = value, .hash = hash, .key_bytes = (uint32_t)key.bytes, .levels = levels};
+    *node = (struct index_node){.value = value,
+                                .hash = index_hash(hash),
+                                .key_bytes = (uint16_t)key.bytes,
+                                .levels = (uint8_t)levels};
     if (key.bytes > 0)
         memcpy(node->next + levels, key.data, key.bytes);
     *chain = node;

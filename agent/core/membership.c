@@ -4,6 +4,7 @@
  * sent to contacts (seeds, and the members that our own disk remembers) until one welcomes us; then
  * both sides compare their maps, and the record that each agent writes of itself spreads like any
  * other key. A greeting also carries our address, which may have changed. */
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,7 +55,7 @@ struct member *member_make(struct node *node, const char *name)
     if (member)
         return member;
     size_t bytes = strlen(name) + 1;
-    member = xcalloc(1, sizeof *member + bytes);
+    member = xcalloc(1, offsetof(struct member, name) + bytes);
     memcpy(member->name, name, bytes);
     member->address = xstrdup("");
     index_insert(&node->membership.members, span_text(name), member);
@@ -86,10 +87,15 @@ bool member_phase_is_reachable(enum placement_phase phase)
 
 void member_address(struct node *node, struct member *member, const char *address)
 {
-    text_replace(&member->address, address);
-    swim_add(node->swim, member->name, address);
-    sync_set_peer(node->sync, member->name, address,
+    char *old = NULL; /* swim and sync have it until they are told of the new one */
+    if (strcmp(member->address, address) != 0) {
+        old = member->address;
+        member->address = xstrdup(address);
+    }
+    swim_add(node->swim, member->name, member->address);
+    sync_set_peer(node->sync, member->name, member->address,
                   member_phase_is_reachable(swim_phase(node->swim, member->name)));
+    free(old);
 }
 
 void membership_bump(struct node *node)

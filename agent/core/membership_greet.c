@@ -60,10 +60,9 @@ static void member_meet(struct node *node, const char *name, const struct greeti
         effects_disconnect(node->effects, member->address);
     member->met_replica = greeting->replica;
     member->met_boot = greeting->boot;
-    member->met_ms = node->now.mono_ms;
     member_address(node, member, greeting->address);
     swim_heard(node->swim, node->now.mono_ms, name);
-    sync_set_peer(node->sync, name, greeting->address, true);
+    sync_set_peer(node->sync, member->name, member->address, true);
     sync_compare(node->sync, node->now.mono_ms, name, node->effects);
 }
 

@@ -79,14 +79,13 @@ enum {
 };
 
 struct member {    /* somebody we talk to, recorded in the map or only just met */
-    char *address; /* owned */
-    bool recorded; /* has a record in the map that is not `left` */
+    char *address; /* owned; swim and sync borrow it, and the name: see member_address */
     uint64_t met_replica,
-        met_boot; /* as it said at the last meeting in this run; replica 0: none */
-    uint64_t met_ms;
+        met_boot;             /* as it said at the last meeting in this run; replica 0: none */
     uint64_t dead_ms;         /* since when, 0: not dead */
     uint64_t absent_run;      /* the run whose detach was last noted, 0: none; see absence.c */
     uint64_t absent_until_ms; /* 0: not, or not any more */
+    bool recorded;            /* has a record in the map that is not `left` */
     char name[];
 };
 
@@ -194,10 +193,9 @@ struct supervisor_plan { /* the members of one supervisor, prepared; rebuilt whe
     char name[NAME_BYTES_MAX + 1];
     uint64_t generation;
     const struct placement_strategy *strategy;
-    struct placement_member *members;
-    const struct member_record **records;
-    char (*names)[NAME_BYTES_MAX + 1];
-    uint32_t self;       /* our index, RANK_NONE: not a member */
+    struct placement_member *members;     /* names and zones are borrowed */
+    const struct member_record **records; /* borrowed */
+    uint32_t self;                        /* our index, RANK_NONE: not a member */
     bool selective;      /* some member refuses something: eligibility differs per child */
     uint64_t count_turn; /* the tick in which own_claims was counted */
     uint32_t own_claims;
@@ -207,7 +205,7 @@ struct supervisor_plan { /* the members of one supervisor, prepared; rebuilt whe
     uint64_t room_ms;      /* we have said that there is room again: nothing is taken before */
     size_t zone_count;     /* different ones among the members; at most ZONES_MAX */
     char zones[ZONES_MAX][NAME_BYTES_MAX + 1]; /* sorted */
-    struct placement_member *judged;           /* the members, as judged for one child */
+    struct placement_member *judged;           /* the members, as judged for one child; or NULL */
     size_t count, eligible;                    /* members; those that may take anything */
     enum quorum quorum, quorum_seen;           /* now; at the last look of quorum_tick */
     /* If it votes: what was lost is taken over after so long. Its holder has then noticed that it

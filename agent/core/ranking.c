@@ -18,7 +18,7 @@ static void plan_release(struct supervisor_plan *plan)
     free(plan->members);
     free(plan->judged);
     free(plan->records);
-    free(plan->names);
+    plan->judged = NULL;
 }
 
 static void plan_free(void *value)
@@ -79,15 +79,15 @@ static void plan_add_zone(struct supervisor_plan *plan, const char *zone)
     plan->zone_count++;
 }
 
+/* Of a member the name is in its record's entry, of others in the supervisor's document. */
 static void plan_add(struct node *node, struct supervisor_plan *plan, const char *name)
 {
     size_t at = plan->count++;
     const struct member_entry *entry = store_member(&node->store, name);
     const struct member_record *record = entry ? entry->record : NULL;
-    TEXT_SET(plan->names[at], name);
     plan->records[at] = record;
     plan->members[at] = (struct placement_member){
-        .name = plan->names[at],
+        .name = entry ? entry->name : name,
         .phase = record ? member_phase(node, name) : PLACEMENT_UNINITIALIZED,
         .weight = record ? record->weight : 0,
         .zone = record ? zone_of(record) : "",
@@ -107,7 +107,7 @@ static void plan_add(struct node *node, struct supervisor_plan *plan, const char
 
 static int compare_names(const void *a, const void *b)
 {
-    return strcmp(a, b);
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 /* Phases come and go; the ring is built anew only when names or weights have changed. */
@@ -132,7 +132,6 @@ static void plan_build(struct node *node, struct supervisor_plan *plan,
     size_t most = supervisor->members_auto ? node->store.members.count : supervisor->member_count;
     plan->members = xcalloc(most + 1, sizeof *plan->members);
     plan->records = xcalloc(most + 1, sizeof *plan->records);
-    plan->names = xcalloc(most + 1, sizeof *plan->names);
     plan->count = plan->eligible = plan->zone_count = 0;
     plan->max_children = supervisor->max_children;
     plan->count_turn = plan->others_turn = 0;
@@ -148,14 +147,14 @@ static void plan_build(struct node *node, struct supervisor_plan *plan,
             if (m->record->wish != WISH_LEFT)
                 plan_add(node, plan, m->name);
     } else if (supervisor->member_count > 0) {
-        char(*sorted)[NAME_BYTES_MAX + 1] =
-            xmemdup(supervisor->members, supervisor->member_count * sizeof *sorted);
+        const char **sorted = xcalloc(supervisor->member_count, sizeof *sorted);
+        for (size_t i = 0; i < supervisor->member_count; i++)
+            sorted[i] = supervisor->members[i];
         qsort(sorted, supervisor->member_count, sizeof *sorted, compare_names);
         for (size_t i = 0; i < supervisor->member_count; i++)
             plan_add(node, plan, sorted[i]);
         free(sorted);
     }
-    plan->judged = xmemdup(plan->members, (plan->count + 1) * sizeof *plan->members);
     plan_build_ring(plan);
     plan->generation = node->membership.generation;
 }
@@ -247,6 +246,8 @@ static void ranking_choose(struct node *node, struct supervisor_plan *plan,
     struct placement_child placed = {.id_hash = child->hash, .epoch = child->epoch_max + 1};
     candidates->no_room = candidates->full_here = false;
     if (plan->selective || plan->max_children > 0 || workload->node_selector_count > 0) {
+        if (!plan->judged)
+            plan->judged = xmemdup(plan->members, (plan->count + 1) * sizeof *plan->members);
         for (size_t i = 0; i < plan->count; i++) {
             bool able = member_may_run(node, plan, i, child);
             plan->judged[i].eligible = able && member_has_room(node, plan, i, child);

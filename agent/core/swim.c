@@ -29,8 +29,8 @@ struct swim *swim_new(const struct swim_config *config, uint64_t now_ms)
     swim->started_ms = swim->now_ms = now_ms;
     swim->random = random_of(config->seed);
     swim->send = send_plainly;
-    swim->self.name = xstrdup(config->self_name);
-    swim->self.address = xstrdup(config->self_address);
+    swim->self.name = config->self_name;
+    swim->self.address = config->self_address;
     swim->self.state = STATE_ALIVE;
     swim->self.incarnation = config->boot << 32 | 1; /* never 0, which is "unknown" */
     swim->gossip_next_ms = SWIM_NEVER;
@@ -86,7 +86,6 @@ static void swim_reserve(struct swim *swim)
     size_t capacity = swim->member_capacity ? 2 * swim->member_capacity : 8;
     swim->members = xrealloc(swim->members, capacity * sizeof *swim->members);
     swim->order = xrealloc(swim->order, capacity * sizeof *swim->order);
-    swim->watched = xrealloc(swim->watched, capacity * sizeof *swim->watched);
     swim->rumours = xrealloc(swim->rumours, (capacity + 1) * sizeof *swim->rumours);
     swim->member_capacity = capacity;
 }
@@ -117,8 +116,8 @@ static void pointers_remove(struct swim_member **pointers, size_t count,
 static void swim_add_new(struct swim *swim, const char *name, const char *address)
 {
     struct swim_member *member = xcalloc(1, sizeof *member);
-    member->name = xstrdup(name);
-    member->address = xstrdup(address);
+    member->name = name;
+    member->address = address;
     swim_reserve(swim);
     size_t index = swim_member_place(swim, span_text(member->name));
     pointers_insert(swim->members, swim->member_count, index, member);
@@ -142,9 +141,10 @@ void swim_add(struct swim *swim, const char *name, const char *address)
         swim_add_new(swim, name, address);
         return;
     }
-    if (strcmp(member->address, address) == 0)
+    bool moved = strcmp(member->address, address) != 0;
+    member->address = address;
+    if (!moved)
         return;
-    text_replace(&member->address, address);
     member->unanswered_ms = 0;
     member->due_ms = 0;
     swim->uninitialized_next_ms = 0;
@@ -159,7 +159,7 @@ void swim_remove(struct swim *swim, const char *name)
     swim_relay_forget(swim, member);
     if (swim->stranger == member)
         swim->stranger = NULL;
-    if (member->watched)
+    if (member->trouble)
         pointers_remove(swim->watched, swim->watched_count--, member);
     pointers_remove(swim->order, swim->member_count, member);
     pointers_remove(swim->members, swim->member_count, member);
@@ -225,7 +225,7 @@ static void receive_ack(struct swim *swim, struct swim_member *member, uint32_t 
 
 static bool probe_waits(const struct swim_member *member, uint32_t sequence)
 {
-    return member->probe.active && member->probe.sequence == sequence;
+    return swim_member_is_probed(member) && member->trouble->probe.sequence == sequence;
 }
 
 static void receive_for_probe(struct swim *swim, const struct swim_message *message)
@@ -234,7 +234,7 @@ static void receive_for_probe(struct swim *swim, const struct swim_message *mess
     if (!subject || !probe_waits(subject, message->sequence))
         return;
     if (message->kind == SWIM_NACK) {
-        subject->probe.nacks++;
+        subject->trouble->probe.nacks++;
         return;
     }
     if (!swim_member_speaks(swim, subject, message->subject_incarnation,
@@ -322,7 +322,9 @@ void swim_heard(struct swim *swim, uint64_t now_ms, const char *name)
  */
 static void hint_member(struct swim *swim, struct swim_member *member, struct effects *effects)
 {
-    bool known = member->suspicion.hinted || (member->probe.active && member->probe.hinted);
+    const struct swim_trouble *trouble = member->trouble;
+    bool known =
+        trouble && (trouble->suspicion.hinted || (trouble->probe.active && trouble->probe.hinted));
     if (member->state != STATE_ALIVE || known)
         return;
     member->hinted_ms = swim->now_ms;
@@ -348,14 +350,15 @@ void swim_thaw(struct swim *swim, uint64_t now_ms)
     swim_note_time(swim, now_ms);
     for (size_t i = 0; i < swim->watched_count; i++) {
         struct swim_member *member = swim->watched[i];
-        member->probe.active = false;
+        struct swim_suspicion *suspicion = &member->trouble->suspicion;
+        swim_member_end_probe(member);
         member->hinted_ms = 0;
-        if (!member->suspicion.active)
+        if (!suspicion->active)
             continue;
-        member->suspicion.started_ms = now_ms;
-        member->suspicion.asked_ms = 0;
-        member->suspicion.hinted = false;
-        member->suspicion.accuser_count = 1;
+        suspicion->started_ms = now_ms;
+        suspicion->asked_ms = 0;
+        suspicion->hinted = false;
+        suspicion->accuser_count = 1;
     }
     for (size_t i = 0; i < swim->member_count; i++)
         swim->members[i]->unanswered_ms = 0;

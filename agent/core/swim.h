@@ -24,7 +24,7 @@
 struct swim;
 
 struct swim_config {
-    const char *self_name;
+    const char *self_name; /* borrowed until swim_free, like the address */
     const char *self_address;
     uint64_t boot; /* grows with each run, below 2^32 - 1: later runs, greater incarnations */
     enum profile profile;
@@ -37,7 +37,8 @@ enum { SWIM_PAYLOAD_BYTES = 16 };
 struct swim *swim_new(const struct swim_config *config, uint64_t now_ms);
 void swim_free(struct swim *swim);
 
-/* Who belongs. Adding one that is there updates its address; adding ourselves does nothing. */
+/* Who belongs. Adding one that is there updates its address; adding ourselves does nothing. The
+ * texts are borrowed: the name until swim_remove, the address until that or the next swim_add. */
 void swim_add(struct swim *swim, const char *name, const char *address);
 void swim_remove(struct swim *swim, const char *name);
 

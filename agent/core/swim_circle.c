@@ -51,7 +51,7 @@ struct swim_member *swim_finger_due(struct swim *swim, uint64_t *ret_next_ms)
     *ret_next_ms = SWIM_NEVER;
     for (size_t i = 0; i < count; i++) {
         struct swim_member *member = fingers[swim->finger_cursor++ % count];
-        if (member->probe.active)
+        if (swim_member_is_probed(member))
             continue;
         if (member->due_ms <= swim->now_ms)
             return member;

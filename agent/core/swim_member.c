@@ -7,7 +7,7 @@
  * is checked first: a minority that comes back from a split tells many such.
  *
  * Invariants: state_counts adds up to member_count; a dead member has neither probe nor suspicion;
- * members that have one are in `watched`. */
+ * members that may have one are in `watched`. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,12 +37,21 @@ static void member_move(struct swim *swim, struct swim_member *member, enum swim
     member_note_change(swim, member);
 }
 
+static int member_compare(const struct swim_member *member, struct span name)
+{
+    int order = name.bytes ? strncmp(member->name, (const char *)name.data, name.bytes) : 0;
+    if (order != 0)
+        return order;
+    size_t bytes = strlen(member->name);
+    return (bytes > name.bytes) - (bytes < name.bytes);
+}
+
 size_t swim_member_place(const struct swim *swim, struct span name)
 {
     size_t low = 0, high = swim->member_count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (span_compare(span_text(swim->members[middle]->name), name) < 0)
+        if (member_compare(swim->members[middle], name) < 0)
             low = middle + 1;
         else
             high = middle;
@@ -53,14 +62,23 @@ size_t swim_member_place(const struct swim *swim, struct span name)
 struct swim_member *swim_member_find(const struct swim *swim, struct span name)
 {
     size_t place = swim_member_place(swim, name);
-    bool found =
-        place < swim->member_count && span_equal(span_text(swim->members[place]->name), name);
+    bool found = place < swim->member_count && member_compare(swim->members[place], name) == 0;
     return found ? swim->members[place] : NULL;
+}
+
+bool swim_member_is_probed(const struct swim_member *member)
+{
+    return member->trouble && member->trouble->probe.active;
+}
+
+bool swim_member_is_suspected(const struct swim_member *member)
+{
+    return member->trouble && member->trouble->suspicion.active;
 }
 
 bool swim_member_reachable(const struct swim_member *member)
 {
-    return member->state == STATE_ALIVE && !member->suspicion.active;
+    return member->state == STATE_ALIVE && !swim_member_is_suspected(member);
 }
 
 /* Who was never heard is not presented as a suspect, since suspects keep their work; neither is who
@@ -73,7 +91,7 @@ enum placement_phase swim_member_phase(const struct swim_member *member)
         return PLACEMENT_DEAD;
     if (member->shutting_down)
         return PLACEMENT_SHUTTING_DOWN;
-    return member->suspicion.active ? PLACEMENT_SUSPECT : PLACEMENT_ALIVE;
+    return swim_member_is_suspected(member) ? PLACEMENT_SUSPECT : PLACEMENT_ALIVE;
 }
 
 size_t swim_live_count(const struct swim *swim)
@@ -88,18 +106,27 @@ bool swim_in_grace(const struct swim *swim)
 
 void swim_member_release(struct swim_member *member)
 {
-    free(member->name);
-    free(member->address);
+    free(member->trouble);
     free(member->rumour.accuser);
 }
 
 void swim_member_watch(struct swim *swim, struct swim_member *member)
 {
-    if (member->watched)
+    if (member->trouble)
         return;
     assert(swim->watched_count < swim->member_count);
-    member->watched = true;
+    if (swim->watched_count == swim->watched_capacity) {
+        swim->watched_capacity = swim->watched_capacity ? 2 * swim->watched_capacity : 8;
+        swim->watched = xrealloc(swim->watched, swim->watched_capacity * sizeof *swim->watched);
+    }
+    member->trouble = xcalloc(1, sizeof *member->trouble);
     swim->watched[swim->watched_count++] = member;
+}
+
+void swim_member_end_probe(struct swim_member *member)
+{
+    if (member->trouble)
+        member->trouble->probe.active = false;
 }
 
 void swim_worsen(struct swim *swim)
@@ -126,9 +153,10 @@ static void member_raise(struct swim *swim, struct swim_member *member, uint64_t
 
 static void member_end_suspicion(struct swim *swim, struct swim_member *member)
 {
-    if (member->suspicion.active)
-        member_note_change(swim, member);
-    member->suspicion = (struct swim_suspicion){0};
+    if (!swim_member_is_suspected(member))
+        return;
+    member_note_change(swim, member);
+    member->trouble->suspicion = (struct swim_suspicion){0};
 }
 
 /* --- evidence ------------------------------------------------------------------------------ */
@@ -175,7 +203,7 @@ bool swim_member_speaks(struct swim *swim, struct swim_member *member, uint64_t 
         member_set_shutting_down(swim, member, shutting_down);
     member->heard_ms = swim->now_ms;
     member->hinted_ms = 0;
-    member->probe.active = false;
+    swim_member_end_probe(member);
     member_end_suspicion(swim, member);
     if (member->state != STATE_ALIVE)
         member_move(swim, member, STATE_ALIVE);
@@ -194,8 +222,9 @@ static uint64_t accuser_hash(const char *name)
 static void suspicion_start(struct swim *swim, struct swim_member *member, const char *accuser,
                             bool hinted)
 {
-    assert(member->state != STATE_DEAD && !member->suspicion.active);
-    member->suspicion = (struct swim_suspicion){
+    assert(member->state != STATE_DEAD && !swim_member_is_suspected(member));
+    swim_member_watch(swim, member);
+    member->trouble->suspicion = (struct swim_suspicion){
         .active = true,
         .hinted = hinted,
         .started_ms = swim->now_ms,
@@ -204,14 +233,13 @@ static void suspicion_start(struct swim *swim, struct swim_member *member, const
     };
     member->accused = true;
     member_note_change(swim, member);
-    swim_member_watch(swim, member);
     swim_rumour_queue(swim, member, accuser, true);
 }
 
 /* One more who says so, if that still shortens anything. */
 static void suspicion_confirm(struct swim *swim, struct swim_member *member, const char *accuser)
 {
-    struct swim_suspicion *suspicion = &member->suspicion;
+    struct swim_suspicion *suspicion = &member->trouble->suspicion;
     unsigned hoped = 1 + swim_confirmations_hoped(swim_live_count(swim));
     assert(hoped <= SWIM_ACCUSERS_MAX);
     if (suspicion->accuser_count >= hoped)
@@ -226,14 +254,15 @@ static void suspicion_confirm(struct swim *swim, struct swim_member *member, con
 
 void swim_member_accuse(struct swim *swim, struct swim_member *member, bool hinted)
 {
-    if (!member->suspicion.active) {
+    if (!swim_member_is_suspected(member)) {
         suspicion_start(swim, member, swim->self.name, hinted);
         return;
     }
     suspicion_confirm(swim, member, swim->self.name);
-    if (hinted && !member->suspicion.hinted) {
-        member->suspicion.hinted = true;
-        member->suspicion.started_ms = swim->now_ms;
+    struct swim_suspicion *suspicion = &member->trouble->suspicion;
+    if (hinted && !suspicion->hinted) {
+        suspicion->hinted = true;
+        suspicion->started_ms = swim->now_ms;
     }
 }
 
@@ -241,7 +270,7 @@ void swim_member_accuse(struct swim *swim, struct swim_member *member, bool hint
  */
 uint64_t swim_suspicion_deadline_ms(const struct swim *swim, const struct swim_member *member)
 {
-    const struct swim_suspicion *suspicion = &member->suspicion;
+    const struct swim_suspicion *suspicion = &member->trouble->suspicion;
     const struct swim_timing *timing = &swim->timing;
     size_t live = swim_live_count(swim);
     uint64_t min_ms = swim_suspicion_ms_min(timing, live);
@@ -258,8 +287,8 @@ uint64_t swim_suspicion_deadline_ms(const struct swim *swim, const struct swim_m
 
 void swim_member_die(struct swim *swim, struct swim_member *member, const char *accuser)
 {
-    member->probe.active = false;
-    member->suspicion = (struct swim_suspicion){0};
+    if (member->trouble)
+        *member->trouble = (struct swim_trouble){0};
     member->hinted_ms = 0;
     member->spoke = false;
     member->accused = true;
@@ -318,7 +347,7 @@ static void judge_suspect(struct swim *swim, struct swim_member *member,
     struct swim_member *accuser = swim_member_find(swim, rumour->accuser);
     if (!accuser || accuser == member)
         return; /* our own accusation coming back, or one that we cannot attribute */
-    if (member->suspicion.active) {
+    if (swim_member_is_suspected(member)) {
         suspicion_confirm(swim, member, accuser->name);
         return;
     }
@@ -335,7 +364,7 @@ static void judge_dead(struct swim *swim, struct swim_member *member,
                        const struct swim_rumour_text *rumour, struct effects *effects)
 {
     struct swim_member *accuser = swim_member_find(swim, rumour->accuser);
-    if (member->state == STATE_UNINITIALIZED || member->suspicion.active) {
+    if (member->state == STATE_UNINITIALIZED || swim_member_is_suspected(member)) {
         swim_member_die(swim, member, accuser ? accuser->name : swim->self.name);
         return;
     }

@@ -13,6 +13,7 @@
  *
  * Invariants: a question by plan goes to living members only; each has at most one probe. */
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/core/swim_state.h"
@@ -45,12 +46,9 @@ static void ping_reconnect(struct swim *swim, struct swim_member *member, struct
         member->unanswered_ms = swim->now_ms;
         return;
     }
-    uint64_t since_ms = member->unanswered_ms;
-    if (member->reconnected_ms > since_ms)
-        since_ms = member->reconnected_ms;
-    if (swim->now_ms - since_ms < SWIM_RECONNECT_MS)
+    if (swim->now_ms - member->unanswered_ms < SWIM_RECONNECT_MS)
         return;
-    member->reconnected_ms = swim->now_ms;
+    member->unanswered_ms = swim->now_ms;
     effects_reconnect(effects, member->address);
 }
 
@@ -70,11 +68,13 @@ void swim_ping(struct swim *swim, struct swim_member *member, uint32_t sequence,
 void swim_probe_start(struct swim *swim, struct swim_member *member, bool hinted,
                       struct effects *effects)
 {
-    if (member->probe.active && (member->probe.hinted || !hinted))
+    swim_member_watch(swim, member);
+    struct swim_probe *probe = &member->trouble->probe;
+    if (probe->active && (probe->hinted || !hinted))
         return;
     const struct swim_timing *timing = &swim->timing;
     uint64_t patience = 1 + swim->health;
-    member->probe = (struct swim_probe){
+    *probe = (struct swim_probe){
         .active = true,
         .hinted = hinted,
         .sequence = swim_next_sequence(swim),
@@ -83,13 +83,12 @@ void swim_probe_start(struct swim *swim, struct swim_member *member, bool hinted
         .deadline_ms =
             swim->now_ms + patience * (hinted ? timing->hint_total_ms : timing->total_ms),
     };
-    swim_member_watch(swim, member);
-    swim_ping(swim, member, member->probe.sequence, effects);
+    swim_ping(swim, member, probe->sequence, effects);
 }
 
 void swim_probe_acked(struct swim *swim, struct swim_member *member)
 {
-    member->probe.active = false;
+    swim_member_end_probe(member);
     swim_improve(swim);
 }
 
@@ -97,7 +96,7 @@ void swim_probe_acked(struct swim *swim, struct swim_member *member)
  * about to be made anew. */
 static void probe_ask_others(struct swim *swim, struct swim_member *member, struct effects *effects)
 {
-    struct swim_probe *probe = &member->probe;
+    struct swim_probe *probe = &member->trouble->probe;
     struct swim_member *helpers[SWIM_HELPERS_MAX];
     size_t count = swim_pick(swim, member, helpers, SWIM_HELPERS_MAX);
     probe->asked_others = true;
@@ -116,12 +115,12 @@ static void probe_ask_others(struct swim *swim, struct swim_member *member, stru
 
 static void probe_failed(struct swim *swim, struct swim_member *member, struct effects *effects)
 {
-    struct swim_probe probe = member->probe;
-    member->probe.active = false;
+    struct swim_probe probe = member->trouble->probe;
+    swim_member_end_probe(member);
     member->due_ms = swim->now_ms;
     if (swim_member_reachable(member) && (probe.helpers == 0 || probe.nacks < probe.helpers))
         swim_worsen(swim); /* not even the helpers were heard: it may be us */
-    bool first = !member->suspicion.active;
+    bool first = !swim_member_is_suspected(member);
     swim_member_accuse(swim, member, probe.hinted);
     if (!first)
         return;
@@ -136,7 +135,7 @@ static void probe_failed(struct swim *swim, struct swim_member *member, struct e
  * contradictions may have been lost on the way to us. */
 static uint64_t suspicion_wake_ms(const struct swim *swim, const struct swim_member *member)
 {
-    const struct swim_suspicion *suspicion = &member->suspicion;
+    const struct swim_suspicion *suspicion = &member->trouble->suspicion;
     uint64_t deadline_ms = swim_suspicion_deadline_ms(swim, member);
     uint64_t wait_ms = suspicion->hinted ? swim->timing.hint_direct_ms : swim->timing.direct_ms;
     if (suspicion->asked_ms == 0)
@@ -147,7 +146,7 @@ static uint64_t suspicion_wake_ms(const struct swim *swim, const struct swim_mem
 
 static void suspicion_tick(struct swim *swim, struct swim_member *member, struct effects *effects)
 {
-    struct swim_suspicion *suspicion = &member->suspicion;
+    struct swim_suspicion *suspicion = &member->trouble->suspicion;
     if (swim->now_ms < suspicion_wake_ms(swim, member))
         return;
     if (suspicion->asked_ms == 0) {
@@ -165,18 +164,19 @@ static void watched_tick(struct swim *swim, struct effects *effects)
 {
     for (size_t i = 0; i < swim->watched_count;) {
         struct swim_member *member = swim->watched[i];
-        struct swim_probe *probe = &member->probe;
+        struct swim_probe *probe = &member->trouble->probe;
         if (probe->active && swim->now_ms >= probe->deadline_ms)
             probe_failed(swim, member, effects);
         else if (probe->active && !probe->asked_others && swim->now_ms >= probe->direct_deadline_ms)
             probe_ask_others(swim, member, effects);
-        if (member->suspicion.active)
+        if (swim_member_is_suspected(member))
             suspicion_tick(swim, member, effects);
-        if (probe->active || member->suspicion.active) {
+        if (probe->active || swim_member_is_suspected(member)) {
             i++;
             continue;
         }
-        member->watched = false;
+        free(member->trouble);
+        member->trouble = NULL;
         swim->watched[i] = swim->watched[--swim->watched_count];
     }
 }
@@ -186,13 +186,13 @@ static uint64_t watched_deadline(const struct swim *swim)
     uint64_t deadline_ms = SWIM_NEVER;
     for (size_t i = 0; i < swim->watched_count; i++) {
         const struct swim_member *member = swim->watched[i];
+        const struct swim_probe *probe = &member->trouble->probe;
         uint64_t wake_ms = SWIM_NEVER;
-        if (member->probe.active)
-            wake_ms = member->probe.asked_others ? member->probe.deadline_ms
-                                                 : member->probe.direct_deadline_ms;
+        if (probe->active)
+            wake_ms = probe->asked_others ? probe->deadline_ms : probe->direct_deadline_ms;
         if (wake_ms < deadline_ms)
             deadline_ms = wake_ms;
-        wake_ms = member->suspicion.active ? suspicion_wake_ms(swim, member) : SWIM_NEVER;
+        wake_ms = swim_member_is_suspected(member) ? suspicion_wake_ms(swim, member) : SWIM_NEVER;
         if (wake_ms < deadline_ms)
             deadline_ms = wake_ms;
     }
@@ -223,7 +223,7 @@ static struct swim_member *plan_next(struct swim *swim, uint64_t *ret_next_ms)
             order_shuffle(swim);
         }
         struct swim_member *member = swim->order[swim->order_cursor++];
-        if (member->state != STATE_ALIVE || member->probe.active)
+        if (member->state != STATE_ALIVE || swim_member_is_probed(member))
             continue;
         if (member->due_ms <= swim->now_ms)
             return member;
@@ -255,7 +255,7 @@ static void uninitialized_ask(struct swim *swim, struct swim_member *member,
                               struct effects *effects)
 {
     member->due_ms = swim->now_ms + SWIM_ASK_MS;
-    if (swim_in_grace(swim) || member->suspicion.active)
+    if (swim_in_grace(swim) || swim_member_is_suspected(member))
         swim_ping(swim, member, swim_next_sequence(swim), effects);
     else
         swim_probe_start(swim, member, false, effects);

@@ -13,26 +13,40 @@
 
 #include "agent/core/swim_state.h"
 
-static int rumour_compare(const void *a, const void *b)
+enum { RUMOURS_MAX = SWIM_RUMOUR_BYTES / 4 + 2 }; /* in one message; the two are not written */
+
+static bool rumour_before(const struct swim_rumour *a, const struct swim_rumour *b)
 {
-    const struct swim_rumour *left = &(*(struct swim_member *const *)a)->rumour;
-    const struct swim_rumour *right = &(*(struct swim_member *const *)b)->rumour;
-    if (left->transmits != right->transmits)
-        return left->transmits < right->transmits ? -1 : 1;
-    return (left->order < right->order) - (left->order > right->order);
+    return a->transmits != b->transmits ? a->transmits < b->transmits : a->order > b->order;
+}
+
+/* The first from `low` on that is not before the subject's. */
+static size_t rumour_place(const struct swim *swim, size_t low, const struct swim_member *subject)
+{
+    size_t high = swim->rumour_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (rumour_before(&swim->rumours[middle]->rumour, &subject->rumour))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void rumours_move(struct swim *swim, size_t to, size_t from, size_t count)
+{
+    memmove(swim->rumours + to, swim->rumours + from, count * sizeof *swim->rumours);
 }
 
 void swim_rumour_drop(struct swim *swim, struct swim_member *subject)
 {
     if (!subject->rumour.queued)
         return;
-    size_t index = 0;
-    while (swim->rumours[index] != subject)
-        index++;
-    assert(index < swim->rumour_count);
+    size_t place = rumour_place(swim, 0, subject);
+    assert(place < swim->rumour_count && swim->rumours[place] == subject);
     swim->rumour_count--;
-    memmove(swim->rumours + index, swim->rumours + index + 1,
-            (swim->rumour_count - index) * sizeof *swim->rumours);
+    rumours_move(swim, place, place + 1, swim->rumour_count - place);
     subject->rumour.queued = false;
 }
 
@@ -40,7 +54,7 @@ void swim_rumour_queue(struct swim *swim, struct swim_member *subject, const cha
                        bool urgent)
 {
     swim_rumour_drop(swim, subject);
-    memmove(swim->rumours + 1, swim->rumours, swim->rumour_count * sizeof *swim->rumours);
+    rumours_move(swim, 1, 0, swim->rumour_count);
     swim->rumours[0] = subject; /* never told and newest: the first */
     swim->rumour_count++;
     assert(swim->rumour_count <= swim->member_count + 1);
@@ -63,11 +77,8 @@ void swim_rumour_is_hearsay(struct swim *swim, struct swim_member *subject)
         return;
     assert(swim->rumours[0] == subject);
     subject->rumour.transmits = max - SWIM_HEARSAY_TELLS;
-    size_t place = 0;
-    for (;
-         place + 1 < swim->rumour_count && rumour_compare(&swim->rumours[place + 1], &subject) < 0;
-         place++)
-        swim->rumours[place] = swim->rumours[place + 1];
+    size_t place = rumour_place(swim, 1, subject) - 1;
+    rumours_move(swim, 0, 1, place);
     swim->rumours[place] = subject;
 }
 
@@ -87,28 +98,35 @@ static struct swim_rumour_text rumour_text(const struct swim_member *subject)
     };
     if (subject->state == STATE_DEAD)
         text.kind = RUMOUR_DEAD;
-    else if (subject->suspicion.active)
+    else if (swim_member_is_suspected(subject))
         text.kind = RUMOUR_SUSPECT;
     return text;
 }
 
-/* The first `told` rumours were told once more: those told often enough go. */
+/* The first `told` rumours were told once more. They stay in order among themselves, and each goes
+ * behind those that now come before it; those told often enough go. */
 static void rumours_count(struct swim *swim, size_t told)
 {
-    unsigned transmits_max = swim_rumour_transmits_max(swim);
-    for (size_t i = 0; i < told; i++)
-        swim->rumours[i]->rumour.transmits++;
-    size_t kept = 0;
-    for (size_t i = 0; i < swim->rumour_count; i++) {
-        struct swim_member *subject = swim->rumours[i];
-        subject->rumour.queued = subject->rumour.transmits < transmits_max;
-        if (subject->rumour.queued)
-            swim->rumours[kept++] = subject;
+    struct swim_member *subjects[RUMOURS_MAX];
+    assert(told <= RUMOURS_MAX);
+    memcpy(subjects, swim->rumours, told * sizeof *subjects);
+    size_t end = 0, rest = told; /* what is in its new place, and what waits for that */
+    for (size_t i = 0; i < told; i++) {
+        subjects[i]->rumour.transmits++;
+        size_t place = rumour_place(swim, rest, subjects[i]);
+        rumours_move(swim, end, rest, place - rest);
+        end += place - rest;
+        rest = place;
+        swim->rumours[end++] = subjects[i];
     }
-    bool sorted = kept == 0 || told == swim->rumour_count;
-    swim->rumour_count = kept;
-    if (!sorted)
-        qsort(swim->rumours, kept, sizeof *swim->rumours, rumour_compare);
+    unsigned transmits_max = swim_rumour_transmits_max(swim);
+    while (swim->rumour_count > 0) {
+        struct swim_rumour *last = &swim->rumours[swim->rumour_count - 1]->rumour;
+        if (last->transmits < transmits_max)
+            break;
+        last->queued = false;
+        swim->rumour_count--;
+    }
 }
 
 void swim_rumour_append(struct swim *swim, const struct swim_member *to)

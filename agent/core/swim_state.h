@@ -79,27 +79,29 @@ struct swim_rumour {
     char *accuser;  /* owned; NULL: nobody */
 };
 
+struct swim_trouble {
+    struct swim_probe probe;
+    struct swim_suspicion suspicion;
+};
+
 /* All times are 0 for never. */
 struct swim_member {
-    char *name, *address; /* owned */
+    const char *name, *address;   /* the caller's */
+    struct swim_trouble *trouble; /* owned; NULL: neither probe nor suspicion; else in watched */
     enum swim_state state;
     bool shutting_down;
     bool changed;  /* not yet told to the caller */
-    bool watched;  /* is in swim.watched */
     bool spoke;    /* dead, but something came from it: tell it soon */
     bool outdated; /* what it said last was of a lesser incarnation than we know: it hears so */
     bool
         accused; /* at this incarnation by somebody: it hears so in each message until it refutes */
     uint64_t incarnation;
-    uint64_t heard_ms;       /* last proof of life */
-    uint64_t acked_ms;       /* last answer to a question of ours: both ways work */
-    uint64_t due_ms;         /* not asked by plan before */
-    uint64_t hinted_ms;      /* its connection broke, and it has not answered since */
-    uint64_t unanswered_ms;  /* the oldest question without answer */
-    uint64_t reconnected_ms; /* last time the connection was made anew */
-    uint64_t told_ms;        /* last time it was told of its death */
-    struct swim_probe probe;
-    struct swim_suspicion suspicion;
+    uint64_t heard_ms;      /* last proof of life */
+    uint64_t acked_ms;      /* last answer to a question of ours: both ways work */
+    uint64_t due_ms;        /* not asked by plan before */
+    uint64_t hinted_ms;     /* its connection broke, and it has not answered since */
+    uint64_t unanswered_ms; /* the oldest question without answer, or the last reconnect since */
+    uint64_t told_ms;       /* last time it was told of its death */
     struct swim_rumour rumour;
 };
 
@@ -122,9 +124,9 @@ struct swim {
     struct swim_member self;      /* ours is a rumour like any other */
     struct swim_member **members; /* owned, sorted by name */
     struct swim_member **order;   /* the same, shuffled: the round of probes */
-    struct swim_member **watched; /* those with a probe or a suspicion */
+    struct swim_member **watched; /* those with trouble */
     struct swim_member **rumours; /* by transmits, then newest first; may hold &self */
-    size_t member_count, member_capacity, watched_count, rumour_count;
+    size_t member_count, member_capacity, watched_count, watched_capacity, rumour_count;
     size_t state_counts[STATE_COUNT];
     size_t order_cursor, uninitialized_cursor, dead_cursor, finger_cursor;
     unsigned bursts, asks; /* so far; asks: since somebody was added */
@@ -144,12 +146,16 @@ struct swim {
 /* swim_member.c */
 size_t swim_member_place(const struct swim *swim, struct span name); /* the first not before it */
 struct swim_member *swim_member_find(const struct swim *swim, struct span name);
+bool swim_member_is_probed(const struct swim_member *member);
+bool swim_member_is_suspected(const struct swim_member *member);
 bool swim_member_reachable(const struct swim_member *member); /* alive and not suspected */
 enum placement_phase swim_member_phase(const struct swim_member *member);
 size_t swim_live_count(const struct swim *swim); /* alive ones, suspects included, and ourselves */
 bool swim_in_grace(const struct swim *swim);
-void swim_member_release(struct swim_member *member); /* its texts */
+void swim_member_release(struct swim_member *member); /* what it owns */
+/* It has room for a probe and a suspicion from now on, until a tick finds neither. */
 void swim_member_watch(struct swim *swim, struct swim_member *member);
+void swim_member_end_probe(struct swim_member *member);
 /* It spoke itself. incarnation 0: it did not say. answers: to the probe that is going on, so that
  * this is no old message. False: it is dead to us, and must first raise its incarnation. */
 bool swim_member_speaks(struct swim *swim, struct swim_member *member, uint64_t incarnation,

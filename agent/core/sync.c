@@ -28,9 +28,7 @@ struct sync *sync_new(struct awmap *map, uint64_t seed)
 
 static void sync_peer_free(struct sync_peer *peer)
 {
-    free(peer->name);
-    free(peer->address);
-    vector_release(&peer->target);
+    sync_pursuit_free(peer);
     free(peer);
 }
 
@@ -90,7 +88,7 @@ struct sync_peer *sync_peer_find(const struct sync *sync, const char *name)
     return found ? sync->peers[place] : NULL;
 }
 
-static struct sync_peer *sync_peer_insert(struct sync *sync, const char *name, const char *address)
+static struct sync_peer *sync_peer_insert(struct sync *sync, const char *name)
 {
     if (sync->peer_count == sync->peer_capacity) {
         sync->peer_capacity = sync->peer_capacity ? 2 * sync->peer_capacity : 8;
@@ -100,8 +98,7 @@ static struct sync_peer *sync_peer_insert(struct sync *sync, const char *name, c
     struct sync_peer **at = sync->peers + place;
     memmove(at + 1, at, (sync->peer_count - place) * sizeof(struct sync_peer *));
     *at = xcalloc(1, sizeof **at);
-    (*at)->name = xstrdup(name);
-    (*at)->address = xstrdup(address);
+    (*at)->name = name;
     sync->peer_count++;
     return *at;
 }
@@ -112,7 +109,8 @@ static void sync_peer_set_alive(struct sync *sync, struct sync_peer *peer, bool 
     if (peer->alive == alive)
         return;
     peer->alive = alive;
-    peer->tries = 0;
+    if (peer->pursuit)
+        peer->pursuit->tries = 0;
     sync->alive_count += alive ? 1 : (size_t)-1;
     if (alive)
         peer->base = peer->pushed = awmap_writer_counter(sync->map);
@@ -125,11 +123,8 @@ void sync_set_peer(struct sync *sync, const char *name, const char *address, boo
     if (!peer && sync->peer_count >= SYNC_PEERS_MAX)
         return;
     if (!peer)
-        peer = sync_peer_insert(sync, name, address);
-    if (strcmp(peer->address, address) != 0) {
-        free(peer->address);
-        peer->address = xstrdup(address);
-    }
+        peer = sync_peer_insert(sync, name);
+    peer->address = address;
     sync_peer_set_alive(sync, peer, alive);
 }
 

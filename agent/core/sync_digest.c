@@ -16,29 +16,58 @@
  * Equal `seen` and unequal content, twice running, can only be healed by comparing the content of
  * those buckets (rule NOCONTENT).
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/core/sync_private.h"
+
+/* --- Pursuits -------------------------------------------------------------------------------- */
+
+static struct sync_pursuit *pursuit_of(struct sync_peer *peer)
+{
+    if (!peer->pursuit)
+        peer->pursuit = xcalloc(1, sizeof *peer->pursuit);
+    return peer->pursuit;
+}
+
+void sync_pursuit_free(struct sync_peer *peer)
+{
+    if (peer->pursuit)
+        vector_release(&peer->pursuit->target);
+    free(peer->pursuit);
+    peer->pursuit = NULL;
+}
+
+/* Nothing is wanted, and nothing is remembered that another time would need. */
+static void pursuit_tidy(struct sync_peer *peer, uint64_t now_ms)
+{
+    const struct sync_pursuit *pursuit = peer->pursuit;
+    if (!pursuit->needs && !pursuit->needy && !pursuit->tries && !pursuit->nonce &&
+        !pursuit->unequal && !pursuit->watch.running && !pursuit->futile &&
+        pursuit->exchange_ms <= now_ms)
+        sync_pursuit_free(peer);
+}
 
 /* --- Needs ----------------------------------------------------------------------------------- */
 
 /* A need that is there already keeps its time: asking more often is what backing off prevents. */
 void sync_need(struct sync *sync, struct sync_peer *peer, unsigned need, uint64_t try_ms)
 {
-    bool compares = peer->needs & SYNC_NEED_COMPARE;
-    bool walks = peer->needs & (SYNC_NEED_WALK | SYNC_NEED_FULL);
+    struct sync_pursuit *pursuit = pursuit_of(peer);
+    bool compares = pursuit->needs & SYNC_NEED_COMPARE;
+    bool walks = pursuit->needs & (SYNC_NEED_WALK | SYNC_NEED_FULL);
     if (need == SYNC_NEED_COMPARE && !compares)
-        peer->compare_ms = try_ms;
+        pursuit->compare_ms = try_ms;
     if (need != SYNC_NEED_COMPARE && !walks)
-        peer->session_ms = try_ms;
-    peer->needs |= need;
-    if (peer->needy)
+        pursuit->session_ms = try_ms;
+    pursuit->needs |= need;
+    if (pursuit->needy)
         return;
     if (sync->needy_count == sync->needy_capacity) {
         sync->needy_capacity = sync->needy_capacity ? 2 * sync->needy_capacity : 8;
         sync->needy = xrealloc(sync->needy, sync->needy_capacity * sizeof(struct sync_peer *));
     }
-    peer->needy = true;
+    pursuit->needy = true;
     sync->needy[sync->needy_count++] = peer;
 }
 
@@ -54,8 +83,8 @@ void sync_needs_forget(struct sync *sync, struct sync_peer *peer)
 
 void sync_need_dot(struct sync *sync, struct sync_peer *peer, struct dot dot, uint64_t now_ms)
 {
-    vector_raise(&peer->target, dot.replica, dot.counter);
-    peer->urgent = true;
+    vector_raise(&pursuit_of(peer)->target, dot.replica, dot.counter);
+    peer->pursuit->urgent = true;
     sync_need(sync, peer, SYNC_NEED_WALK, now_ms);
 }
 
@@ -68,19 +97,19 @@ static uint64_t retry_ms(struct sync_turn *turn, uint64_t base_ms, unsigned trie
     return turn->now_ms + delay_ms / 2 + random_below(&turn->sync->random, delay_ms / 2 + 1);
 }
 
-static void need_end(struct sync_peer *peer, unsigned need)
+static void need_end(struct sync_pursuit *pursuit, unsigned need)
 {
-    peer->needs &= ~need;
-    if (!(peer->needs & SYNC_NEED_WALK)) {
-        vector_release(&peer->target);
-        peer->urgent = false;
+    pursuit->needs &= ~need;
+    if (!(pursuit->needs & SYNC_NEED_WALK)) {
+        vector_release(&pursuit->target);
+        pursuit->urgent = false;
     }
-    if (!(peer->needs & SYNC_NEED_FULL))
-        peer->full_buckets = 0;
-    if (!(peer->needs & SYNC_NEED_COMPARE))
-        peer->nonce = 0;
-    if (!peer->needs)
-        peer->tries = 0;
+    if (!(pursuit->needs & SYNC_NEED_FULL))
+        pursuit->full_buckets = 0;
+    if (!(pursuit->needs & SYNC_NEED_COMPARE))
+        pursuit->nonce = 0;
+    if (!pursuit->needs)
+        pursuit->tries = 0;
 }
 
 /* An answer names what we know of all that the question (NULL: this is one) names. */
@@ -103,45 +132,48 @@ static void digest_send(struct sync_turn *turn, const struct sync_peer *peer, ui
 static bool need_may_begin(const struct sync *sync, const struct sync_peer *peer)
 {
     size_t count = sync_intake_count(sync);
-    return count == 0 || (peer->urgent && count < SYNC_INTAKES_MAX);
+    return count == 0 || (peer->pursuit->urgent && count < SYNC_INTAKES_MAX);
 }
 
 /* The end of that session, or of another one, sets the time again. */
 static void need_begin_session(struct sync_turn *turn, struct sync_peer *peer)
 {
-    peer->session_ms = SYNC_NEVER;
+    struct sync_pursuit *pursuit = peer->pursuit;
+    pursuit->session_ms = SYNC_NEVER;
     if (sync_intake_of(turn->sync, peer) || !need_may_begin(turn->sync, peer))
         return;
-    bool walk = peer->needs & SYNC_NEED_WALK;
-    sync_intake_begin(turn, peer, walk ? 0 : peer->full_buckets);
+    bool walk = pursuit->needs & SYNC_NEED_WALK;
+    sync_intake_begin(turn, peer, walk ? 0 : pursuit->full_buckets);
 }
 
 static void need_compare(struct sync_turn *turn, struct sync_peer *peer)
 {
-    if (peer->nonce == 0)
-        peer->nonce = sync_serial_next(turn->sync);
-    peer->compare_ms = retry_ms(turn, SYNC_COMPARE_RETRY_MS, peer->tries++);
-    digest_send(turn, peer, peer->nonce, NULL);
+    struct sync_pursuit *pursuit = peer->pursuit;
+    if (pursuit->nonce == 0)
+        pursuit->nonce = sync_serial_next(turn->sync);
+    pursuit->compare_ms = retry_ms(turn, SYNC_COMPARE_RETRY_MS, pursuit->tries++);
+    digest_send(turn, peer, pursuit->nonce, NULL);
 }
 
 /* When something is to be done about the peer's needs. */
-static uint64_t needs_ms(const struct sync_peer *peer)
+static uint64_t needs_ms(const struct sync_pursuit *pursuit)
 {
-    uint64_t first_ms = peer->needs & SYNC_NEED_COMPARE ? peer->compare_ms : SYNC_NEVER;
-    bool session = peer->needs & (SYNC_NEED_WALK | SYNC_NEED_FULL);
-    return session && peer->session_ms < first_ms ? peer->session_ms : first_ms;
+    uint64_t first_ms = pursuit->needs & SYNC_NEED_COMPARE ? pursuit->compare_ms : SYNC_NEVER;
+    bool session = pursuit->needs & (SYNC_NEED_WALK | SYNC_NEED_FULL);
+    return session && pursuit->session_ms < first_ms ? pursuit->session_ms : first_ms;
 }
 
 static void needs_pursue(struct sync_turn *turn, struct sync_peer *peer)
 {
     struct sync *sync = turn->sync;
-    if (sync_covers_all(sync, &peer->target))
-        need_end(peer, SYNC_NEED_WALK);
-    if (peer->tries >= (peer->alive ? SYNC_TRIES_MAX : SYNC_TRIES_ABSENT_MAX))
-        need_end(peer, peer->needs);
-    if ((peer->needs & SYNC_NEED_COMPARE) && peer->compare_ms <= turn->now_ms)
+    struct sync_pursuit *pursuit = peer->pursuit;
+    if (sync_covers_all(sync, &pursuit->target))
+        need_end(pursuit, SYNC_NEED_WALK);
+    if (pursuit->tries >= (peer->alive ? SYNC_TRIES_MAX : SYNC_TRIES_ABSENT_MAX))
+        need_end(pursuit, pursuit->needs);
+    if ((pursuit->needs & SYNC_NEED_COMPARE) && pursuit->compare_ms <= turn->now_ms)
         need_compare(turn, peer);
-    if ((peer->needs & ~SYNC_NEED_COMPARE) && peer->session_ms <= turn->now_ms)
+    if ((pursuit->needs & ~SYNC_NEED_COMPARE) && pursuit->session_ms <= turn->now_ms)
         need_begin_session(turn, peer);
 }
 
@@ -151,11 +183,14 @@ void sync_pursue(struct sync_turn *turn)
     size_t kept = 0;
     for (size_t i = 0; i < sync->needy_count; i++) {
         struct sync_peer *peer = sync->needy[i];
-        if (needs_ms(peer) <= turn->now_ms)
+        struct sync_pursuit *pursuit = peer->pursuit;
+        if (needs_ms(pursuit) <= turn->now_ms)
             needs_pursue(turn, peer);
-        peer->needy = peer->needs != 0;
-        if (peer->needy)
+        pursuit->needy = pursuit->needs != 0;
+        if (pursuit->needy)
             sync->needy[kept++] = peer;
+        else
+            pursuit_tidy(peer, turn->now_ms);
     }
     sync->needy_count = kept;
 }
@@ -164,7 +199,7 @@ uint64_t sync_deadline_needs(const struct sync *sync)
 {
     uint64_t first_ms = SYNC_NEVER;
     for (size_t i = 0; i < sync->needy_count; i++) {
-        uint64_t peer_ms = needs_ms(sync->needy[i]);
+        uint64_t peer_ms = needs_ms(sync->needy[i]->pursuit);
         if (peer_ms < first_ms)
             first_ms = peer_ms;
     }
@@ -175,8 +210,9 @@ static void needs_wake(struct sync_turn *turn)
 {
     struct sync *sync = turn->sync;
     for (size_t i = 0; i < sync->needy_count; i++) {
-        if (sync->needy[i]->session_ms == SYNC_NEVER)
-            sync->needy[i]->session_ms = turn->now_ms;
+        struct sync_pursuit *pursuit = sync->needy[i]->pursuit;
+        if (pursuit->session_ms == SYNC_NEVER)
+            pursuit->session_ms = turn->now_ms;
     }
 }
 
@@ -185,15 +221,16 @@ void sync_session_ended(struct sync_turn *turn, struct sync_peer *peer, uint64_t
                         uint32_t buckets, bool completed)
 {
     struct sync *sync = turn->sync;
+    struct sync_pursuit *pursuit = pursuit_of(peer);
     if (completed) {
         sync_note_compared(sync, serial);
-        peer->tries = 0;
+        pursuit->tries = 0;
     }
     if (completed && buckets)
-        need_end(peer, SYNC_NEED_FULL);
-    if (sync_covers_all(sync, &peer->target))
-        need_end(peer, SYNC_NEED_WALK);
-    peer->session_ms = retry_ms(turn, SYNC_SESSION_RETRY_MS, completed ? 0 : peer->tries++);
+        need_end(pursuit, SYNC_NEED_FULL);
+    if (sync_covers_all(sync, &pursuit->target))
+        need_end(pursuit, SYNC_NEED_WALK);
+    pursuit->session_ms = retry_ms(turn, SYNC_SESSION_RETRY_MS, completed ? 0 : pursuit->tries++);
     needs_wake(turn);
 }
 
@@ -249,19 +286,22 @@ static uint32_t digest_unequal(const struct sync *sync, const struct digest *the
 /* NOCONTENT. Once may be a slice that was joined and waits for its claim; so look again. */
 static void digest_judge_content(struct sync_turn *turn, struct sync_peer *peer, uint32_t unequal)
 {
-    uint32_t twice = peer->unequal & unequal;
-    bool later = turn->now_ms - peer->unequal_ms >= SYNC_DIFFER_MS;
+    if (!peer->pursuit && !unequal)
+        return;
+    struct sync_pursuit *pursuit = pursuit_of(peer);
+    uint32_t twice = pursuit->unequal & unequal;
+    bool later = turn->now_ms - pursuit->unequal_ms >= SYNC_DIFFER_MS;
     if (twice && later) {
-        peer->full_buckets |= twice;
-        peer->unequal = 0;
+        pursuit->full_buckets |= twice;
+        pursuit->unequal = 0;
         sync_need(turn->sync, peer, SYNC_NEED_FULL, turn->now_ms);
         return;
     }
     if (!twice)
-        peer->unequal_ms = turn->now_ms;
-    peer->unequal = twice ? twice : unequal;
+        pursuit->unequal_ms = turn->now_ms;
+    pursuit->unequal = twice ? twice : unequal;
     if (unequal)
-        sync_need(turn->sync, peer, SYNC_NEED_COMPARE, peer->unequal_ms + SYNC_DIFFER_MS);
+        sync_need(turn->sync, peer, SYNC_NEED_COMPARE, pursuit->unequal_ms + SYNC_DIFFER_MS);
 }
 
 static void digest_judge(struct sync_turn *turn, struct sync_peer *peer,
@@ -271,9 +311,10 @@ static void digest_judge(struct sync_turn *turn, struct sync_peer *peer,
     const struct vector *known = &theirs->position.known;
     bool lacking = !awmap_position_is_covered(sync->map, &theirs->position);
     uint32_t unequal = lacking ? 0 : digest_unequal(sync, theirs);
-    if (!theirs->question && theirs->nonce == peer->nonce && peer->nonce != 0) {
-        need_end(peer, SYNC_NEED_COMPARE);
-        peer->tries = 0;
+    struct sync_pursuit *pursuit = peer->pursuit;
+    if (!theirs->question && pursuit && pursuit->nonce && theirs->nonce == pursuit->nonce) {
+        need_end(pursuit, SYNC_NEED_COMPARE);
+        pursuit->tries = 0;
         if (!lacking && !unequal)
             sync_note_compared(sync, theirs->nonce);
     }
@@ -283,7 +324,7 @@ static void digest_judge(struct sync_turn *turn, struct sync_peer *peer,
     for (uint32_t i = 0; i < known->count; i++) {
         struct dot dot = known->items[i];
         if (!awmap_covers(sync->map, dot))
-            vector_raise(&peer->target, dot.replica, dot.counter);
+            vector_raise(&pursuit_of(peer)->target, dot.replica, dot.counter);
     }
     sync_need(sync, peer, SYNC_NEED_WALK, turn->now_ms);
 }
@@ -309,10 +350,11 @@ void sync_compare(struct sync *sync, uint64_t now_ms, const char *name, struct e
     struct sync_peer *peer = sync_peer_find(sync, name);
     if (!peer)
         return;
-    peer->tries = 0;
-    peer->nonce = 0; /* an answer that is under way tells of a time before this */
+    struct sync_pursuit *pursuit = pursuit_of(peer);
+    pursuit->tries = 0;
+    pursuit->nonce = 0; /* an answer that is under way tells of a time before this */
     sync_need(sync, peer, SYNC_NEED_COMPARE, now_ms);
-    peer->compare_ms = now_ms;
+    pursuit->compare_ms = now_ms;
     sync_pursue(&turn);
 }
 
@@ -339,24 +381,29 @@ static bool watch_differs(struct sync_watch *watch, uint64_t now_ms, uint64_t ou
 static void summary_exchange(struct sync_turn *turn, struct sync_peer *peer, uint64_t ours,
                              uint64_t theirs)
 {
-    bool same = peer->exchange_ours == ours && peer->exchange_theirs == theirs;
+    struct sync_pursuit *pursuit = peer->pursuit;
+    bool same = pursuit->exchange_ours == ours && pursuit->exchange_theirs == theirs;
     if (!same)
-        peer->futile = 0;
-    else if (peer->futile < SYNC_EXCHANGE_DOUBLINGS)
-        peer->futile++;
-    peer->exchange_ours = ours;
-    peer->exchange_theirs = theirs;
-    peer->exchange_ms = turn->now_ms + ((uint64_t)SYNC_EXCHANGE_MS << peer->futile);
+        pursuit->futile = 0;
+    else if (pursuit->futile < SYNC_EXCHANGE_DOUBLINGS)
+        pursuit->futile++;
+    pursuit->exchange_ours = ours;
+    pursuit->exchange_theirs = theirs;
+    pursuit->exchange_ms = turn->now_ms + ((uint64_t)SYNC_EXCHANGE_MS << pursuit->futile);
     turn->sync->flux_ms = turn->now_ms + SYNC_FLUX_MS;
     sync_need(turn->sync, peer, SYNC_NEED_COMPARE, turn->now_ms);
 }
 
-static void summary_equal(struct sync *sync, struct sync_peer *peer)
+static void summary_equal(struct sync *sync, struct sync_peer *peer, uint64_t now_ms)
 {
     sync->watch.running = false;
-    peer->watch.running = false;
-    peer->futile = 0;
-    peer->unequal = 0;
+    struct sync_pursuit *pursuit = peer->pursuit;
+    if (!pursuit)
+        return;
+    pursuit->watch.running = false;
+    pursuit->futile = 0;
+    pursuit->unequal = 0;
+    pursuit_tidy(peer, now_ms);
 }
 
 static uint64_t summary_folded(const uint8_t summary[16])
@@ -377,15 +424,16 @@ void sync_note_summary(struct sync *sync, uint64_t now_ms, const char *name,
     uint8_t own[16];
     awmap_digest_summary(&digest, own);
     if (memcmp(own, summary, sizeof own) == 0) {
-        summary_equal(sync, peer);
+        summary_equal(sync, peer, now_ms);
         return;
     }
     uint64_t ours = summary_folded(own), theirs = summary_folded(summary);
     bool moving_counts = now_ms >= sync->flux_ms;
-    bool due = watch_differs(&peer->watch, now_ms, ours, theirs, moving_counts);
+    struct sync_pursuit *pursuit = pursuit_of(peer);
+    bool due = watch_differs(&pursuit->watch, now_ms, ours, theirs, moving_counts);
     due |= watch_differs(&sync->watch, now_ms, ours, 0, moving_counts);
     bool busy = sync_intake_count(sync) > 0 || sync_has_outlet(sync, peer);
-    if (due && !busy && now_ms >= peer->exchange_ms)
+    if (due && !busy && now_ms >= pursuit->exchange_ms)
         summary_exchange(&turn, peer, ours, theirs);
     sync_pursue(&turn);
 }

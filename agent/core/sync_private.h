@@ -97,13 +97,8 @@ struct sync_watch {
     uint64_t ours, theirs;
 };
 
-struct sync_peer {
-    char *name, *address; /* owned */
-    bool alive;
-    uint64_t base;       /* own counter when it became alive: what is older is for comparisons */
-    uint64_t pushed;     /* own counter up to which slices were sent */
-    struct dot ack_owed; /* zero: nothing */
-
+/* How a peer differs from us, and what is done about it. */
+struct sync_pursuit {
     unsigned needs;      /* SYNC_NEED_* */
     bool needy;          /* stands in sync.needy */
     uint64_t compare_ms; /* when to send the next digest, if NEED_COMPARE */
@@ -121,6 +116,16 @@ struct sync_peer {
     uint64_t exchange_ms; /* no exchange because of summaries before this */
     uint64_t exchange_ours, exchange_theirs;
     unsigned futile; /* exchanges in a row after which nothing had changed */
+};
+
+struct sync_peer {
+    const char *name, *address; /* the caller's */
+    bool alive;
+    uint64_t base;                /* own counter when it became alive: what is older is for
+                                     comparisons */
+    uint64_t pushed;              /* own counter up to which slices were sent */
+    struct dot ack_owed;          /* zero: nothing */
+    struct sync_pursuit *pursuit; /* owned; NULL: it is as we are, as far as we know */
 };
 
 /* A session that we asked for. peer NULL: free. */
@@ -253,6 +258,7 @@ void sync_need(struct sync *sync, struct sync_peer *peer, unsigned need, uint64_
 /* The peer has this dot, and a slice that waits for it is here. */
 void sync_need_dot(struct sync *sync, struct sync_peer *peer, struct dot dot, uint64_t now_ms);
 void sync_needs_forget(struct sync *sync, struct sync_peer *peer);
+void sync_pursuit_free(struct sync_peer *peer);
 void sync_pursue(struct sync_turn *turn); /* all needs whose time has come */
 bool sync_receive_digest(struct sync_turn *turn, struct sync_peer *peer, struct reader *reader);
 uint64_t sync_deadline_needs(const struct sync *sync);

@@ -81,7 +81,7 @@ void sync_intake_begin(struct sync_turn *turn, struct sync_peer *peer, uint32_t 
         .nudge_ms = turn->now_ms + SYNC_NUDGE_MS,
     };
     if (!buckets)
-        vector_copy(&intake->target, &peer->target);
+        vector_copy(&intake->target, &peer->pursuit->target);
     intake_request(turn, intake);
 }
 

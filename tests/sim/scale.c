@@ -3,7 +3,8 @@
  *
  * Scenes, in the order given: cold (start of all, then all children), idle, event (one write, seen
  * by all), lose1, lose10 (a tenth at once), rolling (every node restarts in turn, ten or a
- * fiftieth of all at a time), split (in halves, and the heal). All but the first need cold before them.
+ * fiftieth of all at a time), split (in halves, and the heal). All but the first need cold before
+ * them.
  *
  * What the simulator does for room and is no part of the program: a node's disk is written when its
  * process ends, from what it knew (sim.lazy_disk). */

@@ -436,9 +436,10 @@ static void too_many_sessions_are_refused(void)
     struct net *net = met(2);
     net_fill(net, 0, "k", 10000);
     struct buffer request = {0};
+    char names[SYNC_SESSIONS_MAX + 1][32]; /* borrowed */
     for (uint64_t i = 0; i <= SYNC_SESSIONS_MAX; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "peer-%d", (int)i);
+        const char *name = names[i];
+        snprintf(names[i], sizeof names[i], "peer-%d", (int)i);
         sync_set_peer(net->nodes[0].sync, name, "node-01", false);
         buffer_clear(&request);
         buffer_u8(&request, SYNC_VERSION);
