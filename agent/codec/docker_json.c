@@ -51,6 +51,7 @@ static void read_labels(struct docker_container *docker, const cJSON *labels)
     read_name(container->supervisor, sizeof container->supervisor, labels, DOCKER_LABEL_SUPERVISOR);
     parse_number(&container->replica, json_get_text(labels, DOCKER_LABEL_REPLICA), 16);
     parse_number(&container->spec_hash, json_get_text(labels, DOCKER_LABEL_SPEC_HASH), 16);
+    container->guarded = texts_equal(json_get_text(labels, DOCKER_LABEL_GUARDED), "true");
     docker->labelled =
         cluster && node && uid && child && child_id_parse(&container->child, child) &&
         parse_number(&container->epoch, json_get_text(labels, DOCKER_LABEL_EPOCH), 10);

@@ -19,6 +19,7 @@
 #define DOCKER_LABEL_EPOCH "dev.hordelet.epoch" /* decimal */
 #define DOCKER_LABEL_SUPERVISOR "dev.hordelet.supervisor"
 #define DOCKER_LABEL_SPEC_HASH "dev.hordelet.spec-hash" /* 16 hexadecimal digits */
+#define DOCKER_LABEL_GUARDED "dev.hordelet.guarded"     /* "true", or not there */
 
 enum {
     DOCKER_NAME_BYTES_MAX = 4 * NAME_BYTES_MAX + 80,
@@ -31,15 +32,23 @@ enum {
 
 /* ---- create ---- */
 
+/* hordelet-guard for a container: files of this machine that are mounted into it. */
+struct docker_guard {
+    const char *program, *page;
+    const char *image; /* what the engine said of the image; NULL if the document has a command */
+};
+
 /* What shapes a container besides its document. Borrowed. */
 struct docker_start {
     const char *cluster, *node;
     const struct runtime_operation *operation; /* a START */
     const char *child_api; /* directory with the API's socket, for the container; NULL: none */
     const char *token;     /* ... and what the child shows there */
+    const struct docker_guard *guard; /* NULL: not guarded */
 };
 
 #define DOCKER_CHILD_API "/run/hordelet" /* where it is mounted */
+#define DOCKER_GUARD "/.hordelet"        /* the guard's own; nothing else is mounted below */
 
 /* "hordelet-CLUSTER-NODE-NS-WORKLOAD-ORDINAL-EPOCH". Two children can have the same such name
  * (namespace a-b with workload c, namespace a with b-c): `distinct` appends a hash of the child. */
@@ -48,6 +57,9 @@ void docker_json_name(const struct docker_start *start, bool distinct, char *ret
 /* The body of POST /containers/create; the caller frees. NULL: err names the path in the document.
  */
 char *docker_json_create(const struct docker_start *start, struct error *err);
+
+/* A guard runs what the image runs only if it is told what that is. */
+bool docker_json_has_command(const char *document);
 
 /* spec.container.image of a document. False: it has none that fits. */
 bool docker_json_image(const char *document, char ret_image[IMAGE_BYTES_MAX + 1]);

@@ -39,6 +39,8 @@ static void create_labels(struct docker_create *create)
     json_add_text(labels, DOCKER_LABEL_SUPERVISOR, operation->supervisor);
     snprintf(text, sizeof text, "%016" PRIx64, operation->spec_hash);
     json_add_text(labels, DOCKER_LABEL_SPEC_HASH, text);
+    if (create->start->guard)
+        json_add_text(labels, DOCKER_LABEL_GUARDED, "true");
 }
 
 /* Ours. Set before the document's so that those may refer to them, and again after, so that none is
@@ -107,19 +109,12 @@ static int create_environment(struct docker_create *create)
     return 0;
 }
 
-/* command is the engine's Entrypoint, args its Cmd; an absent one is the image's. With a command
- * and no args the engine, like Kubernetes, leaves out the image's Cmd. */
-static int create_words(struct docker_create *create, const char *field, const char *engine_field)
+/* The words of an array of the document, at the end of `list`. */
+static int create_words(struct docker_create *create, const char *field, cJSON *list)
 {
-    const cJSON *words = json_get(create->container, field), *word;
-    if (words && !cJSON_IsArray(words))
-        return error_set(create->err, ERROR_INVALID, "spec.container.%s: must be an array, not %s",
-                         field, json_type_name(words));
-    if (!words || !words->child)
-        return 0;
-    cJSON *list = json_add_array(create->body, engine_field);
+    const cJSON *word;
     unsigned index = 0;
-    cJSON_ArrayForEach(word, words)
+    cJSON_ArrayForEach(word, json_get(create->container, field))
     {
         if (!json_text(word))
             return error_set(create->err, ERROR_INVALID,
@@ -132,6 +127,69 @@ static int create_words(struct docker_create *create, const char *field, const c
         free(expanded);
         index++;
     }
+    return 0;
+}
+
+static int check_words(struct docker_create *create, const char *field)
+{
+    const cJSON *words = json_get(create->container, field);
+    if (words && !cJSON_IsArray(words))
+        return error_set(create->err, ERROR_INVALID, "spec.container.%s: must be an array, not %s",
+                         field, json_type_name(words));
+    return 0;
+}
+
+static bool has_words(const struct docker_create *create, const char *field)
+{
+    return json_get(create->container, field) && json_get(create->container, field)->child;
+}
+
+static void create_image_words(const cJSON *image, const char *field, cJSON *list)
+{
+    const cJSON *word;
+    cJSON_ArrayForEach(word, JSON_GET_PATH(image, "Config", field)) if (json_text(word))
+        json_add_text(list, NULL, json_text(word));
+}
+
+/* The guard and then what would have been run without it: the image's words must be spelled out,
+ * for the engine leaves them out once there is an Entrypoint. */
+static int create_guarded_command(struct docker_create *create)
+{
+    const struct docker_guard *guard = create->start->guard;
+    cJSON *list = json_add_array(create->body, "Entrypoint");
+    json_add_text(list, NULL, DOCKER_GUARD "/guard");
+    json_add_text(list, NULL, DOCKER_GUARD "/page");
+    cleanup_json cJSON *image =
+        guard->image ? json_parse(span_text(guard->image), DOCKER_ANSWER_BYTES_MAX, NULL) : NULL;
+    if (!has_words(create, "command"))
+        create_image_words(image, "Entrypoint", list);
+    if (create_words(create, "command", list))
+        return -1;
+    if (!has_words(create, "command") && !has_words(create, "args"))
+        create_image_words(image, "Cmd", list);
+    if (create_words(create, "args", list))
+        return -1;
+    if (cJSON_GetArraySize(list) == 2)
+        return error_set(create->err, ERROR_INVALID,
+                         "spec.container.command: missing, and the image has none");
+    json_add_array(create->body, "Cmd");
+    return 0;
+}
+
+/* command is the engine's Entrypoint, args its Cmd; an absent one is the image's. With a command
+ * and no args the engine, like Kubernetes, leaves out the image's Cmd. */
+static int create_command(struct docker_create *create)
+{
+    if (check_words(create, "command") || check_words(create, "args"))
+        return -1;
+    if (create->start->guard)
+        return create_guarded_command(create);
+    if (has_words(create, "command") &&
+        create_words(create, "command", json_add_array(create->body, "Entrypoint")))
+        return -1;
+    if (has_words(create, "args") &&
+        create_words(create, "args", json_add_array(create->body, "Cmd")))
+        return -1;
     return 0;
 }
 
@@ -164,8 +222,7 @@ static void create_rest(struct docker_create *create)
 static int create_body(struct docker_create *create)
 {
     create_labels(create);
-    if (create_image(create) || create_environment(create) ||
-        create_words(create, "command", "Entrypoint") || create_words(create, "args", "Cmd"))
+    if (create_image(create) || create_environment(create) || create_command(create))
         return -1;
     create->host = json_add_object(create->body, "HostConfig");
     create_rest(create);
@@ -196,6 +253,14 @@ char *docker_json_create(const struct docker_start *start, struct error *err)
     int status = create_body(&create);
     environment_release(&create.environment);
     return status ? NULL : json_print(body);
+}
+
+bool docker_json_has_command(const char *document)
+{
+    cleanup_json cJSON *json =
+        json_parse(span_text(document ? document : ""), DOCKER_ANSWER_BYTES_MAX, NULL);
+    const cJSON *command = JSON_GET_PATH(json, "spec", "container", "command");
+    return command && command->child;
 }
 
 bool docker_json_image(const char *document, char ret_image[IMAGE_BYTES_MAX + 1])

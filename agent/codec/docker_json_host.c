@@ -271,8 +271,43 @@ static void create_api_mount(struct docker_create *create)
     json_add_text(mount_add(create, &mount, "bind"), "Source", create->start->child_api);
 }
 
+static void create_guard_mount(struct docker_create *create, const char *target, const char *source)
+{
+    struct mount mount = {.target = target, .read_only = true};
+    json_add_text(mount_add(create, &mount, "bind"), "Source", source);
+}
+
+/* A file that is mounted over the guard, or a container that can leave its pid namespace, would
+ * void the promise. */
+static int create_guard_mounts(struct docker_create *create)
+{
+    const struct docker_guard *guard = create->start->guard;
+    const cJSON *security = json_get_object(create->container, "securityContext"), *other;
+    unsigned index = 0;
+    if (json_get_bool(security, "privileged", false))
+        return error_set(create->err, ERROR_INVALID,
+                         "spec.container.securityContext.privileged: cannot be true under a "
+                         "UniformQuorum supervisor: such a container can outlive its lease");
+    cJSON_ArrayForEach(other, json_get_array(create->container, "volumeMounts"))
+    {
+        const char *path = json_get_text(other, "mountPath");
+        size_t bytes = strlen(DOCKER_GUARD);
+        if (path && strncmp(path, DOCKER_GUARD, bytes) == 0 && (!path[bytes] || path[bytes] == '/'))
+            return error_set(create->err, ERROR_INVALID,
+                             "spec.container.volumeMounts[%u].mountPath: " DOCKER_GUARD
+                             " is hordelet-guard's",
+                             index);
+        index++;
+    }
+    create_guard_mount(create, DOCKER_GUARD "/guard", guard->program);
+    create_guard_mount(create, DOCKER_GUARD "/page", guard->page);
+    return 0;
+}
+
 int docker_create_mounts(struct docker_create *create)
 {
+    if (create->start->guard && create_guard_mounts(create))
+        return -1;
     if (docker_create_has_api(create))
         create_api_mount(create);
     const cJSON *mount;

@@ -52,6 +52,7 @@ struct agent {
     struct runtime *runtime;
     struct api_server *api;
     struct child_access access;
+    struct guard_pages guard_pages;
     struct signals signals;
     uv_timer_t end_timer;
     uint64_t began_wall_ms;
@@ -78,6 +79,14 @@ static void agent_runtime_event(void *context, const struct event *event)
 {
     struct agent *agent = context;
     loop_submit(agent->loop, event);
+}
+
+static void agent_guard(void *context, const struct effect *effect)
+{
+    struct agent *agent = context;
+    struct error err;
+    if (guard_page_set(&agent->guard_pages, effect->guard, &err))
+        log_line(LOG_ERROR, err.text);
 }
 
 static bool agent_restore(void *context, struct span record)
@@ -230,6 +239,7 @@ static int agent_open_runtime(struct agent *agent, struct error *err)
         .probe_published = agent->options->probe_published,
         .child_api = agent->access.directory,
         .print_token = agent_print_token,
+        .guard_pages = &agent->guard_pages,
         .sink = agent_runtime_event,
         .context = agent,
     };
@@ -273,11 +283,14 @@ static int agent_open(struct agent *agent, struct error *err)
     agent_make_node(agent);
     if (agent_open_disk(agent, err) ||
         child_access_open(&agent->access, agent->options->data_dir, err) ||
+        guard_pages_open(&agent->guard_pages, agent->options->data_dir, agent->options->run_dir,
+                         err) ||
         agent_open_peers(agent, err) || agent_open_runtime(agent, err) ||
         agent_open_api(agent, err))
         return -1;
     loop_set_sink(agent->loop, EFFECT_TRACE, agent_trace, agent);
     loop_set_sink(agent->loop, EFFECT_RUNTIME, agent_runtime, agent);
+    loop_set_sink(agent->loop, EFFECT_GUARD, agent_guard, agent);
     loop_set_sink(agent->loop, EFFECT_REPLY, api_server_reply_sink, agent->api);
     loop_set_sink(agent->loop, EFFECT_EXIT, agent_exit, agent);
     signals_start(&agent->signals, agent->loop);
@@ -301,6 +314,7 @@ static void agent_close(struct agent *agent)
     api_server_free(agent->api);
     peers_free(agent->peers);
     disk_free(agent->disk);
+    guard_pages_close(&agent->guard_pages);
     loop_free(agent->loop);
     node_free(agent->node);
 }

@@ -20,6 +20,10 @@ const struct option options_table[OPTIONS_COUNT] = {
      "The cluster's name. Agents of another cluster are refused."},
     {"data-dir", OPTION_TEXT, FIELD(data_dir), "/var/lib/hordelet", "DIR",
      "Where this node keeps what it must not forget. One agent at a time; made if missing."},
+    {"run-dir", OPTION_TEXT, FIELD(run_dir), "", "DIR",
+     "Where the deadlines of quorum-guarded containers are, for hordelet-guard in them: in memory "
+     "(a tmpfs), at the same path for the engine. Default: /run/hordelet, or /dev/shm/hordelet if "
+     "/run is on a disk."},
     {"gossip", OPTION_ADDRESS, FIELD(gossip), "0.0.0.0:7370", "HOST:PORT",
      "Where the other agents reach this one. Two TCP ports are used: this one, and this one + 2 "
      "for "

@@ -17,6 +17,7 @@ struct agent_options {
     char *node_name;
     char *cluster;
     char *data_dir;
+    char *run_dir;
     char *gossip;            /* HOST:PORT */
     char *advertise_address; /* HOST or HOST:PORT; empty: to be found out */
     char *api;               /* HOST:PORT */

@@ -31,7 +31,7 @@ struct option {
     const char *help;
 };
 
-enum { OPTIONS_COUNT = 20 };
+enum { OPTIONS_COUNT = 21 };
 extern const struct option options_table[OPTIONS_COUNT];
 const struct option *option_find(const char *name, size_t name_bytes);
 

@@ -154,8 +154,10 @@ struct runtime *docker_new(uv_loop_t *loop, const struct docker_config *config, 
     docker->cluster = xstrdup(config->cluster);
     docker->node = xstrdup(config->node);
     docker->print_token = config->print_token;
-    if (config->child_api && strncmp(config->endpoint, "unix://", strlen("unix://")) == 0)
-        docker->child_api = xstrdup(config->child_api);
+    if (strncmp(config->endpoint, "unix://", strlen("unix://")) == 0) {
+        docker->child_api = config->child_api ? xstrdup(config->child_api) : NULL;
+        docker->guard_pages = config->guard_pages;
+    }
     docker->sink = config->sink;
     docker->context = config->context;
     docker->quick = quick;

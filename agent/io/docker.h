@@ -6,6 +6,7 @@
 #include <uv.h>
 
 #include "agent/core/error.h"
+#include "agent/io/guard_pages.h"
 #include "agent/io/runtime.h"
 
 struct docker_config {
@@ -16,6 +17,7 @@ struct docker_config {
     /* The token of a START's child. */
     void (*print_token)(void *context, const struct runtime_operation *start, char *ret_token,
                         size_t bytes);
+    struct guard_pages *guard_pages; /* borrowed; not used with a TCP engine */
     runtime_sink_function sink;
     void *context;
 };

@@ -56,6 +56,7 @@ struct docker {
     char *cluster, *node, *child_api;
     void (*print_token)(void *context, const struct runtime_operation *start, char *ret_token,
                         size_t bytes);
+    struct guard_pages *guard_pages; /* NULL: nothing can be guarded */
     runtime_sink_function sink;
     void *context;
     struct docker_http *quick;  /* ping, lists, inspections after events: never behind the others */

@@ -1,5 +1,8 @@
 /* START: create, start, inspect.
  *
+ * A guarded one whose document has no command looks at the image first, for the guard must be told
+ * what to run.
+ *
  *   create --ok--> start --> inspect --> running or already ended: done
  *     |                         \--> not started: remove, say why
  *     +--refused--> inspect the one of that name
@@ -15,6 +18,8 @@
 
 #include <stdio.h>
 #include <string.h>
+
+#include "agent/io/cleanup.h"
 
 enum { ATTEMPTS_MAX = 4 };
 
@@ -207,16 +212,24 @@ static void start_create(struct docker_operation *operation)
     operation_send(operation, "POST", path, operation->body, start_created);
 }
 
-void operation_start(struct docker_operation *operation)
+/* image: what the engine has said of it, or NULL. */
+static void start_make(struct docker_operation *operation, const char *image)
 {
     struct docker_start start = start_of(operation);
     struct docker *docker = operation->docker;
-    char token[DOCKER_TOKEN_BYTES_MAX];
+    struct guard_page of = guard_page_of(&operation->request);
+    char token[DOCKER_TOKEN_BYTES_MAX], page[GUARD_PATH_BYTES_MAX];
+    struct docker_guard guard = {.page = page, .image = image};
     struct error err;
     if (docker->child_api) {
         docker->print_token(docker->context, &operation->request, token, sizeof token);
         start.child_api = docker->child_api;
         start.token = token;
+    }
+    if (operation->request.guarded) {
+        guard.program = docker->guard_pages->program;
+        guard_page_path(docker->guard_pages, &of, page);
+        start.guard = &guard;
     }
     operation->body = docker_json_create(&start, &err);
     if (!operation->body) {
@@ -224,4 +237,46 @@ void operation_start(struct docker_operation *operation)
         return;
     }
     start_create(operation);
+}
+
+static void start_image_known(struct docker_operation *operation,
+                              const struct docker_answer *answer)
+{
+    if (answer->status == 404) {
+        docker_answer_message(operation->message, "inspect the image", answer);
+        operation_finish(operation, RUNTIME_IMAGE_MISSING, operation->message, NULL);
+    } else if (!answer_is_good(answer)) {
+        operation_fail(operation, "inspect the image", answer);
+    } else {
+        cleanup_free char *image = xmemdup(answer->body.data, answer->body.bytes);
+        start_make(operation, image);
+    }
+}
+
+/* The page is there before the container is: a start that the engine carries out late finds the
+ * deadline in it, and runs nothing. */
+static void start_guarded(struct docker_operation *operation)
+{
+    struct guard_page page = guard_page_of(&operation->request);
+    struct docker *docker = operation->docker;
+    char image[IMAGE_BYTES_MAX + 1];
+    struct error err;
+    if (!docker->guard_pages)
+        operation_finish(operation, RUNTIME_INVALID,
+                         "cannot guard: the engine is not on this machine (--runtime)", NULL);
+    else if (guard_page_set(docker->guard_pages, &page, &err))
+        operation_finish(operation, RUNTIME_FAILED, err.text, NULL);
+    else if (docker_json_has_command(operation->request.document) ||
+             !docker_json_image(operation->request.document, image))
+        start_make(operation, NULL);
+    else
+        operation_send_image(operation, image, start_image_known);
+}
+
+void operation_start(struct docker_operation *operation)
+{
+    if (operation->request.guarded)
+        start_guarded(operation);
+    else
+        start_make(operation, NULL);
 }

@@ -181,6 +181,71 @@ static void odd_documents_are_refused(void)
     }
 }
 
+#define GUARDED_IMAGE "{\"Config\":{\"Entrypoint\":[\"/entry\"],\"Cmd\":[\"a\",\"b\"]}}"
+
+static char *create_guarded(const char *document, const char *image, struct error *err)
+{
+    struct runtime_operation operation = operation_of(document);
+    struct docker_guard guard = {.program = "/d/guard", .page = "/r/page", .image = image};
+    struct docker_start start = {
+        .cluster = "prod", .node = "n1", .operation = &operation, .guard = &guard};
+    return docker_json_create(&start, err);
+}
+
+/* The guard comes first, then just what would have been run without it. */
+static void a_guard_runs_what_was_asked_for(void)
+{
+    static const struct {
+        const char *container, *image, *words;
+    } cases[] = {
+        {"\"image\":\"i\"", GUARDED_IMAGE, "\"/entry\",\"a\",\"b\""},
+        {"\"image\":\"i\",\"args\":[\"x\"]", GUARDED_IMAGE, "\"/entry\",\"x\""},
+        {"\"image\":\"i\",\"command\":[\"c\"]", NULL, "\"c\""},
+        {"\"image\":\"i\",\"command\":[\"c\"],\"args\":[\"x\"]", NULL, "\"c\",\"x\""},
+        {"\"image\":\"i\"", "{\"Config\":{\"Entrypoint\":null,\"Cmd\":[\"sh\"]}}", "\"sh\""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char document[512], expected[512];
+        struct error err = {0};
+        snprintf(document, sizeof document, "{\"spec\":{\"container\":{%s}}}", cases[i].container);
+        snprintf(expected, sizeof expected,
+                 "\"Entrypoint\":[\"/.hordelet/guard\",\"/.hordelet/page\",%s],\"Cmd\":[]",
+                 cases[i].words);
+        char *body = create_guarded(document, cases[i].image, &err);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(body);
+        CU_ASSERT_PTR_NOT_NULL(strstr(body, expected));
+        CU_ASSERT_PTR_NOT_NULL(strstr(
+            body,
+            "\"Mounts\":[{\"Type\":\"bind\",\"Target\":\"/.hordelet/guard\",\"ReadOnly\":true,"
+            "\"Source\":\"/d/guard\"},{\"Type\":\"bind\",\"Target\":\"/.hordelet/page\","
+            "\"ReadOnly\":true,\"Source\":\"/r/page\"}]"));
+        CU_ASSERT_PTR_NOT_NULL(strstr(body, "\"dev.hordelet.guarded\":\"true\""));
+        free(body);
+    }
+}
+
+static void what_would_void_the_guard_is_refused(void)
+{
+    static const struct {
+        const char *document, *error;
+    } cases[] = {
+        {"{\"spec\":{\"container\":{\"image\":\"i\"}}}", "spec.container.command: missing"},
+        {"{\"spec\":{\"container\":{\"image\":\"i\",\"command\":[\"c\"],\"securityContext\":"
+         "{\"privileged\":true}}}}",
+         "spec.container.securityContext.privileged: cannot be true"},
+        {"{\"spec\":{\"container\":{\"image\":\"i\",\"command\":[\"c\"],\"volumeMounts\":"
+         "[{\"name\":\"v\",\"mountPath\":\"/.hordelet/page\"}]}}}",
+         "spec.container.volumeMounts[0].mountPath: /.hordelet is"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct error err = {0};
+        char *body = create_guarded(cases[i].document, "{\"Config\":{}}", &err);
+        CU_ASSERT_PTR_NULL(body);
+        CU_ASSERT_PTR_NOT_NULL(strstr(err.text, cases[i].error));
+        free(body);
+    }
+}
+
 /* Each variable is twice the one before: 2^100 bytes. */
 static void expansion_is_bounded(void)
 {
@@ -516,6 +581,8 @@ static void depth_bombs_are_refused(void)
 UNIT_MAIN("docker_json", {"bodies are golden", bodies_are_golden},
           {"a container reaches the API of its agent", a_container_reaches_the_api_of_its_agent},
           {"odd documents are refused", odd_documents_are_refused},
+          {"a guard runs what was asked for", a_guard_runs_what_was_asked_for},
+          {"what would void the guard is refused", what_would_void_the_guard_is_refused},
           {"expansion is bounded", expansion_is_bounded},
           {"names tell children apart", names_tell_children_apart},
           {"inspections are read", inspections_are_read},
