@@ -7,6 +7,8 @@
 #include <stdarg.h>
 #include <unistd.h>
 
+#include "agent/io/clock.h"
+#include "agent/io/guard_pages.h"
 #include "docker_driver.h"
 
 static char directory[256], endpoint[300];
@@ -388,6 +390,86 @@ static void check_kill(void)
     CHECK(WAIT_FOR(seen.changes > changes, 3000)); /* events come again */
 }
 
+/* ---- guarded ---- */
+
+static struct runtime_operation guarded_of(const char *workload, uint64_t lease_ms)
+{
+    struct runtime_operation operation = start_of(workload, SLEEPER);
+    operation.guarded = true;
+    operation.guard_deadline_ms = clock_mono_ms() + lease_ms;
+    return operation;
+}
+
+static void renew(const struct runtime_operation *start, uint64_t lease_ms)
+{
+    struct guard_page page = guard_page_of(start);
+    struct error err = {0};
+    page.deadline_ms = clock_mono_ms() + lease_ms;
+    CHECK(guard_page_set(&guard_pages, &page, &err) == 0);
+}
+
+static bool ends_by_its_guard(const struct done *done)
+{
+    const struct container *last = &done->container;
+    if (last->state == CONTAINER_RUNNING) {
+        WAIT_FOR(strcmp(seen.changed.id, done->container.id) == 0 &&
+                     seen.changed.state == CONTAINER_EXITED,
+                 20000);
+        last = &seen.changed;
+    }
+    return last->state == CONTAINER_EXITED && last->exit_code == GUARD_EXIT_CODE;
+}
+
+/* It lives as long as it is renewed, and ends on time while the engine hangs. */
+static void check_guard(void)
+{
+    struct runtime_operation operation = guarded_of("guarded", 2000);
+    const struct done *done = finish(runtime, &operation);
+    CHECK(done->result == RUNTIME_OK && done->container.guarded);
+    CHECK(strcmp(inspected(done->container.id, "{{.Path}}"), "/.hordelet/guard") == 0);
+    pid_t guard = (pid_t)atoi(inspected(done->container.id, "{{.State.Pid}}"));
+    renew(&operation, 4000);
+    WAIT_FOR(false, 2500);
+    CHECK(kill(guard, 0) == 0);
+    kill(engine_pid(), SIGSTOP);
+    uint64_t begin_ms = now_ms();
+    CHECK(WAIT_FOR(kill(guard, 0) != 0, 3000)); /* its parent, containerd-shim, reaps it */
+    fprintf(stderr, "  a guard ends %llu ms after it was left alone with 1500 ms to go\n",
+            (unsigned long long)(now_ms() - begin_ms));
+    kill(engine_pid(), SIGCONT);
+    CHECK(ends_by_its_guard(done));
+}
+
+/* An engine that carries out a start only when its lease has passed. */
+static void check_late_start(void)
+{
+    struct runtime_operation operation = guarded_of("late-start", 1000);
+    operation.timeout_ms = 500;
+    kill(engine_pid(), SIGSTOP);
+    CHECK(finish(runtime, &operation)->result == RUNTIME_TIMED_OUT);
+    WAIT_FOR(false, 1000);
+    kill(engine_pid(), SIGCONT);
+    CHECK(WAIT_FOR(seen.healthy, 10000));
+    const struct done *done;
+    int tries = 0;
+    do { /* it may be at the first create just now, and refuse another one */
+        operation = guarded_of("late-start", 0);
+        done = finish(runtime, &operation);
+    } while (done->result == RUNTIME_FAILED && ++tries < 20);
+    CHECK(done->result == RUNTIME_OK && ends_by_its_guard(done));
+}
+
+static void check_guarded_image(void)
+{
+    struct runtime_operation operation = guarded_of("own-command", 20000);
+    operation.document = "{\"spec\":{\"container\":{\"image\":\"hordelet-test:1\"}}}";
+    const struct done *done = finish(runtime, &operation);
+    CHECK(done->result == RUNTIME_OK);
+    CHECK(strstr(
+        inspected(done->container.id, "{{.Args}}"),
+        said("docker --host %s inspect -f '{{index .Config.Cmd 0}}' hordelet-test:1", endpoint)));
+}
+
 static void check_release_in_flight(void)
 {
     for (int i = 0; i < 8; i++) {
@@ -416,6 +498,9 @@ static const struct {
     {"many at once", check_many_at_once},
     {"a hanging engine", check_hang},
     {"a killed engine", check_kill},
+    {"a guarded container", check_guard},
+    {"a late start", check_late_start},
+    {"a guarded image", check_guarded_image},
     {"release in flight", check_release_in_flight},
 };
 
@@ -428,6 +513,11 @@ int main(int count, char **arguments)
     signal(SIGPIPE, SIG_IGN);
     snprintf(directory, sizeof directory, "%s", arguments[1]);
     snprintf(endpoint, sizeof endpoint, "unix://%s/docker.sock", directory);
+    struct error err;
+    if (guard_pages_open(&guard_pages, directory, "", &err)) {
+        fprintf(stderr, "%s\n", err.text);
+        return EXIT_FAILURE;
+    }
     uv_loop_init(&loop);
     runtime = driver_new(endpoint, "n1"); /* before there is an engine */
     CHECK(WAIT_FOR(seen.unhealthy_count, 1000));

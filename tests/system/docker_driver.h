@@ -148,11 +148,16 @@ static inline const struct done *finish(struct runtime *runtime,
     return done;
 }
 
+static struct guard_pages guard_pages; /* opened by who guards */
+
 static inline struct runtime *driver_new(const char *endpoint, const char *node)
 {
     struct error err;
-    struct docker_config config = {
-        .endpoint = endpoint, .cluster = "check", .node = node, .sink = sink};
+    struct docker_config config = {.endpoint = endpoint,
+                                   .cluster = "check",
+                                   .node = node,
+                                   .guard_pages = &guard_pages,
+                                   .sink = sink};
     struct runtime *runtime = docker_new(&loop, &config, &err);
     if (!runtime)
         fprintf(stderr, "%s\n", err.text);

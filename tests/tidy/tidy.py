@@ -27,7 +27,9 @@ MAY_INCLUDE = {
     "placement/": ("placement/",),
     "agent/core/": ("agent/core/", "crdt/", "placement/"),
     "agent/codec/": ("agent/codec/", "agent/core/", "crdt/", "placement/"),
-    "agent/io/": ("agent/io/", "agent/codec/", "agent/core/", "crdt/", "placement/"),
+    "agent/guard/": ("agent/guard/",),
+    "agent/io/": ("agent/io/", "agent/guard/", "agent/codec/", "agent/core/", "crdt/",
+                  "placement/"),
     "agent/cli/": ("agent/cli/", "agent/codec/", "agent/core/", "crdt/", "placement/"),
     "tests/sim/": ("tests/", "agent/codec/", "agent/core/", "crdt/", "placement/"),
 }

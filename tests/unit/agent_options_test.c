@@ -60,6 +60,7 @@ static void defaults_are_those_of_the_contract(void)
     CU_ASSERT_STRING_EQUAL(options.node_name, "a");
     CU_ASSERT_STRING_EQUAL(options.cluster, "default");
     CU_ASSERT_STRING_EQUAL(options.data_dir, "/var/lib/hordelet");
+    CU_ASSERT_STRING_EQUAL(options.run_dir, "");
     CU_ASSERT_STRING_EQUAL(options.gossip, "0.0.0.0:7370");
     CU_ASSERT_STRING_EQUAL(options.advertise_address, "");
     CU_ASSERT_STRING_EQUAL(options.api, "127.0.0.1:7371");

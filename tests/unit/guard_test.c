@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <ftw.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,6 +22,7 @@ enum { SKIPPED = 77 }; /* ctest's SKIP_RETURN_CODE */
 
 static char run_dir[] = "/dev/shm/guard_test.XXXXXX", data_dir[] = "/tmp/guard_test.XXXXXX";
 static struct guard_pages pages;
+static int mark[2]; /* a pipe */
 static const struct child_id child = {.ns = "default", .workload = "web", .ordinal = 3};
 static uint64_t epoch; /* one more each test: its own page */
 
@@ -58,7 +60,7 @@ static pid_t guard_start(const char *page, const char *script)
             _exit(99);
         pid_t first = fork();
         if (first == 0) {
-            close(ready[0]);
+            dup2(mark[1], 9);
             execl(pages.program, "hordelet-guard", page, "/bin/sh", "-c", script, (char *)NULL);
             _exit(98);
         }
@@ -105,31 +107,12 @@ static int run(uint64_t lease_ms, const char *script)
     return guard_end(guard_start_page(script));
 }
 
-/* What a script tells: that it is there. */
-static const char *mark_path(void)
+/* A script says with `echo >&9` that it has come so far. */
+static bool mark_appears(int within_ms)
 {
-    static char path[128];
-    snprintf(path, sizeof path, "%s/mark", data_dir);
-    return path;
-}
-
-static bool mark_appears(uint64_t within_ms)
-{
-    uint64_t until_ms = clock_mono_ms() + within_ms;
-    while (access(mark_path(), F_OK) != 0) {
-        if (clock_mono_ms() > until_ms)
-            return false;
-        usleep(2000);
-    }
-    unlink(mark_path());
-    return true;
-}
-
-static const char *script_of(const char *format)
-{
-    static char script[512];
-    snprintf(script, sizeof script, format, mark_path());
-    return script;
+    struct pollfd waiting = {.fd = mark[0], .events = POLLIN};
+    char byte;
+    return poll(&waiting, 1, within_ms) == 1 && read(mark[0], &byte, 1) == 1;
 }
 
 /* --- Tests ------------------------------------------------------------------------------------ */
@@ -145,16 +128,17 @@ static void a_late_start_runs_nothing(void)
 {
     epoch++;
     page_set(clock_mono_ms()); /* now is not ahead */
-    CU_ASSERT_EQUAL(guard_end(guard_start_page(script_of("touch %s"))), GUARD_EXIT_DEADLINE);
-    CU_ASSERT_NOT_EQUAL(access(mark_path(), F_OK), 0);
+    CU_ASSERT_EQUAL(guard_end(guard_start_page("echo >&9")), GUARD_EXIT_DEADLINE);
+    CU_ASSERT_FALSE(mark_appears(0));
 }
 
 static void the_deadline_kills_everything(void)
 {
     uint64_t began_ms = clock_mono_ms();
     /* One that ignores signals, and one that has left its session. */
-    int status = run(SHORT_MS, script_of("trap '' TERM HUP INT; setsid sh -c 'sleep 1; touch %s' &"
-                                         " while :; do sleep 60; done"));
+    int status = run(SHORT_MS,
+                     "trap '' TERM HUP INT; setsid sh -c 'sleep 1; echo >&9' &"
+                     " while :; do sleep 60; done");
     uint64_t took_ms = clock_mono_ms() - began_ms;
     CU_ASSERT_EQUAL(status, GUARD_EXIT_DEADLINE);
     CU_ASSERT(took_ms >= SHORT_MS);
@@ -177,8 +161,7 @@ static void signals_are_forwarded(void)
 {
     epoch++;
     page_set(clock_mono_ms() + LONG_MS);
-    pid_t maker =
-        guard_start_page(script_of("trap 'exit 42' TERM; touch %s; while :; do sleep 0.05; done"));
+    pid_t maker = guard_start_page("trap 'exit 42' TERM; echo >&9; while :; do sleep 0.05; done");
     CU_ASSERT_FATAL(mark_appears(10000));
     kill(first_of(maker), SIGTERM);
     CU_ASSERT_EQUAL(guard_end(maker), 42);
@@ -205,13 +188,14 @@ static void orphans_are_reaped(void)
     epoch++;
     page_set(clock_mono_ms() + LONG_MS);
     pid_t maker = guard_start_page(
-        script_of("sh -c 'sleep 0.3 & exit 0'; touch %s; while :; do sleep 60; done"));
+        "sh -c '(sleep 0.3; echo >&9) & exit 0'; echo >&9; while :; do sleep 60; done");
     CU_ASSERT_FATAL(mark_appears(10000));
     pid_t first = first_of(maker);
     CU_ASSERT_EQUAL(children_of(first), 2);
-    for (uint64_t until_ms = clock_mono_ms() + 10000; clock_mono_ms() < until_ms; usleep(5000))
-        if (children_of(first) == 1)
-            break;
+    CU_ASSERT_FATAL(mark_appears(10000)); /* the orphan is about to end */
+    uint64_t until_ms = clock_mono_ms() + 10000;
+    while (children_of(first) > 1 && clock_mono_ms() < until_ms)
+        sched_yield();
     CU_ASSERT_EQUAL(children_of(first), 1);
     kill(first, SIGTERM);
     CU_ASSERT_EQUAL(guard_end(maker), 128 + SIGTERM);
@@ -266,7 +250,7 @@ static void pages_survive_the_agent(void)
     page_set(clock_mono_ms()); /* it has passed */
     epoch++;
     page_set(clock_mono_ms() + LONG_MS);
-    pid_t maker = guard_start_page(script_of("touch %s; exec sleep 60"));
+    pid_t maker = guard_start_page("echo >&9; exec sleep 60");
     CU_ASSERT_FATAL(mark_appears(10000)); /* it is there for signals */
     guard_pages_close(&pages);
     CU_ASSERT_EQUAL_FATAL(guard_pages_open(&pages, data_dir, run_dir, &err), 0);
@@ -308,7 +292,7 @@ int main(void)
         puts("guard_test: SKIPPED, all of it: pid namespaces need root");
         return SKIPPED;
     }
-    if (!mkdtemp(run_dir) || !mkdtemp(data_dir) ||
+    if (pipe2(mark, O_CLOEXEC) != 0 || !mkdtemp(run_dir) || !mkdtemp(data_dir) ||
         guard_pages_open(&pages, data_dir, run_dir, &err)) {
         fprintf(stderr, "guard_test: %s\n", err.text);
         return 1;
