@@ -57,29 +57,40 @@ static void child_give_up_lost(struct node *node, struct child *child)
                  "its node died, and restart: temporary means never again");
 }
 
-static void child_claim(struct node *node, struct child *child, bool lost)
+static void child_note_claim(struct node *node, const struct child *child, uint64_t epoch,
+                             bool lost)
+{
+    const struct claim *last = &child->claim;
+    bool offered = child->has_claim && last->offer.state == OFFER_OPEN;
+    bool handed =
+        child->has_claim && last->state == CLAIM_RELEASED && strcmp(last->node, node->name) != 0;
+    effects_trace(node->effects, "claims %s/%s/%u at epoch %llu%s", child->id.ns,
+                  child->id.workload, child->id.ordinal, (unsigned long long)epoch,
+                  lost      ? ": its holder is lost"
+                  : offered ? ": it was offered"
+                            : "");
+    if (lost)
+        note_child(node, child, true, "Moved", "to %s at epoch %llu: %s is %s", node->name,
+                   (unsigned long long)epoch, last->node, member_phase_text(node, last->node));
+    else if (offered || handed)
+        note_child(node, child, false, "Moved", "to %s at epoch %llu: %s has %s it", node->name,
+                   (unsigned long long)epoch, last->node, offered ? "offered" : "handed over");
+    else
+        note_child(node, child, false, "Placed", "on %s at epoch %llu", node->name,
+                   (unsigned long long)epoch);
+}
+
+void child_claim(struct node *node, struct child *child, bool lost)
 {
     const struct workload *workload = &child->group->workload;
     if (lost && child->claim.state == CLAIM_CLAIMED && workload->restart == RESTART_TEMPORARY) {
         child_give_up_lost(node, child);
         return;
     }
-    effects_trace(node->effects, "claims %s/%s/%u at epoch %llu%s", child->id.ns,
-                  child->id.workload, child->id.ordinal, (unsigned long long)(child->epoch_max + 1),
-                  lost ? ": its holder is lost" : "");
-    if (lost)
-        note_child(node, child, true, "Moved", "to %s at epoch %llu: %s is %s", node->name,
-                   (unsigned long long)(child->epoch_max + 1), child->claim.node,
-                   member_phase_text(node, child->claim.node));
-    else if (child->has_claim && child->claim.state == CLAIM_RELEASED &&
-             strcmp(child->claim.node, node->name) != 0)
-        note_child(node, child, false, "Moved", "to %s at epoch %llu: %s has handed it over",
-                   node->name, (unsigned long long)(child->epoch_max + 1), child->claim.node);
-    else
-        note_child(node, child, false, "Placed", "on %s at epoch %llu", node->name,
-                   (unsigned long long)(child->epoch_max + 1));
-    claim_write(node, child, image_is_here(node, workload) ? CLAIM_CLAIMED : CLAIM_PULLING,
-                child->epoch_max + 1, workload->spec_hash);
+    uint64_t epoch = offer_next_epoch(node, child);
+    child_note_claim(node, child, epoch, lost);
+    bool ready = image_is_here(node, workload) || move_keeps(node, child);
+    claim_write(node, child, ready ? CLAIM_CLAIMED : CLAIM_PULLING, epoch, workload->spec_hash);
     child_run(node, child);
 }
 
@@ -101,6 +112,8 @@ static void child_candidate(struct node *node, struct child *child, bool lost)
                 !supervision->draining && durable_has_room(node);
     if (rank == RANK_NONE || !able)
         return;
+    int precedence = offer_precedence(node, child);
+    rank = precedence > 0 ? 0 : precedence < 0 ? rank + 1 : rank;
     uint64_t turn_ms = ranking_turn_ms(node, child, rank);
     uint64_t away_ms = escalate_away_ms(node, child->group->workload.supervisor);
     turn_ms = away_ms > turn_ms ? away_ms : turn_ms;
@@ -227,9 +240,14 @@ static void child_not_ours(struct node *node, struct child *child)
         child_run(node, child);
         return;
     }
-    if (child_waits_to_take_back(node, child) || !child_clear(node, child, NULL))
+    if (move_prepare(node, child))
         return;
-    if (child_forget(node, child))
+    bool lost;
+    struct local_container *keep =
+        child_is_free(node, child, &lost) ? move_keeps(node, child) : NULL;
+    if (child_waits_to_take_back(node, child) || !child_clear(node, child, keep))
+        return;
+    if (keep || child_forget(node, child))
         child_offer(node, child);
 }
 

@@ -87,25 +87,43 @@ bool child_clear(struct node *node, struct child *child, const struct local_cont
 
 /* --- Not running ----------------------------------------------------------------------------- */
 
-static bool child_has_image(struct node *node, struct child *child)
+bool child_image_is_here(const struct node *node, const struct child *child)
 {
     const struct workload *workload = &child->group->workload;
-    struct local *local = child->local;
-    if (local->image_ready || (workload->pull != PULL_ALWAYS &&
-                               index_find(&node->supervision.images, span_text(workload->image))))
-        return true;
-    if (local->pull_operation)
-        return false;
-    if (local->pull_failing_ms && node->now.mono_ms - local->pull_failing_ms >= PULL_DECLINE_MS &&
-        child->claim.state == CLAIM_PULLING && ranking_has_other(node, child)) {
-        membership_decline(node, &child->id, child->claim.epoch, "ImagePull");
-        claim_write(node, child, CLAIM_RELEASED, child->claim.epoch, workload->spec_hash);
-        return false;
-    }
+    return child->local->image_ready ||
+           (workload->pull != PULL_ALWAYS &&
+            index_find(&node->supervision.images, span_text(workload->image)));
+}
+
+bool child_pull_is_failing(const struct node *node, const struct child *child)
+{
+    const struct local *local = child->local;
+    return !local->pull_operation && local->pull_failing_ms &&
+           node->now.mono_ms - local->pull_failing_ms >= PULL_DECLINE_MS;
+}
+
+void child_pull(struct node *node, struct child *child)
+{
+    if (child->local->pull_operation)
+        return;
     if (node->supervision.pulls_in_flight < RUNTIME_PULLS_IN_FLIGHT_MAX)
         engine_pull(node, child);
     else
         child_wake(child, node->now.mono_ms + PULL_SLOT_MS);
+}
+
+static bool child_has_image(struct node *node, struct child *child)
+{
+    if (child_image_is_here(node, child))
+        return true;
+    if (child_pull_is_failing(node, child) && child->claim.state == CLAIM_PULLING &&
+        ranking_has_other(node, child)) {
+        membership_decline(node, &child->id, child->claim.epoch, "ImagePull");
+        claim_write(node, child, CLAIM_RELEASED, child->claim.epoch,
+                    child->group->workload.spec_hash);
+        return false;
+    }
+    child_pull(node, child);
     return false;
 }
 
@@ -139,9 +157,10 @@ bool child_start_now(struct node *node, struct child *child)
 {
     struct local *local = child->local;
     struct local_container *container = child_container(node, child);
-    bool current = child->has_claim && claim_is_ours(node, &child->claim) &&
-                   child->claim.state == CLAIM_CLAIMED && child_is_wanted(child) &&
-                   strcmp(child->claim.uid, child->group->workload.uid) == 0;
+    bool current =
+        move_may_start(node, child) || (child->has_claim && claim_is_ours(node, &child->claim) &&
+                                        child->claim.state == CLAIM_CLAIMED);
+    current &= child_is_wanted(child) && strcmp(child->claim.uid, child->group->workload.uid) == 0;
     if (!current || local->start_operation || local->stop != STOP_NONE ||
         node->supervision.draining || !node->supervision.engine_healthy ||
         quorum_for(node, child) != QUORUM_HELD ||
@@ -153,6 +172,21 @@ bool child_start_now(struct node *node, struct child *child)
 
 /* --- Running --------------------------------------------------------------------------------- */
 
+void child_note_running(struct node *node, struct child *child,
+                        const struct local_container *container)
+{
+    struct local *local = child->local;
+    if (local->running_since_ms > 1)
+        return;
+    uint64_t up_ms =
+        node->now.wall_ms > container->container.started_ms && container->container.started_ms
+            ? node->now.wall_ms - container->container.started_ms
+            : 0;
+    local->running_since_ms = node->now.mono_ms > up_ms ? node->now.mono_ms - up_ms : 2;
+    local->started_ms = container->container.started_ms;
+    local->pull_failing_ms = 0;
+}
+
 static void child_running(struct node *node, struct child *child, struct local_container *container)
 {
     struct local *local = child->local;
@@ -161,15 +195,7 @@ static void child_running(struct node *node, struct child *child, struct local_c
         child_request_stop(node, child, container);
         return;
     }
-    if (local->running_since_ms == 0 || local->running_since_ms == 1) {
-        uint64_t up_ms =
-            node->now.wall_ms > container->container.started_ms && container->container.started_ms
-                ? node->now.wall_ms - container->container.started_ms
-                : 0;
-        local->running_since_ms = node->now.mono_ms > up_ms ? node->now.mono_ms - up_ms : 2;
-        local->started_ms = container->container.started_ms;
-        local->pull_failing_ms = 0;
-    }
+    child_note_running(node, child, container);
     if (child->claim.state == CLAIM_PULLING)
         claim_write(node, child, CLAIM_CLAIMED, child->claim.epoch, container->container.spec_hash);
     uint64_t forgiven_ms = local->running_since_ms + BACKOFF_RESET_MS;
@@ -189,11 +215,14 @@ static void child_running(struct node *node, struct child *child, struct local_c
 
 /* --- Leaving --------------------------------------------------------------------------------- */
 
-/* Its next holder goes on counting where we end. */
+/* Its next holder goes on counting where we end. It is the one that it was offered to, if any. */
 static void child_release(struct node *node, struct child *child)
 {
+    struct offer offer = child->claim.offer;
     child_status_keep_level(node, child);
     claim_write(node, child, CLAIM_RELEASED, child->claim.epoch, child->group->workload.spec_hash);
+    if (offer.state == OFFER_OPEN)
+        claim_write_offer(node, child, CLAIM_RELEASED, &offer);
 }
 
 /* Ends the container, then gives the claim back. True: nothing else is to be
@@ -265,6 +294,7 @@ void child_run(struct node *node, struct child *child)
             child_request_stop(node, child, container);
         return;
     }
+    move_watch(node, child);
     if (child_leave(node, child))
         return;
     if (!child_clear(node, child, container) && !container)

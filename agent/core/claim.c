@@ -46,8 +46,8 @@ static struct dot claim_put(struct node *node, struct child *child, const struct
     child->has_claim = true;
     child->claim_siblings = 1;
     store_claim_changed(&node->store, child);
-    if (claim->epoch > child->epoch_max)
-        child->epoch_max = claim->epoch;
+    if (claim_epoch_max(claim) > child->epoch_max)
+        child->epoch_max = claim_epoch_max(claim);
     local_make(child)->claim_sequence = SEQUENCE_NEXT;
     return dot;
 }
@@ -76,6 +76,15 @@ struct dot claim_write(struct node *node, struct child *child, enum claim_state 
     TEXT_SET(claim.node, node->name);
     TEXT_SET(claim.uid, child->group->workload.uid);
     return claim_put(node, child, &claim);
+}
+
+void claim_write_offer(struct node *node, struct child *child, enum claim_state state,
+                       const struct offer *offer)
+{
+    struct claim claim = child->claim;
+    claim.state = state;
+    claim.offer = *offer;
+    claim_put(node, child, &claim);
 }
 
 /* The same once more, so that one sibling remains. Its uid may be one of the past: it stays. */

@@ -15,6 +15,7 @@ enum message_type {
     MESSAGE_CHILD_STOPPED, /* body: the holder's answer */
     MESSAGE_EVENTS_ASK,    /* body: an id, and how many bytes may be answered: see gather.c */
     MESSAGE_EVENTS,        /* body: that id, then entries of a journal, the newest first */
+    MESSAGE_PREPARE,       /* body: a child that its holder has offered us, and how far we are */
     MESSAGE_TYPE_END,
 };
 

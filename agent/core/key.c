@@ -42,6 +42,11 @@ struct key key_supervisor(const char *name)
     return key_print('s', name, NULL);
 }
 
+struct key key_rebalance(const char *supervisor)
+{
+    return key_print('b', supervisor, NULL);
+}
+
 struct key key_claim(const struct child_id *id)
 {
     return key_child('c', id);
@@ -159,7 +164,8 @@ struct key_parts key_parse(struct span span)
         good = key_parse_pair(&parts, path);
         break;
     case 'm':
-        kind = KEY_MEMBER;
+    case 'b':
+        kind = text[0] == 'm' ? KEY_MEMBER : KEY_REBALANCE;
         good = key_parse_one(&parts, path);
         break;
     default:

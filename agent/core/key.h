@@ -16,6 +16,7 @@ enum key_kind {
     KEY_META,
     KEY_STATE, /* which of the states that a child has left counts */
     KEY_PIECE, /* a part of one */
+    KEY_REBALANCE,
 };
 
 /* A state that a child has left: of this epoch, taken by this member, at this time of its hybrid
@@ -34,6 +35,7 @@ struct key {
 
 struct key key_workload(const char *ns, const char *name);
 struct key key_supervisor(const char *name);
+struct key key_rebalance(const char *supervisor);
 struct key key_claim(const struct child_id *id);
 struct key key_status(const struct child_id *id);
 struct key key_name(const char *ns, const char *name);
@@ -49,7 +51,7 @@ struct key_parts {
     struct state_id state;         /* PIECE */
     uint32_t index;                /* PIECE */
     char ns[NAME_BYTES_MAX + 1];   /* WORKLOAD, NAME, META */
-    char name[NAME_BYTES_MAX + 1]; /* WORKLOAD, SUPERVISOR, NAME, META, MEMBER */
+    char name[NAME_BYTES_MAX + 1]; /* WORKLOAD, SUPERVISOR, NAME, META, MEMBER, REBALANCE */
 };
 
 /* KEY_UNKNOWN for anything that is not one of ours: kept and replicated, not looked at. */

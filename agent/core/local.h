@@ -61,6 +61,14 @@ struct local {
     bool image_ready;         /* pulled for the start that comes next */
     uint64_t pull_failing_ms; /* since when, 0: not */
     uint32_t pull_failures;
+    /* moves: move.c */
+    uint64_t offer_epoch;      /* what the rest speaks of; 0: no offer */
+    uint64_t offer_ms;         /* the holder: when the successor was last heard of, or asked */
+    uint64_t offer_retry_ms;   /* ... and when it is asked again after it has come to nothing */
+    bool offer_prepared;       /* ... it has what it needs to start at once */
+    uint64_t prepare_ms;       /* the successor: since when it could have begun */
+    uint64_t prepare_ready_ms; /* ... and since when its copy is ready, 0: not */
+    uint64_t prepare_told_ms;  /* ... and when it last said how far it is */
     /* for people */
     char reason[REASON_BYTES_MAX + 1];
     char message[MESSAGE_BYTES_MAX + 1];

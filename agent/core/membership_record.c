@@ -31,6 +31,16 @@ bool membership_declined(const struct node *node, const struct member_record *re
     return false;
 }
 
+bool membership_declines(const struct node *node, const struct child_id *child)
+{
+    const struct membership *membership = &node->membership;
+    for (size_t i = 0; i < membership->declined_count; i++)
+        if (child_id_compare(&membership->declined[i].child, child) == 0 &&
+            membership->declined[i].until_ms > node->now.wall_ms)
+            return true;
+    return false;
+}
+
 void membership_decline(struct node *node, const struct child_id *child, uint64_t epoch,
                         const char *reason)
 {

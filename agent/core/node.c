@@ -175,6 +175,9 @@ static void node_on_message(struct node *node, const struct event *event)
     case MESSAGE_CHILD_STOPPED:
         requests_message(node, &envelope);
         break;
+    case MESSAGE_PREPARE:
+        move_message(node, &envelope);
+        break;
     case MESSAGE_EVENTS_ASK:
     case MESSAGE_EVENTS:
         gather_message(node, &envelope);

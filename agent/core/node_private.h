@@ -133,6 +133,8 @@ bool membership_declined(const struct node *node, const struct member_record *re
                          const struct child_id *child);
 void membership_decline(struct node *node, const struct child_id *child, uint64_t epoch,
                         const char *reason);
+/* We have, whatever our record in the map says yet. */
+bool membership_declines(const struct node *node, const struct child_id *child);
 void membership_write_record(struct node *node); /* membership_record.c */
 /* Placement must be thought over: for all, or for what a change of this member may concern. */
 void membership_bump(struct node *node);
@@ -213,6 +215,7 @@ struct supervisor_plan { /* the members of one supervisor, prepared; rebuilt whe
     uint64_t takeover_ms;
     uint64_t regained_ms; /* when we had a quorum again: what the others did meanwhile comes soon */
     uint64_t ring_hash;   /* of the names and weights that the ring was built from */
+    uint64_t able_hash, changed_ms; /* who may run anything, and since when it has been so */
     struct ring ring;
 };
 
@@ -238,6 +241,11 @@ uint32_t ranking_of_self(struct node *node, const struct child *child, const cha
                          const char **ret_message);
 bool ranking_has_other(struct node *node,
                        const struct child *child); /* somebody else could take it */
+/* Who would run it if it were free, while a member holds it. NULL: its holder, or nobody. */
+const char *ranking_preferred(struct node *node, const struct child *child);
+/* That member may take it, of itself and as far as it has room. If that is us, and we have none,
+ * the others are told so. */
+bool ranking_would_take(struct node *node, const struct child *child, const char *member);
 /* The supervisor's members are a list, and we do not stand in it. */
 bool ranking_excludes_self(struct node *node, const struct child *child);
 /* We are the one who removes what nobody holds: the first alive member in ring order, whatever the
@@ -360,6 +368,9 @@ bool claim_is_askers(const struct node *node, const struct child *child,
 bool child_is_over(const struct child *child);
 struct dot claim_write(struct node *node, struct child *child, enum claim_state state,
                        uint64_t epoch, uint64_t spec_hash);
+/* Our own claim as it is, or released, with this offer. */
+void claim_write_offer(struct node *node, struct child *child, enum claim_state state,
+                       const struct offer *offer);
 void claim_repeat(struct node *node, struct child *child);
 
 /* wake.c: when a child is to be looked at again */
@@ -368,6 +379,8 @@ struct child *wake_first(const struct supervision *supervision);        /* NULL:
 
 /* child_decide.c: what to do about one child now */
 void child_decide(struct node *node, struct child *child);
+/* It is free, or was offered to us. lost: its holder was lost with it. */
+void child_claim(struct node *node, struct child *child, bool lost);
 void child_remember(struct node *node, struct child *child); /* see remember_ms */
 void child_wake(struct child *child, uint64_t at_ms);
 /* Our container of a child that somebody has merely reserved since; NULL: none. */
@@ -378,6 +391,13 @@ void child_run(struct node *node, struct child *child);
 /* Ends and removes containers except the one kept (NULL: all). True when none is left besides it.
  */
 bool child_clear(struct node *node, struct child *child, const struct local_container *keep);
+bool child_image_is_here(const struct node *node, const struct child *child);
+void child_pull(struct node *node, struct child *child);
+/* For so long that another member should try. */
+bool child_pull_is_failing(const struct node *node, const struct child *child);
+/* Since when it runs, as its probes and its back-off count it. */
+void child_note_running(struct node *node, struct child *child,
+                        const struct local_container *container);
 void child_request_stop(struct node *node, struct child *child, struct local_container *container);
 bool child_start_now(struct node *node,
                      struct child *child); /* from the queue: false: not any more */
@@ -399,6 +419,46 @@ void escalate_count(struct node *node, const char *name, const struct supervisor
 uint64_t escalate_away_ms(const struct node *node, const char *supervisor);
 /* expire.c: ttlSecondsAfterFinished */
 void child_expire(struct node *node, struct child *child);
+/* move.c: from one member to another while both live */
+void move_offer(struct node *node, struct child *child, const char *member, bool start_first);
+/* We hold it and have offered it: is it time to let go? */
+void move_watch(struct node *node, struct child *child);
+/* Its holder has offered it to us, and we see to it: nothing else is to be done here. */
+bool move_prepare(struct node *node, struct child *child);
+/* Of what it was offered, and is free by now: the container with which it goes on. NULL: none. */
+struct local_container *move_keeps(struct node *node, struct child *child);
+/* A copy may be started here beside the holder's. */
+bool move_may_start(const struct node *node, const struct child *child);
+bool offer_is_ours(const struct node *node, const struct child *child); /* open, and to us */
+/* Of a free child: of its epoch we come first, somebody else does (-1), or nobody was asked (0). */
+int offer_precedence(const struct node *node, const struct child *child);
+/* The epoch under which we would claim it now. */
+uint64_t offer_next_epoch(const struct node *node, const struct child *child);
+void move_message(struct node *node, const struct envelope *envelope);
+/* redistribute.c: which children move, and when */
+struct moves {
+    uint64_t look_ms;    /* when to look again; UINT64_MAX: nothing is active */
+    uint64_t generation; /* of the membership, at the last look */
+};
+
+enum { MOVES_MAX = 64 }; /* of one supervisor at once, whatever maxConcurrentMoves says */
+
+struct survey {
+    size_t wanted, under_way;       /* children that belong elsewhere; that are on their way */
+    struct child *first[MOVES_MAX]; /* of those wanted, in order of id */
+};
+
+enum move_state { MOVE_NONE, MOVE_WANTED, MOVE_UNDER_WAY };
+
+void redistribute_tick(struct node *node);
+uint64_t redistribute_deadline(const struct node *node);
+/* Children of this supervisor may move at all: it is active, or a rebalance was asked for. */
+bool redistribute_is_on(const struct node *node, const char *supervisor);
+/* WANTED: *ret_to is the member. */
+enum move_state redistribute_judge(struct node *node, struct child *child, const char **ret_to);
+/* Children that should have moved for patience_ms, and have not, are passed over. */
+struct survey redistribute_survey(struct node *node, const char *supervisor, uint64_t patience_ms);
+void request_rebalance(struct node *node, const struct request *request);
 /* child_update.c: when a container of an old spec may go, and one of the new may come */
 bool child_may_replace(struct node *node, struct child *child);
 bool child_must_wait_for_recreate(struct node *node, struct child *child);
@@ -596,6 +656,7 @@ struct node {
     struct retirement retirement;
     struct ranking ranking;
     struct supervision supervision;
+    struct moves moves;
     struct registry registry;
     struct requests requests;
     struct journal journal;

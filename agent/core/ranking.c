@@ -125,6 +125,20 @@ static void plan_build_ring(struct supervisor_plan *plan)
     placement_ring_build(&plan->ring, plan->members, plan->count);
 }
 
+/* Redistribution waits until those who may run anything have been the same for a while. What they
+ * refuse does not count: it changes with each child that moves. */
+static void plan_note_change(const struct node *node, struct supervisor_plan *plan)
+{
+    uint64_t hash = placement_hash_pair(plan->count, plan->ring_hash);
+    for (size_t i = 0; i < plan->count; i++)
+        hash = placement_hash_pair(
+            hash, plan->members[i].eligible && placement_phase_may_run(plan->members[i].phase));
+    if (hash == plan->able_hash)
+        return;
+    plan->able_hash = hash;
+    plan->changed_ms = node->now.mono_ms;
+}
+
 static void plan_build(struct node *node, struct supervisor_plan *plan,
                        const struct supervisor *supervisor)
 {
@@ -156,6 +170,7 @@ static void plan_build(struct node *node, struct supervisor_plan *plan,
         free(sorted);
     }
     plan_build_ring(plan);
+    plan_note_change(node, plan);
     plan->generation = node->membership.generation;
 }
 
@@ -189,13 +204,26 @@ static bool labels_match(const struct member_record *record, const struct worklo
     return true;
 }
 
-/* The candidates for a child, in order of rank. */
+/* The candidates for a child, in order of rank. A child is placed as if it were free: of its holder
+ * it only counts whether it may go on there. */
 struct candidates {
+    uint32_t holder; /* RANK_NONE: it is free */
+    uint64_t epoch;
     uint32_t ranks[RANKS_MAX];
     size_t count;
     bool no_room;   /* somebody could have run it, but has no room */
     bool full_here; /* ... and that is us */
 };
+
+/* What it refuses, and a cordon, are about children that it does not have. */
+static bool holder_may_keep(const struct supervisor_plan *plan, size_t at,
+                            const struct child *child)
+{
+    const struct member_record *record = plan->records[at];
+    return record && record->wish == WISH_IN && record->runtime_healthy &&
+           placement_phase_may_run(plan->members[at].phase) &&
+           labels_match(record, &child->group->workload);
+}
 
 static bool member_may_run(const struct node *node, const struct supervisor_plan *plan, size_t at,
                            const struct child *child)
@@ -237,29 +265,50 @@ static void candidates_by_zone(const struct supervisor_plan *plan, const struct 
     memcpy(candidates->ranks, sorted, count * sizeof *sorted);
 }
 
+static void ranking_judge(struct node *node, struct supervisor_plan *plan,
+                          const struct child *child, struct candidates *candidates)
+{
+    if (!plan->judged)
+        plan->judged = xmemdup(plan->members, (plan->count + 1) * sizeof *plan->members);
+    for (size_t i = 0; i < plan->count; i++) {
+        if (i == candidates->holder) {
+            plan->judged[i].eligible = holder_may_keep(plan, i, child);
+            continue;
+        }
+        bool able = member_may_run(node, plan, i, child);
+        plan->judged[i].eligible = able && member_has_room(node, plan, i, child);
+        candidates->no_room |= able && !plan->judged[i].eligible;
+        candidates->full_here |= able && !plan->judged[i].eligible && (uint32_t)i == plan->self;
+    }
+}
+
 static void ranking_choose(struct node *node, struct supervisor_plan *plan,
                            const struct child *child, struct candidates *candidates)
 {
     const struct workload *workload = &child->group->workload;
     struct placement_view view = {
         .members = plan->members, .count = plan->count, .ring = &plan->ring};
-    struct placement_child placed = {.id_hash = child->hash, .epoch = child->epoch_max + 1};
+    struct placement_child placed = {.id_hash = child->hash, .epoch = candidates->epoch};
+    bool held = candidates->holder != RANK_NONE;
     candidates->no_room = candidates->full_here = false;
-    if (plan->selective || plan->max_children > 0 || workload->node_selector_count > 0) {
-        if (!plan->judged)
-            plan->judged = xmemdup(plan->members, (plan->count + 1) * sizeof *plan->members);
-        for (size_t i = 0; i < plan->count; i++) {
-            bool able = member_may_run(node, plan, i, child);
-            plan->judged[i].eligible = able && member_has_room(node, plan, i, child);
-            candidates->no_room |= able && !plan->judged[i].eligible;
-            candidates->full_here |= able && !plan->judged[i].eligible && (uint32_t)i == plan->self;
-        }
+    if (plan->selective || plan->max_children > 0 || workload->node_selector_count > 0 ||
+        (held && !plan->members[candidates->holder].eligible)) {
+        ranking_judge(node, plan, child, candidates);
         view.members = plan->judged;
     }
     /* No more than there are: the walk ends with the last of them, not with the ring. */
-    size_t most = plan->eligible < RANKS_MAX ? plan->eligible : RANKS_MAX;
-    candidates->count = plan->strategy->choose(&view, &placed, candidates->ranks, most);
+    size_t most = plan->eligible + held;
+    candidates->count = plan->strategy->choose(&view, &placed, candidates->ranks,
+                                               most < RANKS_MAX ? most : RANKS_MAX);
     candidates_by_zone(plan, child, candidates);
+}
+
+static struct candidates ranking_free(struct node *node, struct supervisor_plan *plan,
+                                      const struct child *child)
+{
+    struct candidates candidates = {.holder = RANK_NONE, .epoch = child->epoch_max + 1};
+    ranking_choose(node, plan, child, &candidates);
+    return candidates;
 }
 
 static void reason_nobody(const struct candidates *candidates, const char **ret_reason,
@@ -295,8 +344,7 @@ uint32_t ranking_of_self(struct node *node, const struct child *child, const cha
         quorum_explain(child, plan->quorum, ret_reason, ret_message);
         return RANK_NONE;
     }
-    struct candidates candidates;
-    ranking_choose(node, plan, child, &candidates);
+    struct candidates candidates = ranking_free(node, plan, child);
     if (candidates.full_here)
         room_tell_full(node, plan);
     if (candidates.count == 0)
@@ -323,11 +371,58 @@ bool ranking_has_other(struct node *node, const struct child *child)
     struct supervisor_plan *plan = ranking_plan(node, child->group->workload.supervisor);
     if (!plan || !plan->strategy || plan->quorum != QUORUM_HELD)
         return false;
-    struct candidates candidates;
-    ranking_choose(node, plan, child, &candidates);
+    struct candidates candidates = ranking_free(node, plan, child);
     for (size_t i = 0; i < candidates.count; i++)
         if (candidates.ranks[i] != plan->self)
             return true;
+    return false;
+}
+
+static uint32_t plan_find(const struct supervisor_plan *plan, const char *name)
+{
+    size_t low = 0, high = plan->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(plan->members[middle].name, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < plan->count && strcmp(plan->members[low].name, name) == 0 ? (uint32_t)low : RANK_NONE;
+}
+
+/* A strategy that draws anew for each epoch would never rest: it is asked for the draw that the
+ * child was placed by, and only if that has changed, for the next. */
+const char *ranking_preferred(struct node *node, const struct child *child)
+{
+    struct supervisor_plan *plan = ranking_plan(node, child->group->workload.supervisor);
+    if (!plan || !plan->strategy || plan->quorum != QUORUM_HELD)
+        return NULL;
+    struct candidates candidates = {.holder = plan_find(plan, child->claim.node)};
+    if (candidates.holder == RANK_NONE)
+        return NULL; /* off the list: it hands over by itself */
+    const uint64_t epochs[] = {child->claim.epoch, child->epoch_max + 1};
+    for (size_t i = 0; i < 2; i++) {
+        candidates.epoch = epochs[i];
+        ranking_choose(node, plan, child, &candidates);
+        if (candidates.count == 0 || candidates.ranks[0] == candidates.holder)
+            return NULL;
+    }
+    return plan->members[candidates.ranks[0]].name;
+}
+
+bool ranking_would_take(struct node *node, const struct child *child, const char *name)
+{
+    struct supervisor_plan *plan = ranking_plan(node, child->group->workload.supervisor);
+    if (!plan || !plan->strategy || plan->quorum != QUORUM_HELD)
+        return false;
+    uint32_t at = plan_find(plan, name);
+    if (at == RANK_NONE || !member_may_run(node, plan, at, child))
+        return false;
+    if (member_has_room(node, plan, at, child))
+        return true;
+    if (at == plan->self)
+        room_tell_full(node, plan);
     return false;
 }
 

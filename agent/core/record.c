@@ -12,6 +12,7 @@
 #include "placement/ring.h"
 
 enum { RECORD_VERSION = 1 };
+enum { CLAIM_VERSION = 2 };         /* of a claim with an offer */
 enum { MEMBER_VERSION = 2 };        /* of a member that refuses something: reasons, and `full` */
 enum { MEMBER_VERSION_CORDON = 3 }; /* of one that somebody has cordoned, ever: its version */
 enum { NAME_VERSION_OUTSIDE = 2 };  /* a name that an outside process has registered */
@@ -116,30 +117,58 @@ static void read_labels(struct reader *reader, struct label **ret_labels, size_t
 
 void claim_encode(const struct claim *claim, struct buffer *buffer)
 {
-    buffer_u8(buffer, RECORD_VERSION);
+    const struct offer *offer = &claim->offer;
+    buffer_u8(buffer, offer->state == OFFER_NONE ? RECORD_VERSION : CLAIM_VERSION);
     buffer_varint(buffer, claim->epoch);
     buffer_text(buffer, claim->node);
     buffer_u64(buffer, claim->replica);
     buffer_text(buffer, claim->uid);
     buffer_u64(buffer, claim->spec_hash);
     buffer_u8(buffer, (uint8_t)claim->state);
+    if (offer->state == OFFER_NONE)
+        return;
+    buffer_u8(buffer, (uint8_t)offer->state);
+    buffer_u8(buffer, offer->start_first);
+    buffer_text(buffer, offer->node);
+    buffer_u64(buffer, offer->replica);
+    buffer_varint(buffer, offer->epoch);
+}
+
+static void read_offer(struct reader *reader, struct offer *offer, uint64_t epoch)
+{
+    offer->state = read_enum(reader, OFFER_WITHDRAWN + 1);
+    offer->start_first = read_enum(reader, 2);
+    READ_TEXT(reader, offer->node);
+    offer->replica = reader_u64(reader);
+    offer->epoch = read_epoch(reader);
+    if (offer->state == OFFER_NONE || offer->epoch <= epoch)
+        reader->failed = true;
 }
 
 bool claim_decode(struct claim *ret_claim, struct span value)
 {
     struct reader reader = reader_of(value);
     memset(ret_claim, 0, sizeof *ret_claim);
-    read_version(&reader);
+    uint8_t version = reader_u8(&reader);
+    if (version != RECORD_VERSION && version != CLAIM_VERSION)
+        reader.failed = true;
     ret_claim->epoch = read_epoch(&reader);
     READ_TEXT(&reader, ret_claim->node);
     ret_claim->replica = reader_u64(&reader);
     READ_TEXT(&reader, ret_claim->uid);
     ret_claim->spec_hash = reader_u64(&reader);
     ret_claim->state = read_enum(&reader, CLAIM_FINISHED + 1);
+    if (version == CLAIM_VERSION)
+        read_offer(&reader, &ret_claim->offer, ret_claim->epoch);
     if (reader_done(&reader) && ret_claim->epoch > 0)
         return true;
     memset(ret_claim, 0, sizeof *ret_claim);
     return false;
+}
+
+uint64_t claim_epoch_max(const struct claim *claim)
+{
+    return claim->offer.epoch > claim->epoch ? claim->offer.epoch : claim->epoch;
 }
 
 static int compare_u64(uint64_t a, uint64_t b)
@@ -375,6 +404,26 @@ int state_record_compare(const struct state_record *a, const struct state_record
 }
 
 /* --- Meta ------------------------------------------------------------------------------------ */
+
+void rebalance_encode(const struct rebalance *rebalance, struct buffer *buffer)
+{
+    buffer_u8(buffer, RECORD_VERSION);
+    buffer_text(buffer, rebalance->node);
+    buffer_varint(buffer, rebalance->asked_ms);
+}
+
+bool rebalance_decode(struct rebalance *ret_rebalance, struct span value)
+{
+    struct reader reader = reader_of(value);
+    memset(ret_rebalance, 0, sizeof *ret_rebalance);
+    read_version(&reader);
+    READ_TEXT(&reader, ret_rebalance->node);
+    ret_rebalance->asked_ms = reader_varint(&reader);
+    if (reader_done(&reader))
+        return true;
+    memset(ret_rebalance, 0, sizeof *ret_rebalance);
+    return false;
+}
 
 void meta_encode(const char *value, struct buffer *buffer)
 {

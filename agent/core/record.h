@@ -21,6 +21,21 @@ enum claim_state {
     CLAIM_FINISHED, /* it has ended for good, by its restart policy or by a user */
 };
 
+enum offer_state {
+    OFFER_NONE,
+    OFFER_OPEN,
+    OFFER_WITHDRAWN, /* it has come to nothing: that member is not asked again so soon */
+};
+
+/* The holder would rather have the child run on another member: see move.c. */
+struct offer {
+    enum offer_state state;
+    bool start_first;              /* a second copy runs there before the holder's ends */
+    char node[NAME_BYTES_MAX + 1]; /* the successor */
+    uint64_t replica;
+    uint64_t epoch; /* of the successor's claim, and of its container; kept free for it */
+};
+
 struct claim {
     uint64_t epoch;
     char node[NAME_BYTES_MAX + 1];
@@ -28,10 +43,14 @@ struct claim {
     char uid[UID_BYTES + 1];
     uint64_t spec_hash;
     enum claim_state state;
+    struct offer offer; /* CLAIMED, and RELEASED for it */
 };
 
+/* As version 1 while nothing was offered: agents before version 2 can read that. */
 void claim_encode(const struct claim *claim, struct buffer *buffer);
 bool claim_decode(struct claim *ret_claim, struct span value);
+/* The greatest epoch that it speaks of: its own, or the one that it offers. */
+uint64_t claim_epoch_max(const struct claim *claim);
 /* Positive: a wins. Greater epoch; then whichever holder the ring reaches first from the child's
  * key, of these two names only; then the smaller replica id. */
 int claim_compare(const struct claim *a, const struct claim *b, uint64_t child_hash);
@@ -104,6 +123,16 @@ bool state_record_decode(struct state_record *ret_record, struct span value);
 /* Positive: a wins. By the order of their claims; of one claim the later. */
 int state_record_compare(const struct state_record *a, const struct state_record *b,
                          uint64_t child_hash);
+
+/* Somebody wants the children of a supervisor to move to where they belong, once. It goes when that
+ * is done: see redistribute.c. */
+struct rebalance {
+    char node[NAME_BYTES_MAX + 1]; /* of the agent that was asked */
+    uint64_t asked_ms;             /* its wall clock */
+};
+
+void rebalance_encode(const struct rebalance *rebalance, struct buffer *buffer);
+bool rebalance_decode(struct rebalance *ret_rebalance, struct span value);
 
 /* A value of the registry's meta: JSON text. The last write is read. */
 void meta_encode(const char *value, struct buffer *buffer);

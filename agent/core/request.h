@@ -33,6 +33,7 @@ enum request_kind {
                              leave it Succeeded */
     REQUEST_SET_UNSCHEDULABLE, /* name (a member), flag: neither way does it drain any more */
     REQUEST_DRAIN,             /* name (a member): unschedulable, and it hands over what it holds */
+    REQUEST_REBALANCE,         /* name (a supervisor), flag: false: call it off */
     REQUEST_JOIN,  /* addresses: answered once one of them has welcomed us, or REQUEST_TIMEOUT_MS */
     REQUEST_LEAVE, /* drain, `left`, exit: answered when the last child is handed over or
                       --drain-timeout */

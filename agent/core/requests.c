@@ -260,73 +260,39 @@ static bool requests_refuse(struct node *node, const struct request *request)
     return true;
 }
 
+static void request_wait(struct node *node, const struct request *request)
+{
+    requests_add(node, request);
+}
+
 void requests_step(struct node *node, const struct request *request)
 {
-    if (requests_refuse(node, request))
-        return;
-    switch (request->kind) {
-    case REQUEST_PUT_WORKLOAD:
-        request_put_workload(node, request);
-        break;
-    case REQUEST_DELETE_WORKLOAD:
-        request_delete_workload(node, request);
-        break;
-    case REQUEST_PUT_SUPERVISOR:
-        request_put_supervisor(node, request);
-        break;
-    case REQUEST_DELETE_SUPERVISOR:
-        request_delete_supervisor(node, request);
-        break;
-    case REQUEST_PUT_NAME:
-        outside_put(node, request);
-        break;
-    case REQUEST_SET_VALUE:
-        registry_set_value(node, request);
-        break;
-    case REQUEST_DELETE_NAME:
-        outside_delete(node, request);
-        break;
-    case REQUEST_PUT_META:
-        meta_put(node, request);
-        break;
-    case REQUEST_DELETE_META:
-        meta_delete(node, request);
-        break;
-    case REQUEST_PUT_STATE:
-        state_put(node, request);
-        break;
-    case REQUEST_DELETE_STATE:
-        state_delete(node, request);
-        break;
-    case REQUEST_DELETE_CHILD:
-        request_delete_child(node, request);
-        break;
-    case REQUEST_SET_UNSCHEDULABLE:
-    case REQUEST_DRAIN:
-        request_cordon(node, request);
-        break;
-    case REQUEST_JOIN:
-        request_join(node, request);
-        break;
-    case REQUEST_LEAVE:
-        request_leave(node, request);
-        break;
-    case REQUEST_DETACH:
-        request_detach(node, request);
-        break;
-    case REQUEST_FORGET:
-        request_forget(node, request);
-        break;
-    case REQUEST_EVENTS:
-        gather_begin(node, request);
-        break;
-    case REQUEST_WAIT_QUORUM:
-        request_wait_quorum(node, request);
-        break;
-    case REQUEST_WAIT:
-        requests_add(node, request);
-        break;
-    }
+    static void (*const steps[])(struct node *, const struct request *) = {
+        [REQUEST_PUT_WORKLOAD] = request_put_workload,
+        [REQUEST_DELETE_WORKLOAD] = request_delete_workload,
+        [REQUEST_PUT_SUPERVISOR] = request_put_supervisor,
+        [REQUEST_DELETE_SUPERVISOR] = request_delete_supervisor,
+        [REQUEST_PUT_NAME] = outside_put,
+        [REQUEST_SET_VALUE] = registry_set_value,
+        [REQUEST_DELETE_NAME] = outside_delete,
+        [REQUEST_PUT_META] = meta_put,
+        [REQUEST_DELETE_META] = meta_delete,
+        [REQUEST_PUT_STATE] = state_put,
+        [REQUEST_DELETE_STATE] = state_delete,
+        [REQUEST_DELETE_CHILD] = request_delete_child,
+        [REQUEST_SET_UNSCHEDULABLE] = request_cordon,
+        [REQUEST_DRAIN] = request_cordon,
+        [REQUEST_REBALANCE] = request_rebalance,
+        [REQUEST_JOIN] = request_join,
+        [REQUEST_LEAVE] = request_leave,
+        [REQUEST_DETACH] = request_detach,
+        [REQUEST_FORGET] = request_forget,
+        [REQUEST_EVENTS] = gather_begin,
+        [REQUEST_WAIT_QUORUM] = request_wait_quorum,
+        [REQUEST_WAIT] = request_wait,
+    };
+    if (!requests_refuse(node, request))
+        steps[request->kind](node, request);
 }
 
 void requests_client(struct node *node, const struct event *event)

@@ -61,6 +61,16 @@ struct member_entry *store_member(const struct store *store, const char *name)
     return index_find(&store->members, span_text(name));
 }
 
+struct rebalance_entry *store_rebalance(const struct store *store, const char *supervisor)
+{
+    return index_find(&store->rebalances, span_text(supervisor));
+}
+
+struct rebalance_entry *store_rebalance_after(const struct store *store, const char *supervisor)
+{
+    return index_after(&store->rebalances, span_text(supervisor));
+}
+
 struct member_entry *store_member_after(const struct store *store, const char *name)
 {
     return index_after(&store->members, span_text(name));

@@ -76,7 +76,9 @@ struct child {
     size_t wake_slot;        /* in the heap of wakes, from 1; 0: not there */
     uint64_t ready_since_ms; /* monotonic: since when we see it ready with the spec below, 0: not */
     uint64_t ready_hash;
-    bool updated; /* counts in group->progress.updated */
+    bool updated;                 /* counts in group->progress.updated */
+    uint64_t seen_epoch, seen_ms; /* monotonic: when we first saw the claim of that epoch */
+    uint64_t awaited_ms; /* monotonic: since when its holder may move it and has not, 0: not */
 };
 
 /* How the present spec gets on, as this node sees it: child_update.c. */
@@ -129,6 +131,12 @@ struct supervisor_entry {
     uint64_t version;
 };
 
+struct rebalance_entry {
+    struct rebalance rebalance;
+    uint64_t since_ms; /* monotonic: since when we know of it; 0: not looked at yet */
+    char supervisor[NAME_BYTES_MAX + 1];
+};
+
 struct member_entry {
     const struct member_record *record; /* owned, see kept.h */
     struct cordon cordon;               /* the one that counts; the record's may be older */
@@ -160,6 +168,8 @@ struct store {
     struct index metas;          /* ns 0 name -> struct meta_entry */
     struct index supervisors;    /* name -> struct supervisor_entry */
     struct index members;        /* name -> struct member_entry */
+    struct index rebalances;     /* supervisor name -> struct rebalance_entry */
+    bool redistribution_changed; /* a supervisor or a rebalance, since redistribute.c looked */
     struct index holders;        /* node name -> struct holder */
     struct children waiting;     /* for which any change of members may decide: nobody holds them */
     struct name_entry **outside; /* the names whose record is of an outside owner */
@@ -187,12 +197,14 @@ struct name_entry *store_name(const struct store *store, const char *ns, const c
 struct meta_entry *store_meta(const struct store *store, const char *ns, const char *name);
 struct supervisor_entry *store_supervisor(const struct store *store, const char *name);
 struct member_entry *store_member(const struct store *store, const char *name);
+struct rebalance_entry *store_rebalance(const struct store *store, const char *supervisor);
 /* The first after (ns, name) in order; "" "" begins. NULL ends. */
 struct group *store_group_after(const struct store *store, const char *ns, const char *name);
 struct name_entry *store_name_after(const struct store *store, const char *ns, const char *name);
 struct meta_entry *store_meta_after(const struct store *store, const char *ns, const char *name);
 struct supervisor_entry *store_supervisor_after(const struct store *store, const char *name);
 struct member_entry *store_member_after(const struct store *store, const char *name);
+struct rebalance_entry *store_rebalance_after(const struct store *store, const char *supervisor);
 
 /* The child, made if it is not there. */
 struct child *store_child_make(struct store *store, const struct child_id *id);

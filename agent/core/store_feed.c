@@ -64,8 +64,9 @@ static void store_apply_claim(struct store *store, const struct key_parts *key,
         if (!child->has_claim || claim_compare(&claim, &child->claim, child->hash) > 0)
             child->claim = claim;
         child->has_claim = true;
-        if (claim.epoch > child->epoch_max)
-            child->epoch_max = claim.epoch;
+        uint64_t epoch = claim_epoch_max(&claim);
+        if (epoch > child->epoch_max)
+            child->epoch_max = epoch;
     }
     store_claim_changed(store, child);
     child_pick_status(child);
@@ -127,7 +128,28 @@ static void store_apply_supervisor(struct store *store, const char *name,
         supervisor_entry_free(new);
     if (old)
         supervisor_entry_free(old);
+    store->redistribution_changed = true;
     store->listener.supervisor_changed(store->listener.context, name);
+}
+
+static void store_apply_rebalance(struct store *store, const char *name,
+                                  const struct awmap_entry *entry)
+{
+    free(index_remove(&store->rebalances, span_text(name)));
+    store->redistribution_changed = true;
+    store->position++;
+    for (size_t i = 0; i < awmap_entry_count(entry); i++) {
+        struct rebalance rebalance;
+        if (!rebalance_decode(&rebalance, awmap_entry_sibling(entry, i).value)) {
+            store->undecodable++;
+            continue;
+        }
+        struct rebalance_entry *known = xcalloc(1, sizeof *known);
+        known->rebalance = rebalance;
+        TEXT_SET(known->supervisor, name);
+        index_insert(&store->rebalances, span_text(known->supervisor), known);
+        return;
+    }
 }
 
 static void member_entry_free(void *value)
@@ -206,6 +228,9 @@ void store_apply(struct store *store, const struct awmap_entry *entry)
     case KEY_MEMBER:
         store_apply_member(store, key.name, entry);
         break;
+    case KEY_REBALANCE:
+        store_apply_rebalance(store, key.name, entry);
+        break;
     case KEY_UNKNOWN:
         break;
     }
@@ -215,4 +240,5 @@ void store_feed_release(struct store *store)
 {
     index_release(&store->supervisors, supervisor_entry_free);
     index_release(&store->members, member_entry_free);
+    index_release(&store->rebalances, free);
 }

@@ -308,6 +308,7 @@ void supervise_tick(struct node *node)
     supervise_wake(node);
     quorum_tick(node);
     room_tick(node);
+    redistribute_tick(node);
     supervise_decide(node);
     drain_tick(node);
     room_tell(node);
@@ -330,6 +331,8 @@ uint64_t supervise_deadline(const struct node *node)
         deadline = node->must_sync_until_ms;
     if (!supervise_is_open(node))
         return deadline > node->now.mono_ms ? deadline : node->now.mono_ms + 100;
+    if (redistribute_deadline(node) < deadline)
+        deadline = redistribute_deadline(node);
     const struct child *first = wake_first(supervision);
     if (first && first->wake_ms < deadline)
         deadline = first->wake_ms;

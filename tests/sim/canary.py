@@ -66,13 +66,13 @@ CANARIES = [
            SAFETY, "a stranger's container was touched"),
     Canary("two-copies", "no node runs two copies of a child",
            [("agent/core/child_decide.c",
-             "if (child_waits_to_take_back(node, child) || !child_clear(node, child, NULL))\n"
+             "if (child_waits_to_take_back(node, child) || !child_clear(node, child, keep))\n"
              "        return;\n"
-             "    if (child_forget(node, child))\n"
+             "    if (keep || child_forget(node, child))\n"
              "        child_offer(node, child);",
              "if (child_waits_to_take_back(node, child))\n"
              "        return;\n"
-             "    child_clear(node, child, NULL);\n"
+             "    child_clear(node, child, keep);\n"
              "    child_offer(node, child);"),
             ("agent/core/child_run.c",
              "if (!child_clear(node, child, container) && !container)\n        return;",
@@ -85,8 +85,8 @@ CANARIES = [
            LIVENESS, "maps differ|not converged"),
     Canary("loser-runs-on", "every wanted child runs exactly once",
            [("agent/core/child_decide.c",
-             "if (child_waits_to_take_back(node, child) || !child_clear(node, child, NULL))",
-             "if (child_waits_to_take_back(node, child))")],
+             "if (child_waits_to_take_back(node, child) || !child_clear(node, child, keep))",
+             "(void)keep;\n    if (child_waits_to_take_back(node, child))")],
            LIVENESS, "not converged"),
     Canary("stale-name", "no name points at nothing",
            [("agent/core/registry.c",

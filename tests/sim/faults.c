@@ -132,6 +132,28 @@ static void fault_detach(struct swarm *swarm, size_t index)
     sim_request(&swarm->sim, index, &request);
 }
 
+static void swarm_draw_moves(struct swarm *swarm, struct supervisor *supervisor)
+{
+    struct random *random = &swarm->mover;
+    bool votes = strcmp(supervisor->strategy, "UniformQuorum") == 0;
+    supervisor->redistribution =
+        random_below(random, 3) > 0 ? REDISTRIBUTION_ACTIVE : REDISTRIBUTION_PASSIVE;
+    supervisor->order = !votes && random_below(random, 2) == 0 ? MOVE_START_FIRST : MOVE_STOP_FIRST;
+    supervisor->max_concurrent_moves = 1 + (uint32_t)random_below(random, 3);
+    supervisor->settle_seconds = (uint32_t)random_below(random, 5);
+}
+
+/* Somebody asks for a rebalance, or calls one off. */
+static void swarm_rebalance(struct swarm *swarm, size_t index)
+{
+    static const char *const names[] = {SUPERVISOR_DEFAULT, SWARM_RANDOM, SWARM_VOTERS};
+    struct request request = {.kind = REQUEST_REBALANCE,
+                              .flag = random_below(&swarm->mover, 4) > 0};
+    TEXT_SET(request.name, names[random_below(&swarm->mover, 3)]);
+    if (swarm->sim.nodes[index].node && !swarm->sim.nodes[index].frozen)
+        sim_request(&swarm->sim, index, &request);
+}
+
 uint64_t swarm_set_members(struct swarm *swarm, size_t index, const char *name, uint32_t mask)
 {
     static char members[SWARM_NODES_MAX][NAME_BYTES_MAX + 1];
@@ -144,6 +166,8 @@ uint64_t swarm_set_members(struct swarm *swarm, size_t index, const char *name, 
     supervisor.generation = ++swarm->generations;
     supervisor.on_intensity = swarm->escalates ? INTENSITY_ESCALATE : INTENSITY_BACKOFF;
     supervisor.max_restarts = swarm->escalates ? (uint32_t)random_below(&swarm->kinds, 4) : 3;
+    if (swarm->moves)
+        swarm_draw_moves(swarm, &supervisor);
     supervisor.document = document;
     supervisor.document_bytes = 2;
     supervisor.members_auto = mask == 0;
@@ -258,6 +282,8 @@ void swarm_fault(struct swarm *swarm)
     struct sim *sim = &swarm->sim;
     size_t index = swarm_below(swarm, sim->count), other = swarm_below(swarm, sim->count);
     enum fault fault = swarm_draw(swarm);
+    if (swarm->moves && random_below(&swarm->mover, 6) == 0)
+        swarm_rebalance(swarm, index);
     switch (fault) {
     case FAULT_START:
         if (!sim->nodes[index].node)

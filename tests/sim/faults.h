@@ -72,6 +72,8 @@ struct swarm {
     bool terminates;      /* users end children for good */
     bool escalates;       /* as OTP does */
     bool probes;          /* containers are asked how they are */
+    bool moves;           /* supervisors redistribute, actively or when asked */
+    struct random mover;  /* ... how, apart from all others */
     bool strategies;      /* w2 is placed by UniformRandom, w3 by UniformQuorum */
     bool updates;         /* not only one at a time */
     uint64_t seed;

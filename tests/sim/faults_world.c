@@ -118,6 +118,8 @@ void swarm_begin(struct swarm *swarm, uint64_t seed, size_t nodes)
     swarm->escalates = random_below(&swarm->kinds, 3) == 0;
     swarm->updates = random_below(&swarm->kinds, 3) == 0;
     swarm->probes = random_below(&swarm->kinds, 3) == 0;
+    swarm->mover = random_of(seed ^ 0x6d6f766572);
+    swarm->moves = random_below(&swarm->mover, 2) == 0;
     sim->may_finish = swarm->restarts || swarm->terminates;
 }
 
@@ -131,9 +133,10 @@ void swarm_print_options(const struct swarm *swarm)
         (unsigned long long)sim->delay_ms_max, sim->slow_link_percent,
         (unsigned long long)sim->slow_link_ms, (unsigned long long)sim->bytes_per_ms,
         sim->nodes[0].drift_ppm, sim->max_children);
-    printf("%s%s%s%s%s%s", swarm->strategies ? " strategies" : "", swarm->probes ? " probes" : "",
-           swarm->restarts ? " restarts" : "", swarm->terminates ? " terminates" : "",
-           swarm->escalates ? " escalates" : "", swarm->updates ? " updates" : "");
+    printf("%s%s%s%s%s%s%s", swarm->moves ? " moves" : "", swarm->strategies ? " strategies" : "",
+           swarm->probes ? " probes" : "", swarm->restarts ? " restarts" : "",
+           swarm->terminates ? " terminates" : "", swarm->escalates ? " escalates" : "",
+           swarm->updates ? " updates" : "");
     for (size_t i = 0; i < FAULT_COUNT; i++)
         if (swarm->weight[i])
             printf(" %s*%u", fault_names[i], swarm->weight[i]);
@@ -224,7 +227,7 @@ void swarm_heal(struct swarm *swarm)
             sim_engine_state(sim, i, true);
     }
     sim_run(sim, 3000);
-    if (swarm->weight[FAULT_MEMBERS])
+    if (swarm->weight[FAULT_MEMBERS] || swarm->moves)
         heal_request(swarm, heal_members, 0);
     for (size_t i = 0; swarm->strategies && i < 2; i++)
         heal_request(swarm, heal_strategies, i);

@@ -16,6 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/core/node_private.h"
+
 enum { STATUS_CLEAN = 0, STATUS_USAGE = 2, STATUS_SAFETY = 3, STATUS_LIVENESS = 4 };
 
 enum {
@@ -82,6 +84,24 @@ static bool updates_are_complete(const struct sim *sim)
     return true;
 }
 
+/* Nobody sees a child that belongs elsewhere, and is not passive about it, or on its way. */
+static bool moves_are_over(struct sim *sim)
+{
+    static const char *const names[] = {SUPERVISOR_DEFAULT, SWARM_RANDOM, SWARM_VOTERS};
+    for (size_t i = 0; i < sim->count; i++)
+        for (size_t j = 0; j < 3; j++) {
+            struct node *node = sim->nodes[i].node;
+            if (store_rebalance(&node->store, names[j]))
+                return false;
+            if (!redistribute_is_on(node, names[j]))
+                continue;
+            struct survey survey = redistribute_survey(node, names[j], UINT64_MAX / 4);
+            if (survey.wanted + survey.under_way > 0)
+                return false;
+        }
+    return true;
+}
+
 struct verdict {
     int status;
     const char *what; /* NULL: nothing */
@@ -94,6 +114,10 @@ static struct verdict swarm_rest(struct swarm *swarm)
         return (struct verdict){STATUS_LIVENESS, "not all alive"};
     if (!sim_until(sim, sim_is_converged, 700000)) /* back-off and declines may be minutes long */
         return (struct verdict){STATUS_LIVENESS, "not converged"};
+    if (swarm->moves && !sim_until(sim, moves_are_over, 1500000))
+        return (struct verdict){STATUS_LIVENESS, "moves do not end"};
+    if (!sim_until(sim, sim_is_converged, 700000))
+        return (struct verdict){STATUS_LIVENESS, "not converged after moves"};
     if (!sim_until(sim, sim_is_still, 10000))
         return (struct verdict){STATUS_LIVENESS, "operations in flight"};
     if (!sim_until(sim, sim_maps_are_equal, 20000))
@@ -124,6 +148,8 @@ static struct verdict swarm_play(struct swarm *swarm)
     struct sim *sim = &swarm->sim;
     sim_start_all(sim);
     sim_run(sim, random_below(&swarm->random, 4000));
+    if (swarm->moves)
+        swarm_set_members(swarm, 0, SUPERVISOR_DEFAULT, 0);
     if (swarm->strategies) {
         swarm_set_members(swarm, 0, SWARM_RANDOM, 0);
         swarm_set_members(swarm, 0, SWARM_VOTERS, (1u << sim->count) - 1);

@@ -36,6 +36,8 @@ static struct key print(const struct key_parts *parts)
         return key_piece(&parts->child, &parts->state, parts->index);
     case KEY_MEMBER:
         return key_member(parts->name);
+    case KEY_REBALANCE:
+        return key_rebalance(parts->name);
     case KEY_UNKNOWN:
         break;
     }
@@ -56,6 +58,7 @@ static void the_texts_are_those_of_the_design(void)
                            "x/default/web/3/2/ffffffffffffffff/1a/7");
     CU_ASSERT_STRING_EQUAL(key_meta("default", "limits").text, "r/default/limits");
     CU_ASSERT_STRING_EQUAL(key_member("node-1").text, "m/node-1");
+    CU_ASSERT_STRING_EQUAL(key_rebalance("quorum").text, "b/quorum");
     struct key key = key_member("node-1");
     CU_ASSERT_TRUE(span_equal(key_span(&key), span_text("m/node-1")));
 }
