@@ -61,7 +61,7 @@ static void child_note_claim(struct node *node, const struct child *child, uint6
                              bool lost)
 {
     const struct claim *last = &child->claim;
-    bool offered = child->has_claim && last->offer.state == OFFER_OPEN;
+    bool offered = offer_is_open(child);
     bool handed =
         child->has_claim && last->state == CLAIM_RELEASED && strcmp(last->node, node->name) != 0;
     effects_trace(node->effects, "claims %s/%s/%u at epoch %llu%s", child->id.ns,

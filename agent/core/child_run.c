@@ -218,11 +218,12 @@ static void child_running(struct node *node, struct child *child, struct local_c
 /* Its next holder goes on counting where we end. It is the one that it was offered to, if any. */
 static void child_release(struct node *node, struct child *child)
 {
-    struct offer offer = child->claim.offer;
     child_status_keep_level(node, child);
-    claim_write(node, child, CLAIM_RELEASED, child->claim.epoch, child->group->workload.spec_hash);
-    if (offer.state == OFFER_OPEN)
-        claim_write_offer(node, child, CLAIM_RELEASED, &offer);
+    if (offer_is_open(child))
+        claim_write_offer(node, child, CLAIM_RELEASED, child->offer);
+    else
+        claim_write(node, child, CLAIM_RELEASED, child->claim.epoch,
+                    child->group->workload.spec_hash);
 }
 
 /* Ends the container, then gives the claim back. True: nothing else is to be

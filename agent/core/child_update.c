@@ -11,10 +11,8 @@ enum { UPDATE_LOOK_MS = 1000 };
  * of other machines may be wrong by years. */
 void child_note_ready(struct node *node, struct child *child)
 {
-    if (child->has_claim && child->seen_epoch != child->claim.epoch) {
-        child->seen_epoch = child->claim.epoch;
-        child->seen_ms = node->now.mono_ms;
-    }
+    if (child->has_claim && child->claim_seen_s == 0)
+        child->claim_seen_s = 1 + (uint32_t)(node->now.mono_ms / 1000);
     const struct status *status = child->status;
     bool ready = child->has_status && child->has_claim && status->epoch == child->claim.epoch &&
                  status->ready && strcmp(status->uid, child->group->workload.uid) == 0;

@@ -34,20 +34,28 @@ bool claim_is_adoptable(const struct node *node, const struct claim *claim)
     return !entry->record->runtime_healthy && !claim_is_ours(node, claim);
 }
 
-static struct dot claim_put(struct node *node, struct child *child, const struct claim *claim)
+static struct dot claim_put(struct node *node, struct child *child, const struct claim *claim,
+                            const struct offer *offer)
 {
     struct buffer value = {0};
-    claim_encode(claim, &value);
+    uint64_t epoch = offer ? offer->epoch : claim->epoch;
+    if (offer)
+        claim_encode_offer(claim, offer, &value);
+    else
+        claim_encode(claim, &value);
     struct key key = key_claim(&child->id);
     struct dot dot = node_put(node, &key, &value);
     buffer_release(&value);
     /* Known at once, so that the rest of this decision sees it; the feed will say the same. */
+    if (!child->has_claim || child->claim.epoch != claim->epoch)
+        child->claim_seen_s = 0;
     child->claim = *claim;
+    store_set_offer(child, offer);
     child->has_claim = true;
     child->claim_siblings = 1;
     store_claim_changed(&node->store, child);
-    if (claim_epoch_max(claim) > child->epoch_max)
-        child->epoch_max = claim_epoch_max(claim);
+    if (epoch > child->epoch_max)
+        child->epoch_max = epoch;
     local_make(child)->claim_sequence = SEQUENCE_NEXT;
     return dot;
 }
@@ -75,21 +83,24 @@ struct dot claim_write(struct node *node, struct child *child, enum claim_state 
         .epoch = epoch, .replica = node->durable.replica, .spec_hash = spec_hash, .state = state};
     TEXT_SET(claim.node, node->name);
     TEXT_SET(claim.uid, child->group->workload.uid);
-    return claim_put(node, child, &claim);
+    return claim_put(node, child, &claim, NULL);
 }
 
 void claim_write_offer(struct node *node, struct child *child, enum claim_state state,
                        const struct offer *offer)
 {
     struct claim claim = child->claim;
+    struct offer copy = *offer; /* it may be the present one */
     claim.state = state;
-    claim.offer = *offer;
-    claim_put(node, child, &claim);
+    claim_put(node, child, &claim, &copy);
 }
 
 /* The same once more, so that one sibling remains. Its uid may be one of the past: it stays. */
 void claim_repeat(struct node *node, struct child *child)
 {
     struct claim claim = child->claim;
-    claim_put(node, child, &claim);
+    struct offer offer = {.epoch = 0};
+    if (child->offer)
+        offer = *child->offer;
+    claim_put(node, child, &claim, child->offer ? &offer : NULL);
 }

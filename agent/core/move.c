@@ -41,17 +41,22 @@ enum {
     PREPARE_MS = 120000, /* for a start and readiness, beside their own delays */
 };
 
+bool offer_is_open(const struct child *child)
+{
+    return child->has_claim && child->offer && child->offer->state == OFFER_OPEN;
+}
+
 bool offer_is_ours(const struct node *node, const struct child *child)
 {
-    const struct offer *offer = &child->claim.offer;
-    return child->has_claim && offer->state == OFFER_OPEN &&
-           offer->replica == node->durable.replica && strcmp(offer->node, node->name) == 0;
+    const struct offer *offer = child->offer;
+    return offer_is_open(child) && offer->replica == node->durable.replica &&
+           strcmp(offer->node, node->name) == 0;
 }
 
 int offer_precedence(const struct node *node, const struct child *child)
 {
-    const struct offer *offer = &child->claim.offer;
-    if (!child->has_claim || offer->state != OFFER_OPEN)
+    const struct offer *offer = child->offer;
+    if (!offer_is_open(child))
         return 0;
     if (offer_is_ours(node, child))
         return 1;
@@ -60,7 +65,7 @@ int offer_precedence(const struct node *node, const struct child *child)
 
 uint64_t offer_next_epoch(const struct node *node, const struct child *child)
 {
-    return offer_is_ours(node, child) ? child->claim.offer.epoch : child->epoch_max + 1;
+    return offer_is_ours(node, child) ? child->offer->epoch : child->epoch_max + 1;
 }
 
 /* --- The holder ------------------------------------------------------------------------------ */
@@ -90,7 +95,7 @@ void move_offer(struct node *node, struct child *child, const char *member, bool
 
 static const char *offer_obstacle(struct node *node, const struct child *child)
 {
-    const struct offer *offer = &child->claim.offer;
+    const struct offer *offer = child->offer;
     if (member_life_is_lost(node, offer->node, offer->replica))
         return "it is not alive";
     if (!ranking_would_take(node, child, offer->node))
@@ -102,7 +107,7 @@ static const char *offer_obstacle(struct node *node, const struct child *child)
 
 static void offer_withdraw(struct node *node, struct child *child, const char *why)
 {
-    struct offer offer = child->claim.offer;
+    struct offer offer = *child->offer;
     offer.state = OFFER_WITHDRAWN;
     child->local->offer_epoch = 0;
     child->local->offer_retry_ms = node->now.mono_ms + OFFER_RETRY_MS;
@@ -116,9 +121,9 @@ static void offer_withdraw(struct node *node, struct child *child, const char *w
 void move_watch(struct node *node, struct child *child)
 {
     struct local *local = child->local;
-    const struct offer *offer = &child->claim.offer;
-    if (child->claim.state != CLAIM_CLAIMED || offer->state != OFFER_OPEN ||
-        local->stop != STOP_NONE || node->supervision.draining)
+    const struct offer *offer = child->offer;
+    if (child->claim.state != CLAIM_CLAIMED || !offer_is_open(child) || local->stop != STOP_NONE ||
+        node->supervision.draining)
         return;
     if (local->offer_epoch != offer->epoch)
         offer_begin(node, local, offer->epoch); /* it was made by the run before */
@@ -141,9 +146,9 @@ void move_watch(struct node *node, struct child *child)
 static struct local_container *move_container(const struct node *node, const struct child *child)
 {
     const struct local *local = child->local;
-    for (size_t i = 0; local && i < local->container_count; i++) {
+    for (size_t i = 0; local && child->offer && i < local->container_count; i++) {
         const struct container *at = &local->containers[i].container;
-        if (at->epoch == child->claim.offer.epoch && at->replica == node->durable.replica &&
+        if (at->epoch == child->offer->epoch && at->replica == node->durable.replica &&
             strcmp(at->uid, child->claim.uid) == 0 && at->state != CONTAINER_GONE)
             return &local->containers[i];
     }
@@ -163,7 +168,7 @@ static bool move_is_possible_here(struct node *node, const struct child *child)
 bool move_may_start(const struct node *node, const struct child *child)
 {
     return offer_is_ours(node, child) && child->claim.state == CLAIM_CLAIMED &&
-           child->claim.offer.start_first && !claim_holder_is_lost(node, &child->claim);
+           child->offer->start_first && !claim_holder_is_lost(node, &child->claim);
 }
 
 struct local_container *move_keeps(struct node *node, struct child *child)
@@ -179,7 +184,7 @@ static void move_decline(struct node *node, struct child *child, const char *rea
 {
     effects_trace(node->effects, "declines %s/%s/%u, which it was offered: %s", child->id.ns,
                   child->id.workload, child->id.ordinal, reason);
-    membership_decline(node, &child->id, child->claim.offer.epoch, reason);
+    membership_decline(node, &child->id, child->offer->epoch, reason);
     store_mark(&node->store, child);
 }
 
@@ -203,7 +208,7 @@ static void move_start(struct node *node, struct child *child, uint64_t late_ms)
 {
     struct local *local = child->local;
     if (local->start_operation || local->queued_start ||
-        (child->unknown_epoch && child->unknown_epoch != child->claim.offer.epoch))
+        (child->unknown_epoch && child->unknown_epoch != child->offer->epoch))
         return;
     if (node->now.mono_ms >= late_ms)
         move_decline(node, child, "StartError");
@@ -277,7 +282,7 @@ static void move_tell(struct node *node, struct child *child, bool prepared)
     buffer_text(&body, child->id.ns);
     buffer_text(&body, child->id.workload);
     buffer_varint(&body, child->id.ordinal);
-    buffer_varint(&body, child->claim.offer.epoch);
+    buffer_varint(&body, child->offer->epoch);
     buffer_u8(&body, prepared);
     node_send(node, holder->address, MESSAGE_PREPARE, &body);
     buffer_release(&body);
@@ -289,16 +294,16 @@ bool move_prepare(struct node *node, struct child *child)
         claim_is_adoptable(node, &child->claim) || !move_is_possible_here(node, child))
         return false;
     struct local *local = local_make(child);
-    if (local->offer_epoch != child->claim.offer.epoch) {
-        offer_begin(node, local, child->claim.offer.epoch);
+    if (local->offer_epoch != child->offer->epoch) {
+        offer_begin(node, local, child->offer->epoch);
         local->prepare_ms = node->now.mono_ms;
         local->prepare_told_ms = local->prepare_ready_ms = 0;
     }
     struct local_container *container = move_container(node, child);
     bool clear = child_clear(node, child, container), prepared = false;
-    if (child->claim.offer.start_first && (clear || container))
+    if (child->offer->start_first && (clear || container))
         move_prepare_start(node, child);
-    else if (!child->claim.offer.start_first)
+    else if (!child->offer->start_first)
         prepared = move_has_image(node, child) && clear;
     if (offer_is_ours(node, child)) /* still: else it is our own by now */
         move_tell(node, child, prepared);
@@ -323,8 +328,8 @@ void move_message(struct node *node, const struct envelope *envelope)
     struct child *child = store_child(&node->store, &id);
     if (!child || !child->local || !child->has_claim || !claim_is_ours(node, &child->claim))
         return;
-    const struct offer *offer = &child->claim.offer;
-    if (offer->state != OFFER_OPEN || offer->epoch != epoch || child->local->offer_epoch != epoch ||
+    const struct offer *offer = child->offer;
+    if (!offer_is_open(child) || offer->epoch != epoch || child->local->offer_epoch != epoch ||
         strcmp(offer->node, envelope->from) != 0)
         return;
     child->local->offer_ms = node->now.mono_ms;

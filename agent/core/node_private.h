@@ -429,6 +429,7 @@ bool move_prepare(struct node *node, struct child *child);
 struct local_container *move_keeps(struct node *node, struct child *child);
 /* A copy may be started here beside the holder's. */
 bool move_may_start(const struct node *node, const struct child *child);
+bool offer_is_open(const struct child *child);
 bool offer_is_ours(const struct node *node, const struct child *child); /* open, and to us */
 /* Of a free child: of its epoch we come first, somebody else does (-1), or nobody was asked (0). */
 int offer_precedence(const struct node *node, const struct child *child);
@@ -456,8 +457,8 @@ uint64_t redistribute_deadline(const struct node *node);
 bool redistribute_is_on(const struct node *node, const char *supervisor);
 /* WANTED: *ret_to is the member. */
 enum move_state redistribute_judge(struct node *node, struct child *child, const char **ret_to);
-/* Children that should have moved for patience_ms, and have not, are passed over. */
-struct survey redistribute_survey(struct node *node, const char *supervisor, uint64_t patience_ms);
+/* Children that should have moved for patience_s, and have not, are passed over. */
+struct survey redistribute_survey(struct node *node, const char *supervisor, uint64_t patience_s);
 void request_rebalance(struct node *node, const struct request *request);
 /* child_update.c: when a container of an old spec may go, and one of the new may come */
 bool child_may_replace(struct node *node, struct child *child);

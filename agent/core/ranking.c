@@ -388,7 +388,8 @@ static uint32_t plan_find(const struct supervisor_plan *plan, const char *name)
         else
             high = middle;
     }
-    return low < plan->count && strcmp(plan->members[low].name, name) == 0 ? (uint32_t)low : RANK_NONE;
+    return low < plan->count && strcmp(plan->members[low].name, name) == 0 ? (uint32_t)low
+                                                                           : RANK_NONE;
 }
 
 /* A strategy that draws anew for each epoch would never rest: it is asked for the draw that the

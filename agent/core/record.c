@@ -12,7 +12,7 @@
 #include "placement/ring.h"
 
 enum { RECORD_VERSION = 1 };
-enum { CLAIM_VERSION = 2 };         /* of a claim with an offer */
+enum { CLAIM_VERSION_OFFER = 2 };   /* of a claim with an offer */
 enum { MEMBER_VERSION = 2 };        /* of a member that refuses something: reasons, and `full` */
 enum { MEMBER_VERSION_CORDON = 3 }; /* of one that somebody has cordoned, ever: its version */
 enum { NAME_VERSION_OUTSIDE = 2 };  /* a name that an outside process has registered */
@@ -115,18 +115,26 @@ static void read_labels(struct reader *reader, struct label **ret_labels, size_t
 
 /* --- Claims ---------------------------------------------------------------------------------- */
 
-void claim_encode(const struct claim *claim, struct buffer *buffer)
+static void claim_write_body(const struct claim *claim, struct buffer *buffer)
 {
-    const struct offer *offer = &claim->offer;
-    buffer_u8(buffer, offer->state == OFFER_NONE ? RECORD_VERSION : CLAIM_VERSION);
     buffer_varint(buffer, claim->epoch);
     buffer_text(buffer, claim->node);
     buffer_u64(buffer, claim->replica);
     buffer_text(buffer, claim->uid);
     buffer_u64(buffer, claim->spec_hash);
     buffer_u8(buffer, (uint8_t)claim->state);
-    if (offer->state == OFFER_NONE)
-        return;
+}
+
+void claim_encode(const struct claim *claim, struct buffer *buffer)
+{
+    buffer_u8(buffer, RECORD_VERSION);
+    claim_write_body(claim, buffer);
+}
+
+void claim_encode_offer(const struct claim *claim, const struct offer *offer, struct buffer *buffer)
+{
+    buffer_u8(buffer, CLAIM_VERSION_OFFER);
+    claim_write_body(claim, buffer);
     buffer_u8(buffer, (uint8_t)offer->state);
     buffer_u8(buffer, offer->start_first);
     buffer_text(buffer, offer->node);
@@ -141,34 +149,46 @@ static void read_offer(struct reader *reader, struct offer *offer, uint64_t epoc
     READ_TEXT(reader, offer->node);
     offer->replica = reader_u64(reader);
     offer->epoch = read_epoch(reader);
-    if (offer->state == OFFER_NONE || offer->epoch <= epoch)
+    if (offer->epoch <= epoch)
         reader->failed = true;
+}
+
+static bool claim_read(struct claim *claim, struct offer *offer, struct span value)
+{
+    struct reader reader = reader_of(value);
+    uint8_t version = reader_u8(&reader);
+    if (version != RECORD_VERSION && version != CLAIM_VERSION_OFFER)
+        reader.failed = true;
+    claim->epoch = read_epoch(&reader);
+    READ_TEXT(&reader, claim->node);
+    claim->replica = reader_u64(&reader);
+    READ_TEXT(&reader, claim->uid);
+    claim->spec_hash = reader_u64(&reader);
+    claim->state = read_enum(&reader, CLAIM_FINISHED + 1);
+    if (version == CLAIM_VERSION_OFFER)
+        read_offer(&reader, offer, claim->epoch);
+    return reader_done(&reader) && claim->epoch > 0;
 }
 
 bool claim_decode(struct claim *ret_claim, struct span value)
 {
-    struct reader reader = reader_of(value);
+    struct offer offer = {.epoch = 0};
     memset(ret_claim, 0, sizeof *ret_claim);
-    uint8_t version = reader_u8(&reader);
-    if (version != RECORD_VERSION && version != CLAIM_VERSION)
-        reader.failed = true;
-    ret_claim->epoch = read_epoch(&reader);
-    READ_TEXT(&reader, ret_claim->node);
-    ret_claim->replica = reader_u64(&reader);
-    READ_TEXT(&reader, ret_claim->uid);
-    ret_claim->spec_hash = reader_u64(&reader);
-    ret_claim->state = read_enum(&reader, CLAIM_FINISHED + 1);
-    if (version == CLAIM_VERSION)
-        read_offer(&reader, &ret_claim->offer, ret_claim->epoch);
-    if (reader_done(&reader) && ret_claim->epoch > 0)
+    if (claim_read(ret_claim, &offer, value))
         return true;
     memset(ret_claim, 0, sizeof *ret_claim);
     return false;
 }
 
-uint64_t claim_epoch_max(const struct claim *claim)
+bool offer_decode(struct offer *ret_offer, struct span value)
 {
-    return claim->offer.epoch > claim->epoch ? claim->offer.epoch : claim->epoch;
+    struct claim claim = {.epoch = 0};
+    memset(ret_offer, 0, sizeof *ret_offer);
+    if (value.bytes > 0 && ((const uint8_t *)value.data)[0] == CLAIM_VERSION_OFFER &&
+        claim_read(&claim, ret_offer, value))
+        return true;
+    memset(ret_offer, 0, sizeof *ret_offer);
+    return false;
 }
 
 static int compare_u64(uint64_t a, uint64_t b)

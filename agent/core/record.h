@@ -22,7 +22,6 @@ enum claim_state {
 };
 
 enum offer_state {
-    OFFER_NONE,
     OFFER_OPEN,
     OFFER_WITHDRAWN, /* it has come to nothing: that member is not asked again so soon */
 };
@@ -43,14 +42,15 @@ struct claim {
     char uid[UID_BYTES + 1];
     uint64_t spec_hash;
     enum claim_state state;
-    struct offer offer; /* CLAIMED, and RELEASED for it */
 };
 
-/* As version 1 while nothing was offered: agents before version 2 can read that. */
 void claim_encode(const struct claim *claim, struct buffer *buffer);
+/* The same with an offer: few have one. Agents before that cannot read it. */
+void claim_encode_offer(const struct claim *claim, const struct offer *offer,
+                        struct buffer *buffer);
 bool claim_decode(struct claim *ret_claim, struct span value);
-/* The greatest epoch that it speaks of: its own, or the one that it offers. */
-uint64_t claim_epoch_max(const struct claim *claim);
+/* False: a claim without an offer, or garbage. */
+bool offer_decode(struct offer *ret_offer, struct span value);
 /* Positive: a wins. Greater epoch; then whichever holder the ring reaches first from the child's
  * key, of these two names only; then the smaller replica id. */
 int claim_compare(const struct claim *a, const struct claim *b, uint64_t child_hash);

@@ -28,10 +28,16 @@
 enum {
     LOOK_MS = 1000,           /* while something moves */
     LOOK_IDLE_MS = 10000,     /* a decline may have run out */
-    PLACING_MS = 120000,      /* what is not ready by then is ill, and holds up nobody */
-    AWAITED_MS = 30000,       /* ... nor does who could move and does not, beyond its settling */
+    PLACING_S = 120,          /* what is not ready by then is ill, and holds up nobody */
+    AWAITED_S = 30,           /* ... nor does who could move and does not, beyond its settling */
     REBALANCE_SEEN_MS = 3000, /* all have heard of it, and have had a look */
 };
+
+/* Never 0. */
+static uint64_t now_s(const struct node *node)
+{
+    return 1 + node->now.mono_ms / 1000;
+}
 
 bool redistribute_is_on(const struct node *node, const char *name)
 {
@@ -46,10 +52,10 @@ bool redistribute_is_on(const struct node *node, const char *name)
 static bool child_is_on_its_way(const struct node *node, const struct child *child)
 {
     const struct claim *claim = &child->claim;
-    bool offered = claim->offer.state == OFFER_OPEN;
+    bool offered = offer_is_open(child);
     if (offered && claim->state == CLAIM_CLAIMED)
         return true;
-    if (child->seen_epoch == claim->epoch && node->now.mono_ms >= child->seen_ms + PLACING_MS)
+    if (child->claim_seen_s > 0 && now_s(node) >= child->claim_seen_s + PLACING_S)
         return false;
     if (claim->state == CLAIM_RELEASED)
         return offered && !(child->pending_reason && child->pending_reason[0]);
@@ -67,9 +73,9 @@ static bool child_may_move(const struct node *node, const struct child *child)
 static bool child_was_refused(const struct node *node, const struct child *child,
                               const char *member)
 {
-    const struct offer *offer = &child->claim.offer;
+    const struct offer *offer = child->offer;
     const struct member_entry *entry = store_member(&node->store, member);
-    if (offer->state != OFFER_WITHDRAWN || strcmp(offer->node, member) != 0 ||
+    if (!offer || offer->state != OFFER_WITHDRAWN || strcmp(offer->node, member) != 0 ||
         (entry && entry->record->replica != offer->replica))
         return false;
     return !claim_is_ours(node, &child->claim) || !child->local ||
@@ -86,8 +92,8 @@ enum move_state redistribute_judge(struct node *node, struct child *child, const
     if (child->claim.state != CLAIM_RELEASED && claim_is_adoptable(node, &child->claim))
         return MOVE_NONE;
     if (child_is_on_its_way(node, child)) {
-        if (child->claim.offer.state == OFFER_OPEN)
-            *ret_to = child->claim.offer.node;
+        if (offer_is_open(child))
+            *ret_to = child->offer->node;
         return MOVE_UNDER_WAY;
     }
     const char *to = child_may_move(node, child) ? ranking_preferred(node, child) : NULL;
@@ -102,32 +108,32 @@ enum move_state redistribute_judge(struct node *node, struct child *child, const
 /* It could have moved for so long that its holder does not mean to; for as long again it is passed
  * over. */
 static bool child_is_awaited_in_vain(const struct node *node, struct child *child,
-                                     uint64_t patience_ms)
+                                     uint64_t patience_s)
 {
-    if (child->awaited_ms == 0 || node->now.mono_ms < child->awaited_ms + patience_ms)
+    if (child->awaited_s == 0 || now_s(node) < child->awaited_s + patience_s)
         return false;
-    if (node->now.mono_ms >= child->awaited_ms + 2 * patience_ms)
-        child->awaited_ms = 0;
+    if (now_s(node) >= child->awaited_s + 2 * patience_s)
+        child->awaited_s = 0;
     return true;
 }
 
 static void survey_take(struct node *node, struct survey *survey, struct child *child,
-                        uint64_t patience_ms)
+                        uint64_t patience_s)
 {
     const char *to;
     enum move_state state = redistribute_judge(node, child, &to);
     if (state != MOVE_WANTED)
-        child->awaited_ms = 0;
+        child->awaited_s = 0;
     if (state == MOVE_UNDER_WAY)
         survey->under_way++;
-    if (state != MOVE_WANTED || child_is_awaited_in_vain(node, child, patience_ms))
+    if (state != MOVE_WANTED || child_is_awaited_in_vain(node, child, patience_s))
         return;
     if (survey->wanted < MOVES_MAX)
         survey->first[survey->wanted] = child;
     survey->wanted++;
 }
 
-struct survey redistribute_survey(struct node *node, const char *supervisor, uint64_t patience_ms)
+struct survey redistribute_survey(struct node *node, const char *supervisor, uint64_t patience_s)
 {
     struct survey survey = {.wanted = 0};
     for (struct group *g = store_group_after(&node->store, "", ""); g;
@@ -135,7 +141,7 @@ struct survey redistribute_survey(struct node *node, const char *supervisor, uin
         for (size_t i = 0; g->has_workload && strcmp(g->workload.supervisor, supervisor) == 0 &&
                            i < g->child_count;
              i++)
-            survey_take(node, &survey, g->children[i], patience_ms);
+            survey_take(node, &survey, g->children[i], patience_s);
     return survey;
 }
 
@@ -156,8 +162,8 @@ static void move_first(struct node *node, const struct supervisor *supervisor,
     for (size_t i = 0; i < survey->wanted && i + survey->under_way < may; i++) {
         struct child *child = survey->first[i];
         const char *to;
-        if (child->awaited_ms == 0)
-            child->awaited_ms = node->now.mono_ms;
+        if (child->awaited_s == 0)
+            child->awaited_s = (uint32_t)now_s(node);
         if (claim_is_ours(node, &child->claim) && child_can_go_now(node, child) &&
             redistribute_judge(node, child, &to) == MOVE_WANTED)
             move_offer(node, child, to, supervisor->order == MOVE_START_FIRST);
@@ -219,8 +225,7 @@ static uint64_t redistribute_look(struct node *node, const char *name)
     uint64_t settled_ms = plan->changed_ms + supervisor.settle_seconds * UINT64_C(1000);
     if (!entry && now_ms < settled_ms)
         return settled_ms;
-    struct survey survey =
-        redistribute_survey(node, name, AWAITED_MS + supervisor.settle_seconds * UINT64_C(1000));
+    struct survey survey = redistribute_survey(node, name, AWAITED_S + supervisor.settle_seconds);
     move_first(node, &supervisor, &survey);
     bool busy = survey.wanted + survey.under_way > 0;
     if (entry && entry->since_ms == 0)
@@ -236,8 +241,8 @@ void redistribute_tick(struct node *node)
     struct moves *moves = &node->moves;
     struct store *store = &node->store;
     uint64_t soon_ms = node->now.mono_ms + LOOK_MS;
-    if (moves->generation != node->membership.generation &&
-        moves->look_ms != UINT64_MAX && moves->look_ms > soon_ms)
+    if (moves->generation != node->membership.generation && moves->look_ms != UINT64_MAX &&
+        moves->look_ms > soon_ms)
         moves->look_ms = soon_ms;
     moves->generation = node->membership.generation;
     if (node->now.mono_ms < moves->look_ms && !store->redistribution_changed)

@@ -349,6 +349,7 @@ static void child_free(struct child *child)
     left_state_free(child->state);
     free(child->names);
     child_drop_statuses(child);
+    free(child->offer);
     free(child);
 }
 

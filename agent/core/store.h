@@ -48,6 +48,7 @@ struct child {
     struct group *group;
     bool has_claim;
     struct claim claim;    /* the winning sibling */
+    struct offer *offer;   /* ... and what it offers: owned; NULL: nothing */
     size_t claim_siblings; /* more than 1: the winner writes once more */
     bool has_status;
     const struct status *status;    /* the sibling of the claim's epoch, or else of the greatest */
@@ -76,9 +77,9 @@ struct child {
     size_t wake_slot;        /* in the heap of wakes, from 1; 0: not there */
     uint64_t ready_since_ms; /* monotonic: since when we see it ready with the spec below, 0: not */
     uint64_t ready_hash;
-    bool updated;                 /* counts in group->progress.updated */
-    uint64_t seen_epoch, seen_ms; /* monotonic: when we first saw the claim of that epoch */
-    uint64_t awaited_ms; /* monotonic: since when its holder may move it and has not, 0: not */
+    bool updated;          /* counts in group->progress.updated */
+    uint32_t claim_seen_s; /* monotonic: when we first saw a claim of this epoch, 0: not yet */
+    uint32_t awaited_s;    /* ... since when its holder may move it and has not, 0: not */
 };
 
 /* How the present spec gets on, as this node sees it: child_update.c. */
@@ -221,6 +222,7 @@ void store_mark_member(struct store *store, const char *name);
 /* At most `max` children after *cursor in order, which moves on; round and round. To pass a group
  * without children counts as one, so max must be 2 or more. */
 void store_mark_some(struct store *store, struct child_id *cursor, size_t max);
+void store_set_offer(struct child *child, const struct offer *offer); /* copied; NULL: none */
 /* child->claim or has_claim has changed. */
 void store_claim_changed(struct store *store, struct child *child);
 /* Whether it stands in store.waiting. */

@@ -49,25 +49,47 @@ static void child_pick_status(struct child *child)
         child->status = best;
 }
 
+/* What it offers counts as known, whichever sibling wins. */
+static void child_note_epoch(struct child *child, const struct claim *claim, struct span value)
+{
+    struct offer offer;
+    uint64_t epoch = offer_decode(&offer, value) ? offer.epoch : claim->epoch;
+    if (epoch > child->epoch_max)
+        child->epoch_max = epoch;
+}
+
+void store_set_offer(struct child *child, const struct offer *offer)
+{
+    free(child->offer);
+    child->offer = offer ? xmemdup(offer, sizeof *offer) : NULL;
+}
+
 static void store_apply_claim(struct store *store, const struct key_parts *key,
                               const struct awmap_entry *entry)
 {
     struct child *child = store_child_make(store, &key->child);
+    uint64_t epoch = child->has_claim ? child->claim.epoch : 0;
+    struct span value = {0};
+    struct offer offer;
     child->has_claim = false;
     child->claim_siblings = awmap_entry_count(entry);
     for (size_t i = 0; i < child->claim_siblings; i++) {
         struct claim claim;
-        if (!claim_decode(&claim, awmap_entry_sibling(entry, i).value)) {
+        struct span sibling = awmap_entry_sibling(entry, i).value;
+        if (!claim_decode(&claim, sibling)) {
             store->undecodable++;
             continue;
         }
-        if (!child->has_claim || claim_compare(&claim, &child->claim, child->hash) > 0)
+        if (!child->has_claim || claim_compare(&claim, &child->claim, child->hash) > 0) {
             child->claim = claim;
+            value = sibling;
+        }
         child->has_claim = true;
-        uint64_t epoch = claim_epoch_max(&claim);
-        if (epoch > child->epoch_max)
-            child->epoch_max = epoch;
+        child_note_epoch(child, &claim, sibling);
     }
+    store_set_offer(child, child->has_claim && offer_decode(&offer, value) ? &offer : NULL);
+    if (!child->has_claim || child->claim.epoch != epoch)
+        child->claim_seen_s = 0;
     store_claim_changed(store, child);
     child_pick_status(child);
     child->free_known = false;

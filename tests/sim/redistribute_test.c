@@ -106,7 +106,7 @@ static size_t held_by(struct sim *sim, size_t observer, size_t index)
 
 static size_t misplaced(struct sim *sim, size_t observer)
 {
-    struct survey survey = redistribute_survey(sim->nodes[observer].node, "moving", UINT64_MAX / 4);
+    struct survey survey = redistribute_survey(sim->nodes[observer].node, "moving", UINT32_MAX);
     return survey.wanted + survey.under_way;
 }
 
@@ -126,7 +126,7 @@ static bool somebody_prepares(struct sim *sim)
     struct child_id id = {.ns = "default", .workload = "web"};
     for (id.ordinal = 0; id.ordinal < CHILDREN; id.ordinal++) {
         const struct child *child = store_child(&sim->nodes[0].node->store, &id);
-        if (child->claim.offer.state == OFFER_OPEN)
+        if (offer_is_open(child))
             return true;
     }
     return false;
@@ -138,7 +138,7 @@ static const struct child *moving_child(struct sim *sim)
     struct child_id id = {.ns = "default", .workload = "web"};
     for (id.ordinal = 0; id.ordinal < CHILDREN; id.ordinal++) {
         const struct child *child = store_child(&sim->nodes[0].node->store, &id);
-        if (child->claim.offer.state == OFFER_OPEN)
+        if (offer_is_open(child))
             return child;
     }
     CU_FAIL_FATAL("nothing moves");
@@ -359,7 +359,7 @@ static void the_holder_dies_while_its_successor_prepares(void)
         join(&sim, 2);
         CU_ASSERT_FATAL(sim_until(&sim, a_second_copy_runs, 60000));
         uint32_t ordinal = moving_child(&sim)->id.ordinal;
-        uint64_t epoch = moving_child(&sim)->claim.offer.epoch;
+        uint64_t epoch = moving_child(&sim)->offer->epoch;
         size_t holder = index_of(&sim, moving_child(&sim)->claim.node);
         sim_kill_engine(&sim, holder);
         sim_kill(&sim, holder);

@@ -95,7 +95,7 @@ static bool moves_are_over(struct sim *sim)
                 return false;
             if (!redistribute_is_on(node, names[j]))
                 continue;
-            struct survey survey = redistribute_survey(node, names[j], UINT64_MAX / 4);
+            struct survey survey = redistribute_survey(node, names[j], UINT32_MAX);
             if (survey.wanted + survey.under_way > 0)
                 return false;
         }

@@ -126,6 +126,49 @@ static struct member_record example_member(void)
 
 /* --- Round trips --- */
 
+static void an_offer_survives_the_round_trip_and_leaves_the_claim_as_it_is(void)
+{
+    struct claim claim = example_claim(), read;
+    struct offer in = {.state = OFFER_WITHDRAWN, .start_first = true, .replica = UINT64_MAX};
+    struct offer out;
+    struct buffer bytes = {0}, plain = {0};
+    claim.epoch = 7;
+    FILL(in.node, 's');
+    in.epoch = 8;
+    claim_encode(&claim, &plain);
+    CU_ASSERT_FALSE(offer_decode(&out, buffer_view(&plain)));
+    claim_encode_offer(&claim, &in, &bytes);
+    CU_ASSERT_TRUE(claim_decode(&read, buffer_view(&bytes)));
+    CU_ASSERT_EQUAL(claim_compare(&read, &claim, 1), 0);
+    CU_ASSERT_TRUE(offer_decode(&out, buffer_view(&bytes)));
+    CU_ASSERT(out.state == in.state && out.start_first && out.replica == in.replica);
+    CU_ASSERT(out.epoch == 8 && strcmp(out.node, in.node) == 0);
+    for (size_t cut = 0; cut < bytes.bytes; cut++) {
+        CU_ASSERT_FALSE(claim_decode(&read, span_of(bytes.data, cut)));
+        CU_ASSERT_FALSE(offer_decode(&out, span_of(bytes.data, cut)));
+    }
+    bytes.bytes = 0;
+    in.epoch = 7; /* it must be greater */
+    claim_encode_offer(&claim, &in, &bytes);
+    CU_ASSERT_FALSE(claim_decode(&read, buffer_view(&bytes)));
+    CU_ASSERT_FALSE(offer_decode(&out, buffer_view(&bytes)));
+    buffer_release(&bytes);
+    buffer_release(&plain);
+}
+
+static void a_rebalance_survives_the_round_trip(void)
+{
+    struct rebalance in = {.asked_ms = 1700000000001}, out;
+    struct buffer bytes = {0};
+    FILL(in.node, 'n');
+    rebalance_encode(&in, &bytes);
+    CU_ASSERT_TRUE(rebalance_decode(&out, buffer_view(&bytes)));
+    CU_ASSERT(out.asked_ms == in.asked_ms && strcmp(out.node, in.node) == 0);
+    for (size_t cut = 0; cut < bytes.bytes; cut++)
+        CU_ASSERT_FALSE(rebalance_decode(&out, span_of(bytes.data, cut)));
+    buffer_release(&bytes);
+}
+
 static void a_claim_survives_the_round_trip(void)
 {
     for (int state = CLAIM_PULLING; state <= CLAIM_FINISHED; state++) {
@@ -913,6 +956,9 @@ UNIT_MAIN("record",
           {"a claim survives the round trip", a_claim_survives_the_round_trip},
           {"a status survives the round trip", a_status_survives_the_round_trip},
           {"a name survives the round trip", a_name_survives_the_round_trip},
+          {"an offer survives the round trip and leaves the claim as it is",
+           an_offer_survives_the_round_trip_and_leaves_the_claim_as_it_is},
+          {"a rebalance survives the round trip", a_rebalance_survives_the_round_trip},
           {"an outside name survives the round trip", an_outside_name_survives_the_round_trip},
           {"a state survives the round trip", a_state_survives_the_round_trip},
           {"states are ordered by their claims, then by time",
