@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Real agents: three processes on this host, a real disk, real sockets, and load from a C program.
 
-    HORDELET_BIN=build/release/hordelet tests/bench/agent.py [start puts lookup idle failover stop]
+    HORDELET_BIN=build/release/hordelet tests/bench/agent.py [start puts lookup idle failover frozen stop]
 
 One line per figure, medians of several repeats: what | ours | peer | goal | limit. The limits are
 measured in the same run: fdatasync of the data directory's disk, a round trip between two processes
@@ -354,55 +354,132 @@ def children_on(cluster, agent):
     return cluster[0].ask("GET", path)["status"]["children"]
 
 
+def duplicates(cluster, agents):
+    """Children that run more than once, and all that run, in the words of these agents' engines."""
+    running = [child for agent in agents for child in cluster[agent].engine.running()]
+    return len(running) - len(set(running)), len(running)
+
+
+def names_are_right(cluster, asked, children, lost):
+    """Every child has its name, and none is on the lost node."""
+    names = cluster[asked].ask("GET", "namespaces/default/names")["items"]
+    return len(names) == children and all(n["status"]["node"] != lost for n in names)
+
+
 def failover_once(children):
-    """Milliseconds: from the kill to the verdict, from there to the last child ready again, as a
-    survivor tells it; and how many moved."""
+    """One of three dies: figure to value, times in milliseconds from the verdict on, as survivors
+    tell it."""
     with Cluster() as cluster:
         cluster.start()
         cluster.run("web", children)
         time.sleep(1.5)
-        lost = children_on(cluster, cluster[2])
+        moved = children_on(cluster, cluster[2])
         killed = cluster[2].kill()
         wait_until(lambda: cluster[0].phases()["n3"] == "dead", 20, "the verdict", every=0.001)
         dead = time.monotonic()
         wait_until(lambda: cluster[0].ready("web", children), 60, "all run again", every=0.003)
-        done = time.monotonic()
+        running = time.monotonic()
+        wait_until(lambda: names_are_right(cluster, 1, children, "n3"), 60, "names", every=0.003)
+        named = time.monotonic()
         raw = 2 * cluster[0].engine.raw_starts()
-        return (dead - killed) * 1000, (done - dead) * 1000, lost, lost / raw * 1000
+        time.sleep(1)
+        twice, all_running = duplicates(cluster, (0, 1))
+        return {"verdict": (dead - killed) * 1000, "running": (running - dead) * 1000,
+                "named": (named - dead) * 1000, "moved": moved, "limit": moved / raw * 1000,
+                "twice": twice, "missing": children - (all_running - twice)}
+
+
+def middle(runs, figure):
+    return median([run[figure] for run in runs])
+
+
+def total(runs, figure):
+    return sum(run[figure] for run in runs)
 
 
 def bench_failover():
     for children, horde in ((300, 28), (1000, 58), (3000, 188)):
         runs = [failover_once(children) for _ in range(3)]
         if children == 300:
-            line("an agent is killed: verdict", f"{median([r[0] for r in runs]):.0f} ms",
+            line("an agent is killed: verdict", f"{middle(runs, 'verdict'):.0f} ms",
                  "Horde 16 ms, Serf 6,100 ms", "500 ms")
         line(f"  from the verdict to {children:,} running again",
-             f"{median([r[1] for r in runs]):.0f} ms ({runs[0][2]} moved)", f"Horde {horde} ms",
-             "-", f"{median([r[3] for r in runs]):.0f} ms: two raw engines")
+             f"{middle(runs, 'running'):.0f} ms ({runs[0]['moved']} moved)", f"Horde {horde} ms",
+             "-", f"{middle(runs, 'limit'):.0f} ms: two raw engines")
+        line(f"  ... and all {children:,} names right on the other survivor",
+             f"{middle(runs, 'named'):.0f} ms", "Horde 300 ms (p99 of one)", "-",
+             "one list of all is asked for at a time")
+        line("  ... left running twice / not at all, 3 runs",
+             f"{total(runs, 'twice')} / {total(runs, 'missing')}", "Horde: 50 of 71 runs", "0 / 0")
+
+
+def frozen_once(children):
+    """One of three is stopped (SIGSTOP) and goes on once its children run elsewhere."""
+    with Cluster() as cluster:
+        cluster.start()
+        cluster.run("web", children)
+        time.sleep(1.5)
+        frozen = cluster[2].process
+        frozen.send_signal(signal.SIGSTOP)
+        began = time.monotonic()
+        try:
+            wait_until(lambda: names_are_right(cluster, 0, children, "n3"), 60, "all run again",
+                       every=0.01)
+            recovered = time.monotonic()
+        finally:
+            frozen.send_signal(signal.SIGCONT)
+        thawed = time.monotonic()
+        wait_until(lambda: duplicates(cluster, (0, 1, 2)) == (0, children), 60, "once each",
+                   every=0.05)
+        once = time.monotonic()
+        time.sleep(2)
+        twice, all_running = duplicates(cluster, (0, 1, 2))
+        return {"recovered": (recovered - began) * 1000, "once": (once - thawed) * 1000,
+                "twice": twice, "missing": children - (all_running - twice)}
+
+
+def bench_frozen():
+    children = 300
+    runs = [frozen_once(children) for _ in range(3)]
+    line(f"an agent freezes, {children} children: all run and named again",
+         f"{middle(runs, 'recovered'):.0f} ms", "Horde 72,500 ms", "3,000 ms")
+    line("  ... it thaws: each runs once", f"{middle(runs, 'once'):.0f} ms",
+         "Horde never: 746 to 2,127 run", "-", "asked every 50 ms")
+    line("  ... left running twice / not at all, 3 runs",
+         f"{total(runs, 'twice')} / {total(runs, 'missing')}", "Horde: every run", "0 / 0")
+
+
+def stop_once(children):
+    with Cluster() as cluster:
+        cluster.start()
+        cluster.run("web", children)
+        time.sleep(1.5)
+        moved = children_on(cluster, cluster[2])
+        began = time.monotonic()
+        cluster[2].process.terminate()
+        wait_until(lambda: children_on(cluster, cluster[2]) == 0 and
+                   cluster[0].ready("web", children), 60, "all run again", every=0.003)
+        took = time.monotonic() - began
+        limit = moved / (2 * cluster[0].engine.raw_starts())
+        cluster[2].process.wait(30)
+        twice, all_running = duplicates(cluster, (0, 1, 2))
+        return {"took": took * 1000, "moved": moved, "limit": limit * 1000, "twice": twice,
+                "missing": children - (all_running - twice)}
 
 
 def bench_stop():
-    times, limits_ms, moved = [], [], 0
-    for _ in range(3):
-        with Cluster() as cluster:
-            cluster.start()
-            cluster.run("web", 1000)
-            time.sleep(1.5)
-            moved = children_on(cluster, cluster[2])
-            began = time.monotonic()
-            cluster[2].process.terminate()
-            wait_until(lambda: children_on(cluster, cluster[2]) == 0 and
-                       cluster[0].ready("web", 1000), 60, "all run again", every=0.003)
-            times.append((time.monotonic() - began) * 1000)
-            limits_ms.append(moved / (2 * cluster[0].engine.raw_starts()) * 1000)
-    line("graceful stop of one of three, 1,000 children: all moved",
-         f"{median(times):.0f} ms ({moved} moved)", "Horde 101 ms", "80 ms of our own",
-         f"{median(limits_ms):.0f} ms: two raw engines")
+    for children, horde, goal in ((300, "-", "-"), (1000, "Horde 101 ms", "80 ms of our own"),
+                                  (3000, "-", "-")):
+        runs = [stop_once(children) for _ in range(3)]
+        line(f"graceful stop of one of three, {children:,} children: all moved",
+             f"{middle(runs, 'took'):.0f} ms ({runs[0]['moved']} moved)", horde, goal,
+             f"{middle(runs, 'limit'):.0f} ms: two raw engines")
+        line("  ... left running twice / not at all, 3 runs",
+             f"{total(runs, 'twice')} / {total(runs, 'missing')}", "-", "0 / 0")
 
 
 SECTIONS = {"start": bench_start, "puts": bench_puts, "lookup": bench_lookup, "idle": bench_idle,
-            "failover": bench_failover, "stop": bench_stop}
+            "failover": bench_failover, "frozen": bench_frozen, "stop": bench_stop}
 
 
 def main():
