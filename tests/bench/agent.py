@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Real agents: three processes on this host, a real disk, real sockets, and load from a C program.
 
-    HORDELET_BIN=build/release/hordelet tests/bench/agent.py [start puts lookup idle failover frozen stop]
+    HORDELET_BIN=build/release/hordelet tests/bench/agent.py [SECTION...]
 
 One line per figure, medians of several repeats: what | ours | peer | goal | limit. The limits are
 measured in the same run: fdatasync of the data directory's disk, a round trip between two processes
