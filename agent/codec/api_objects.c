@@ -18,33 +18,34 @@ static void item_complete(struct api_item *item)
     case API_WORKLOADS:
         TEXT_SET(item->key.ns, item->workload.workload->ns);
         TEXT_SET(item->key.name, item->workload.workload->name);
-        item->version = item->workload.status_version > item->workload.version
-                            ? item->workload.status_version
-                            : item->workload.version;
+        item->version = item->workload.status_version;
+        item->stored = item->workload.version;
         break;
     case API_CHILDREN:
         TEXT_SET(item->key.ns, item->child.id.ns);
         TEXT_SET(item->key.name, item->child.id.workload);
         item->key.ordinal = item->child.id.ordinal;
-        item->version = item->child.version;
+        item->version = item->stored = item->child.version;
         break;
     case API_NAMES:
         TEXT_SET(item->key.ns, item->registered.ns);
         TEXT_SET(item->key.name, item->registered.name);
-        item->version = item->registered.version;
+        item->version = item->stored = item->registered.version;
         break;
     case API_METAS:
         TEXT_SET(item->key.ns, item->meta.ns);
         TEXT_SET(item->key.name, item->meta.name);
-        item->version = item->meta.version;
+        item->version = item->stored = item->meta.version;
         break;
     case API_SUPERVISORS:
         TEXT_SET(item->key.name, item->supervisor.supervisor->name);
-        item->version = item->supervisor.version;
+        item->version = item->supervisor.status_version;
+        item->stored = item->supervisor.version;
         break;
     case API_MEMBERS:
         TEXT_SET(item->key.name, item->member.name);
-        item->version = item->member.version;
+        item->version = item->member.status_version;
+        item->stored = item->member.version;
         break;
     case API_RESOURCE_COUNT:
         break;

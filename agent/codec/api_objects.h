@@ -31,7 +31,8 @@ struct api_item {
     enum api_resource resource;
     struct api_key key;
     char name[API_OBJECT_NAME_BYTES_MAX + 1]; /* metadata.name */
-    uint64_t version;
+    uint64_t version; /* of what is shown: the last change of anything in it */
+    uint64_t stored;  /* of what a write replaces: preconditions are held against it */
     union {
         struct workload_view workload;
         struct child_view child;

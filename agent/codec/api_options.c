@@ -52,11 +52,6 @@ static const char *object_text(const cJSON *object, const char *key)
     return cJSON_IsString(value) ? value->valuestring : "";
 }
 
-static uint64_t item_document_version(const struct api_item *item)
-{
-    return item->resource == API_WORKLOADS ? item->workload.version : item->version;
-}
-
 int api_call_delete_options(struct api_call *call, const struct api_context *context,
                             const struct api_item *item, bool *ret_dry_run)
 {
@@ -78,5 +73,5 @@ int api_call_delete_options(struct api_call *call, const struct api_context *con
         return api_failure_conflict(&call->failure, item->resource, item->name,
                                     "the UID in the precondition is not that of the stored object");
     return api_call_check_version(call, context, object_text(preconditions, "resourceVersion"),
-                                  item_document_version(item), item->name);
+                                  item->stored, item->name);
 }

@@ -70,10 +70,9 @@ static int writing_check_version(struct writing *writing)
     const cJSON *metadata =
         cJSON_GetObjectItemCaseSensitive(call->documents.items[0].object, "metadata");
     const cJSON *version = cJSON_GetObjectItemCaseSensitive(metadata, "resourceVersion");
-    uint64_t stored = old->resource == API_WORKLOADS ? old->workload.version : old->version;
     return api_call_check_version(call, writing->context,
-                                  cJSON_IsString(version) ? version->valuestring : NULL, stored,
-                                  old->name);
+                                  cJSON_IsString(version) ? version->valuestring : NULL,
+                                  old->stored, old->name);
 }
 
 static int writing_make_workload(struct writing *writing, struct error *err)

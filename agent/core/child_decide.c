@@ -100,7 +100,7 @@ static void child_candidate(struct node *node, struct child *child, bool lost)
 {
     const char *reason, *message;
     uint32_t rank = ranking_of_self(node, child, &reason, &message);
-    if (child->pending_reason != reason)
+    if (child->pending_reason != reason || child->pending_message != message)
         store_touch(&node->store, child);
     child->pending_reason = reason;
     child->pending_message = message;
@@ -297,6 +297,15 @@ static void child_stop_remembering(struct node *node, struct child *child)
         child_wake(child, child->remember_ms);
 }
 
+/* Nothing in the map says so. */
+static void child_note_lost(struct node *node, struct child *child)
+{
+    bool lost = child->has_claim && claim_holder_is_lost(node, &child->claim);
+    if (lost != child->lost)
+        store_touch(&node->store, child);
+    child->lost = lost;
+}
+
 void child_decide(struct node *node, struct child *child)
 {
     child->wake_ms = UINT64_MAX;
@@ -307,6 +316,7 @@ void child_decide(struct node *node, struct child *child)
     if (child->group->unreadable)
         return;
     child_note_ready(node, child);
+    child_note_lost(node, child);
     if (child->has_claim && claim_is_ours(node, &child->claim))
         child_ours(node, child);
     else

@@ -101,6 +101,7 @@ static void progress_begin(struct node *node, struct group *group)
 {
     for (size_t i = 0; i < group->child_count; i++)
         group->children[i]->updated = false;
+    store_touch_group(&node->store, group);
     group->progress = (struct progress){.hash = group->workload.spec_hash,
                                         .replicas = group->workload.replicas,
                                         .since_ms = node->now.mono_ms};

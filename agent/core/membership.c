@@ -109,6 +109,7 @@ void membership_bump_for(struct node *node, const char *name)
 {
     node->membership.generation++;
     store_mark_member(&node->store, name);
+    store_touch_member(&node->store, name);
     node->dirty = true;
 }
 
@@ -300,6 +301,7 @@ static void membership_verdicts(struct node *node)
             bool was_dead = member->dead_ms != 0;
             member->dead_ms = phase == PLACEMENT_DEAD ? node->now.mono_ms : 0;
             membership_tell(node, names[i]);
+            store_touch_member(&node->store, names[i]);
             sync_set_peer(node->sync, member->name, member->address,
                           member_phase_is_reachable(phase));
             if (was_dead && member_phase_is_reachable(phase)) {

@@ -53,6 +53,7 @@ struct node *node_new(const struct node_config *config)
     node->random = random_of(config->random_seed);
     node_copy_labels(node, config);
     node->membership.absence_ms = UINT64_MAX;
+    node->shown.members_ms = UINT64_MAX; /* supervisors are looked at once, at the start */
     node->map = awmap_new();
     node->store.listener = membership_listener(node);
     for (size_t i = 0; i < config->seed_count; i++)
@@ -70,6 +71,7 @@ void node_free(struct node *node)
     retirement_release(node);
     requests_release(node);
     journal_release(&node->journal);
+    shown_release(node);
     store_release(&node->store);
     swim_free(node->swim);
     sync_free(node->sync);
@@ -275,7 +277,8 @@ static uint64_t node_next_deadline(const struct node *node)
         return now_ms;
     const uint64_t candidates[] = {swim_deadline(node->swim), sync_deadline(node->sync),
                                    membership_deadline(node), supervise_deadline(node),
-                                   requests_deadline(node),   outside_deadline(node)};
+                                   requests_deadline(node),   outside_deadline(node),
+                                   shown_deadline(node)};
     uint64_t deadline_ms = now_ms + 60000;
     for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++)
         if (candidates[i] < deadline_ms)
@@ -300,6 +303,7 @@ void node_step(struct node *node, const struct event *event, struct effects *eff
     if (event->type == EVENT_TICK)
         durable_push(node);
     requests_settle(node);
+    shown_settle(node);
     node->deadline_ms = node_next_deadline(node);
     node->effects = NULL;
     node->stepping = false;

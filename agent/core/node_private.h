@@ -3,8 +3,8 @@
  *
  * Parts and their files: durable (log, identity, counters), membership (who belongs, who lives),
  * retirement (past members), ranking and room (who may run a child), supervise (claims and
- * containers), registry (names), registry_outside (names of outside processes), requests (users'
- * writes). Each part owns its struct here. */
+ * containers), registry (names), shown (the feed of what users see), registry_outside (names of
+ * outside processes), requests (users' writes). Each part owns its struct here. */
 #ifndef AGENT_CORE_NODE_PRIVATE_H
 #define AGENT_CORE_NODE_PRIVATE_H
 
@@ -603,6 +603,23 @@ void gather_message(struct node *node, const struct envelope *envelope);
 bool gather_is_over(struct node *node, const struct pending *pending, struct reply *reply);
 void gathering_free(struct gathering *gathering); /* NULL is allowed */
 
+/* --- shown.c: what users see is held against the feed ------------------------------------------
+ */
+
+struct shown {
+    struct index supervisors; /* name -> struct shown_supervisor */
+    uint64_t supervisors_ms;  /* when they are looked at again; UINT64_MAX: not */
+    uint64_t members_ms;      /* ... and the members, for their children */
+};
+
+void shown_settle(struct node *node); /* at the end of each step */
+uint64_t shown_deadline(const struct node *node);
+void shown_release(struct node *node);
+const struct feed_item *shown_supervisor(const struct node *node, const char *name);
+/* query.c: it is there for users; and how. */
+bool query_shows(const struct child *child);
+void query_fill_child(const struct node *node, const struct child *child, struct child_view *view);
+
 /* --- stop.c: how we end ------------------------------------------------------------------------
  */
 
@@ -661,6 +678,7 @@ struct node {
     struct registry registry;
     struct requests requests;
     struct journal journal;
+    struct shown shown;
 };
 
 #endif

@@ -16,6 +16,11 @@ const char *child_phase_name(enum child_phase phase)
     return names[phase];
 }
 
+static uint64_t item_version(const struct feed_item *item, uint64_t otherwise)
+{
+    return item ? item->version : otherwise;
+}
+
 /* --- Children -------------------------------------------------------------------------------- */
 
 static void view_status(struct child_view *view, const struct status *status)
@@ -83,13 +88,12 @@ static bool query_is_current(const struct child *child, bool wanted)
            (!wanted || strcmp(child->claim.uid, child->group->workload.uid) == 0);
 }
 
-static void query_fill_child(const struct node *node, const struct child *child,
-                             struct child_view *view)
+void query_fill_child(const struct node *node, const struct child *child, struct child_view *view)
 {
     memset(view, 0, sizeof *view);
     const struct workload *workload = &child->group->workload;
     view->id = child->id;
-    view->version = child->version > child->group->version ? child->version : child->group->version;
+    view->version = item_version(child->shown, child->group->version);
     bool wanted = child_is_wanted(child);
     view->workload = wanted ? workload : NULL;
     TEXT_SET(view->uid, wanted ? workload->uid : child->claim.uid);
@@ -106,7 +110,7 @@ static void query_fill_child(const struct node *node, const struct child *child,
 }
 
 /* Shown: what is wanted, and what is still being ended. */
-static bool query_shows(const struct child *child)
+bool query_shows(const struct child *child)
 {
     return child_is_wanted(child) || child->has_claim;
 }
@@ -197,8 +201,7 @@ static void query_fill_workload(const struct node *node, const struct group *gro
     *view = (struct workload_view){.workload = &group->workload, .version = group->version};
     view->complete = group->progress.complete;
     view->late = group->progress.late;
-    view->status_version =
-        group->status_version > group->version ? group->status_version : group->version;
+    view->status_version = item_version(group->shown, group->version);
     for (size_t i = 0; i < group->child_count; i++)
         if (child_is_wanted(group->children[i]))
             query_count_child(node, group->children[i], &last, view);
@@ -234,7 +237,7 @@ static void query_fill_name(const struct name_entry *entry, struct name_view *vi
     const struct name_record *record = entry->record;
     *view = (struct name_view){.ns = entry->ns,
                                .name = entry->name,
-                               .version = entry->version,
+                               .version = item_version(entry->shown, entry->version),
                                .port = record->port,
                                .node = record->node,
                                .address = record->address,
@@ -317,6 +320,7 @@ static void query_fill_member(const struct node *node, const struct member_entry
     *view = (struct member_view){
         .name = entry->name,
         .version = entry->version,
+        .status_version = item_version(entry->shown, entry->version),
         .phase = member_phase_text(node, entry->name),
         .replica = record->replica,
         .labels = record->labels,
@@ -381,6 +385,7 @@ bool query_supervisor(const struct node *node, const char *name, struct supervis
         return false;
     *ret =
         (struct supervisor_view){.supervisor = supervisor, .version = entry ? entry->version : 1};
+    ret->status_version = item_version(shown_supervisor(node, name), ret->version);
     const struct placement_strategy *strategy = placement_strategy_by_name(supervisor->strategy);
     ret->quorum = quorum_of(node, supervisor) == QUORUM_HELD;
     ret->votes = strategy && strategy->votes;
@@ -442,7 +447,23 @@ bool query_supervisor_member_next(const struct node *node, const char *name, con
 
 uint64_t query_position(const struct node *node)
 {
-    return node->store.position;
+    return node->store.feed.position;
+}
+
+size_t query_changes(const struct node *node, enum feed_resource resource, uint64_t position,
+                     const struct feed_item **ret_items, size_t max)
+{
+    return feed_after(&node->store.feed, resource, position, ret_items, max);
+}
+
+uint64_t query_compacted(const struct node *node, enum feed_resource resource)
+{
+    return node->store.feed.lists[resource].compacted;
+}
+
+const struct journal *query_journal(const struct node *node)
+{
+    return &node->journal;
 }
 
 uint64_t query_digest(const struct node *node)

@@ -6,6 +6,8 @@
 #ifndef AGENT_CORE_QUERY_H
 #define AGENT_CORE_QUERY_H
 
+#include "agent/core/feed.h"
+#include "agent/core/journal.h"
 #include "agent/core/node.h"
 
 struct full; /* record.h */
@@ -13,7 +15,7 @@ struct full; /* record.h */
 struct workload_view {
     const struct workload *workload;
     uint64_t version;        /* feed position of the last change of the document */
-    uint64_t status_version; /* of the last change of document or children */
+    uint64_t status_version; /* of the last change of what users see: document or status */
     uint32_t running, ready; /* children */
     uint32_t conflicts;      /* children without a name that somebody else has */
     uint32_t updated;        /* children that are ready, or have succeeded, with the present spec */
@@ -84,7 +86,8 @@ struct meta_view {
 
 struct member_view {
     const char *name;
-    uint64_t version;
+    uint64_t version; /* of the record */
+    uint64_t status_version;
     const char *phase; /* uninitialized, alive, suspect, dead, shutting_down, absent, left */
     char gossip_address[ADDRESS_BYTES_MAX + 1];
     char api_address[ADDRESS_BYTES_MAX + 1];
@@ -109,7 +112,8 @@ struct member_view {
 
 struct supervisor_view {
     const struct supervisor *supervisor; /* with the defaults if nobody wrote it */
-    uint64_t version;
+    uint64_t version;                    /* of the document */
+    uint64_t status_version;
     bool quorum; /* as this agent sees it; always, if the strategy does not vote */
     bool votes;  /* its strategy asks the members; that none are named is no electorate */
     uint32_t specs, active, workers; /* Horde.count_children, cluster-wide */
@@ -144,6 +148,14 @@ bool query_supervisor_member_next(const struct node *node, const char *superviso
 
 uint64_t query_position(
     const struct node *node); /* of the feed: greater than or equal to every version */
+/* What changed after a position, in order: at most `max` (see feed.h). A list that is made now has
+ * everything up to query_position. An item that is not gone may be hidden at this moment: then it
+ * changes again soon. */
+size_t query_changes(const struct node *node, enum feed_resource resource, uint64_t position,
+                     const struct feed_item **ret_items, size_t max);
+/* Who stands before it may have missed that something went. */
+uint64_t query_compacted(const struct node *node, enum feed_resource resource);
+const struct journal *query_journal(const struct node *node);
 uint64_t query_digest(const struct node *node);             /* equal maps have equal digests */
 bool query_covers(const struct node *node, struct dot dot); /* that write has arrived here */
 bool query_ready(const struct node *node); /* the map is loaded and the agent is not draining */

@@ -251,10 +251,79 @@ struct child **store_take_dirty(struct store *store, size_t *ret_count)
     return taken;
 }
 
+/* --- What users may see otherwise ------------------------------------------------------------- */
+
+static void touched_add(struct touched *touched, void *item, uint32_t *place)
+{
+    if (*place)
+        return;
+    if (touched->count == touched->capacity) {
+        touched->capacity = touched->capacity ? 2 * touched->capacity : 16;
+        touched->items = xrealloc(touched->items, touched->capacity * sizeof(void *));
+    }
+    touched->items[touched->count++] = item;
+    *place = (uint32_t)touched->count;
+}
+
 void store_touch(struct store *store, struct child *child)
 {
-    child->version = ++store->position;
-    child->group->status_version = child->version;
+    touched_add(&store->touched_children, child, &child->touched_place);
+}
+
+void store_touch_group(struct store *store, struct group *group)
+{
+    touched_add(&store->touched_groups, group, &group->touched_place);
+}
+
+void store_touch_name(struct store *store, struct name_entry *name)
+{
+    touched_add(&store->touched_names, name, &name->touched_place);
+}
+
+void store_touch_member(struct store *store, const char *name)
+{
+    struct member_entry *entry = store_member(store, name);
+    if (!entry || entry->touched)
+        return;
+    entry->touched = true;
+    if (store->touched_member_count == store->touched_member_capacity) {
+        size_t capacity = store->touched_member_capacity ? 2 * store->touched_member_capacity : 16;
+        store->touched_members =
+            xrealloc(store->touched_members, capacity * sizeof *store->touched_members);
+        store->touched_member_capacity = capacity;
+    }
+    text_set(store->touched_members[store->touched_member_count++], NAME_BYTES_MAX + 1, name);
+}
+
+void store_touch_names_of(struct store *store, const char *member)
+{
+    for (struct name_entry *name = store_name_after(store, "", ""); name;
+         name = store_name_after(store, name->ns, name->name))
+        if (strcmp(name->record->node, member) == 0)
+            store_touch_name(store, name);
+}
+
+void store_touched_clear(struct store *store)
+{
+    struct touched *names = &store->touched_names, *children = &store->touched_children;
+    struct touched *groups = &store->touched_groups;
+    for (size_t i = 0; i < names->count; i++)
+        if (names->items[i])
+            ((struct name_entry *)names->items[i])->touched_place = 0;
+    for (size_t i = 0; i < children->count; i++)
+        ((struct child *)children->items[i])->touched_place = 0;
+    for (size_t i = 0; i < children->count; i++)
+        store_child_tidy(store, children->items[i]);
+    for (size_t i = 0; i < groups->count; i++)
+        ((struct group *)groups->items[i])->touched_place = 0;
+    for (size_t i = 0; i < groups->count; i++)
+        store_group_tidy(store, groups->items[i]);
+    for (size_t i = 0; i < store->touched_member_count; i++) {
+        struct member_entry *entry = store_member(store, store->touched_members[i]);
+        if (entry)
+            entry->touched = false;
+    }
+    names->count = children->count = groups->count = store->touched_member_count = 0;
 }
 
 /* --- Groups and children come and go --------------------------------------------------------- */
@@ -282,8 +351,10 @@ static void group_free(void *value)
 
 void store_group_tidy(struct store *store, struct group *group)
 {
-    if (group->has_workload || group->unreadable || group->child_count > 0)
+    if (group->has_workload || group->unreadable || group->child_count > 0 ||
+        group->touched_place > 0)
         return;
+    assert(!group->shown);
     struct pair_key key = pair_key(group->ns, group->name);
     index_remove(&store->groups, pair_span(&key));
     group_free(group);
@@ -355,20 +426,19 @@ static void child_free(struct child *child)
 
 void store_child_tidy(struct store *store, struct child *child)
 {
-    if (child->dirty || child->wake_slot > 0 || child->local || child->held_at_start ||
-        child->has_claim || child->has_status || child->name_count > 0 || child->state ||
-        child->group->unreadable || child_is_wanted(child))
+    if (child->dirty || child->touched_place > 0 || child->wake_slot > 0 || child->local ||
+        child->held_at_start || child->has_claim || child->has_status || child->name_count > 0 ||
+        child->state || child->group->unreadable || child_is_wanted(child))
         return;
     struct group *group = child->group;
     size_t at = group_position(group, child->id.ordinal);
-    assert(group->children[at] == child);
+    assert(group->children[at] == child && !child->shown);
     memmove(group->children + at, group->children + at + 1,
             (group->child_count - at - 1) * sizeof(struct child *));
     group->child_count--;
     store->child_count--;
     store_set_waiting(store, child, false);
     assert(!child->holder);
-    group->status_version = ++store->position;
     store_remember_epoch(store, child);
     child_free(child);
     store_group_tidy(store, group);
@@ -393,5 +463,10 @@ void store_release(struct store *store)
     free(store->waiting.items);
     free(store->epochs);
     free(store->dirty);
+    feed_release(&store->feed);
+    free(store->touched_children.items);
+    free(store->touched_groups.items);
+    free(store->touched_names.items);
+    free(store->touched_members);
     memset(store, 0, sizeof *store);
 }

@@ -8,6 +8,7 @@
 #ifndef AGENT_CORE_STORE_H
 #define AGENT_CORE_STORE_H
 
+#include "agent/core/feed.h"
 #include "agent/core/index.h"
 #include "agent/core/kept.h"
 #include "agent/core/key.h"
@@ -42,6 +43,10 @@ struct left_state { /* what a child has left to its successor */
     size_t piece_count;
 };
 
+struct child_counts { /* what users see of a workload's children, counted: shown.c */
+    uint32_t running, ready, updated, conflicts;
+};
+
 struct child {
     struct child_id id;
     uint64_t hash; /* child_id_hash */
@@ -63,7 +68,10 @@ struct child {
                                unknown */
     uint64_t remember_ms;   /* ... until then */
     uint64_t unknown_epoch; /* of a start here of which no list has told yet what became of it; 0 */
-    uint64_t version;
+    struct feed_item *shown;              /* NULL: users do not see it */
+    bool lost;                            /* its holder is, as of the last decision */
+    uint32_t touched_place;               /* in store.touched_children, from 1; 0: not there */
+    struct child_counts counted;          /* in the group's */
     struct local *local;                  /* NULL: nothing here */
     struct holder *holder;                /* NULL: no claim */
     uint32_t holder_place, waiting_place; /* from 1; 0: not there */
@@ -99,8 +107,10 @@ struct group {
     bool unreadable;          /* there is a document, of a later version than ours: hands off */
     struct workload workload; /* the last one known, also after its deletion */
     uint64_t version;         /* of the document */
-    uint64_t status_version;
-    struct child **children; /* by ordinal */
+    struct feed_item *shown;
+    uint32_t touched_place;
+    struct child_counts counts; /* the sum of its children's */
+    struct child **children;    /* by ordinal */
     size_t child_count, child_capacity;
     uint64_t finished_since_ms; /* monotonic: since when we see all children finished, 0: not */
     struct progress progress;
@@ -114,6 +124,8 @@ struct name_entry {
     uint64_t expires_ms;    /* of an outside name: monotonic; 0: its agent counts, not we */
     size_t siblings;
     uint64_t version;
+    struct feed_item *shown;
+    uint32_t touched_place;
     uint64_t epoch_max;
     const char *name; /* behind ns */
     char ns[];
@@ -123,6 +135,7 @@ struct meta_entry { /* of the registry's meta */
     char *value;    /* JSON text */
     size_t siblings;
     uint64_t version;
+    struct feed_item *shown;
     const char *name; /* behind ns */
     char ns[];
 };
@@ -142,6 +155,9 @@ struct member_entry {
     const struct member_record *record; /* owned, see kept.h */
     struct cordon cordon;               /* the one that counts; the record's may be older */
     size_t siblings;
+    struct feed_item *shown;
+    bool touched;
+    bool lost; /* it was, when it was last held against the feed */
     uint64_t version;
     uint64_t noted_ms; /* since when retirement.c has known it as it is, 0: not looked at */
     char name[];
@@ -163,6 +179,11 @@ struct store_epoch {
     uint64_t hash, epoch;
 };
 
+struct touched { /* each once; an object knows its place */
+    void **items;
+    size_t count, capacity;
+};
+
 struct store {
     struct index groups;         /* ns 0 name -> struct group */
     struct index names;          /* ns 0 name -> struct name_entry */
@@ -179,9 +200,15 @@ struct store {
     uint64_t state_bytes; /* of all pieces */
     size_t child_count;
     uint64_t children_made; /* ever, in this run */
-    uint64_t position;      /* of the feed: grows with each change */
     struct child **dirty;   /* each once */
     size_t dirty_count, dirty_capacity;
+    struct feed feed; /* what users see, in the order of change: shown.c */
+    /* of which users may see something else than the feed says; NULL: gone meanwhile */
+    struct touched touched_children, touched_groups, touched_names;
+    char (*touched_members)[NAME_BYTES_MAX + 1];
+    size_t touched_member_count, touched_member_capacity;
+    bool supervisors_changed;   /* some supervisor's document, in this step */
+    bool claims_changed;        /* since the members' children were counted: shown.c */
     size_t undecodable;         /* siblings that could not be read; reported, kept, passed over */
     struct store_epoch *epochs; /* STORE_EPOCHS of them once there is one */
     struct store_listener listener;
@@ -227,7 +254,15 @@ void store_set_offer(struct child *child, const struct offer *offer); /* copied;
 void store_claim_changed(struct store *store, struct child *child);
 /* Whether it stands in store.waiting. */
 void store_set_waiting(struct store *store, struct child *child, bool waiting);
-void store_touch(struct store *store, struct child *child); /* its view changed: a new version */
+/* Its view may have changed: it is held against the feed at the end of the step. */
+void store_touch(struct store *store, struct child *child);
+void store_touch_group(struct store *store, struct group *group);
+void store_touch_name(struct store *store, struct name_entry *name);
+void store_touch_member(struct store *store, const char *name);
+void store_touch_names_of(struct store *store,
+                          const char *member); /* whether they live: O(names) */
+/* Forgets what was touched, and with it the children and groups that only stayed for that. */
+void store_touched_clear(struct store *store);
 struct child **store_take_dirty(struct store *store,
                                 size_t *ret_count); /* the caller frees the array */
 

@@ -9,7 +9,8 @@ static void store_apply_workload(struct store *store, const struct key_parts *ke
                                  const struct awmap_entry *entry)
 {
     struct group *group = store_group_make(store, key->ns, key->name);
-    group->version = group->status_version = ++store->position;
+    group->version = ++store->feed.position;
+    store_touch_group(store, group);
     group->has_workload = false;
     for (size_t i = 0; i < awmap_entry_count(entry) && !group->has_workload; i++) {
         struct workload workload = {0};
@@ -28,6 +29,8 @@ static void store_apply_workload(struct store *store, const struct key_parts *ke
     for (; group->has_workload && id.ordinal < group->workload.replicas; id.ordinal++)
         store_child_make(store, &id);
     group_mark(store, group);
+    for (size_t i = 0; i < group->child_count; i++)
+        store_touch(store, group->children[i]);
     store_group_tidy(store, group);
 }
 
@@ -91,6 +94,7 @@ static void store_apply_claim(struct store *store, const struct key_parts *key,
     if (!child->has_claim || child->claim.epoch != epoch)
         child->claim_seen_s = 0;
     store_claim_changed(store, child);
+    store->claims_changed = true;
     child_pick_status(child);
     child->free_known = false;
     store_touch(store, child);
@@ -143,7 +147,8 @@ static void store_apply_supervisor(struct store *store, const char *name,
         found = supervisor_decode(&new->supervisor, awmap_entry_sibling(entry, i).value);
         store->undecodable += !found;
     }
-    new->version = ++store->position;
+    new->version = ++store->feed.position;
+    store->supervisors_changed = true;
     if (found)
         index_insert(&store->supervisors, span_text(name), new);
     else
@@ -159,7 +164,6 @@ static void store_apply_rebalance(struct store *store, const char *name,
 {
     free(index_remove(&store->rebalances, span_text(name)));
     store->redistribution_changed = true;
-    store->position++;
     for (size_t i = 0; i < awmap_entry_count(entry); i++) {
         struct rebalance rebalance;
         if (!rebalance_decode(&rebalance, awmap_entry_sibling(entry, i).value)) {
@@ -209,11 +213,20 @@ static void store_apply_member(struct store *store, const char *name,
         kept_member_drop(new->record);
         new->record = record;
     }
-    new->version = ++store->position;
-    if (new->record)
+    new->version = ++store->feed.position;
+    new->shown = old ? old->shown : NULL;
+    new->lost = old && old->lost;
+    bool same_life = old && new->record &&new->record->replica == old->record->replica;
+    bool hidden = store->names.count > store->feed.lists[FEED_NAMES].count;
+    if (!same_life && (old || hidden)) /* names may wait for their member to be known */
+        store_touch_names_of(store, name);
+    if (new->record) {
         index_insert(&store->members, span_text(name), new);
-    else
+        store_touch_member(store, name);
+    } else {
+        feed_hide(&store->feed, FEED_MEMBERS, &new->shown, "", old ? old->record->replica : 0);
         member_entry_free(new);
+    }
     if (old)
         member_entry_free(old);
     store->listener.member_changed(store->listener.context, name);

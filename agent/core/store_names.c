@@ -95,13 +95,16 @@ void store_apply_name(struct store *store, const struct key_parts *key,
         if (wins)
             name->record = record;
     }
-    name->version = ++store->position;
+    name->version = ++store->feed.position;
+    store_touch_name(store, name);
     if (name->siblings > 0) {
         if (name->record->epoch > name->epoch_max)
             name->epoch_max = name->record->epoch;
         store_name_own(store, name);
         return;
     }
+    feed_hide(&store->feed, FEED_NAMES, &name->shown, "", 0);
+    store->touched_names.items[name->touched_place - 1] = NULL;
     struct pair_key pair = pair_key(key->ns, key->name);
     index_remove(&store->names, pair_span(&pair));
     name_entry_free(name);
@@ -119,6 +122,7 @@ void store_apply_meta(struct store *store, const struct key_parts *key,
 {
     struct pair_key pair = pair_key(key->ns, key->name);
     struct meta_entry *old = index_remove(&store->metas, pair_span(&pair));
+    struct feed_item *shown = old ? old->shown : NULL;
     if (old)
         meta_entry_free(old);
     char *value = NULL;
@@ -126,16 +130,21 @@ void store_apply_meta(struct store *store, const struct key_parts *key,
         value = meta_decode(awmap_entry_sibling(entry, i).value);
         store->undecodable += !value;
     }
-    store->position++;
-    if (!value)
+    store->feed.position++;
+    if (!value) {
+        feed_hide(&store->feed, FEED_METAS, &shown, "", 0);
         return;
+    }
     size_t ns_bytes = strlen(key->ns) + 1, name_bytes = strlen(key->name) + 1;
     struct meta_entry *new = xcalloc(1, sizeof *new + ns_bytes + name_bytes);
     memcpy(new->ns, key->ns, ns_bytes);
     new->name = memcpy(new->ns + ns_bytes, key->name, name_bytes);
     new->value = value;
     new->siblings = awmap_entry_count(entry);
-    new->version = store->position;
+    new->version = store->feed.position;
+    struct feed_key shown_key = {.ns = new->ns, .name = new->name};
+    feed_show(&store->feed, FEED_METAS, &shown, &shown_key, new->version);
+    new->shown = shown;
     index_insert(&store->metas, pair_span(&pair), new);
 }
 

@@ -28,7 +28,7 @@ static void store_state_settle(struct store *store, struct child *child)
         left_state_free(child->state);
         child->state = NULL;
     }
-    store->position++;
+    store->feed.position++;
     store_mark(store, child);
 }
 

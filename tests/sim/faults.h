@@ -109,6 +109,8 @@ void swarm_check_writes(struct swarm *swarm); /* now and then: a dot names one w
 void swarm_check_note_old_image(struct swarm *swarm, size_t index);
 /* An agent that would start from what is durable on that node now; to be freed. */
 struct node *swarm_after_power_cut(struct swarm *swarm, size_t index);
+/* When all is quiet: NULL, or in what somebody who watches is wrong. */
+const char *swarm_check_informers(const struct swarm *swarm);
 void swarm_check_end(struct swarm *swarm);
 
 #endif

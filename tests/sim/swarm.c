@@ -132,6 +132,9 @@ static struct verdict swarm_rest(struct swarm *swarm)
         return (struct verdict){STATUS_LIVENESS, "not at rest"};
     if (!updates_are_complete(sim))
         return (struct verdict){STATUS_LIVENESS, "an update is not complete"};
+    const char *wrong = swarm_check_informers(swarm);
+    if (wrong)
+        return (struct verdict){STATUS_SAFETY, wrong};
     return (struct verdict){STATUS_CLEAN, NULL};
 }
 

@@ -6,6 +6,7 @@
 #include "agent/core/node_private.h"
 #include "placement/hash.h"
 #include "tests/sim/faults.h"
+#include "tests/sim/informer.h"
 
 /* A write as it was met first: its dot, and what it said. */
 struct write {
@@ -14,11 +15,12 @@ struct write {
 };
 
 struct account {
-    struct vector *seen;  /* of each node, as it was after its last step */
-    struct vector *met;   /* by each node, in any of its runs */
-    uint64_t *runs;       /* ... and of which run */
-    struct vector old;    /* writers whose disk came back from an old image; counter 1 */
-    struct write *writes; /* open addressing by dot */
+    struct vector *seen;         /* of each node, as it was after its last step */
+    struct vector *met;          /* by each node, in any of its runs */
+    uint64_t *runs;              /* ... and of which run */
+    struct informer **informers; /* of each node */
+    struct vector old;           /* writers whose disk came back from an old image; counter 1 */
+    struct write *writes;        /* open addressing by dot */
     size_t write_count, write_capacity;
 };
 
@@ -49,11 +51,37 @@ static void check_seen(struct swarm *swarm, size_t index)
         vector_raise(&account->met[index], before->items[i].replica, before->items[i].counter);
 }
 
+/* --- Who watches is told of everything, once -------------------------------------------------- */
+
+static void check_informer(struct swarm *swarm, size_t index)
+{
+    const struct sim_node *self = &swarm->sim.nodes[index];
+    struct informer *informer = swarm->account->informers[index];
+    if (swarm->account->runs[index] != self->run) {
+        informer_list(informer, self->node);
+        return;
+    }
+    const char *wrong = informer_watch(informer, self->node);
+    if (wrong)
+        broken(swarm, wrong, self->name, 0, query_position(self->node));
+}
+
+const char *swarm_check_informers(const struct swarm *swarm)
+{
+    const char *wrong = NULL;
+    for (size_t i = 0; i < swarm->sim.count && !wrong; i++)
+        if (swarm->sim.nodes[i].node)
+            wrong = informer_compare(swarm->account->informers[i], swarm->sim.nodes[i].node);
+    return wrong;
+}
+
 static void watch(struct sim *sim, size_t index)
 {
     struct swarm *swarm = sim->watcher;
-    if (sim->nodes[index].node)
-        check_seen(swarm, index);
+    if (!sim->nodes[index].node)
+        return;
+    check_informer(swarm, index);
+    check_seen(swarm, index);
 }
 
 /* --- A dot names one write -------------------------------------------------------------------- */
@@ -168,6 +196,9 @@ void swarm_check_begin(struct swarm *swarm)
     account->seen = xcalloc(swarm->sim.count, sizeof *account->seen);
     account->met = xcalloc(swarm->sim.count, sizeof *account->met);
     account->runs = xcalloc(swarm->sim.count, sizeof *account->runs);
+    account->informers = xcalloc(swarm->sim.count, sizeof(struct informer *));
+    for (size_t i = 0; i < swarm->sim.count; i++)
+        account->informers[i] = informer_new();
     swarm->account = account;
     swarm->sim.watcher = swarm;
     swarm->sim.watch = watch;
@@ -180,11 +211,13 @@ void swarm_check_end(struct swarm *swarm)
     for (size_t i = 0; i < swarm->sim.count; i++) {
         vector_release(&account->seen[i]);
         vector_release(&account->met[i]);
+        informer_free(account->informers[i]);
     }
     vector_release(&account->old);
     free(account->seen);
     free(account->met);
     free(account->runs);
+    free(account->informers);
     free(account->writes);
     free(account);
     swarm->account = NULL;

@@ -146,6 +146,7 @@ static void store_settle(struct store *store)
         CU_ASSERT_FALSE(dirty[i]->dirty);
     for (size_t i = 0; i < count; i++)
         store_child_tidy(store, dirty[i]);
+    store_touched_clear(store);
     free(dirty);
 }
 
@@ -326,7 +327,7 @@ static void unknown_keys_change_nothing(void)
     struct key key = key_supervisor("x");
     key.text[0] = 'q';
     sibling(&bench, key, 1, garbage_value());
-    CU_ASSERT_EQUAL(bench.store.position, 0);
+    CU_ASSERT_EQUAL(bench.store.feed.position, 0);
     CU_ASSERT_EQUAL(bench.store.undecodable, 0);
     CU_ASSERT_PTR_NULL(store_group_after(&bench.store, "", ""));
     bench_free(&bench);
@@ -508,26 +509,56 @@ static void the_listener_is_told_of_members_and_supervisors(void)
     bench_free(&bench);
 }
 
-static void versions_grow_with_each_change(void)
+static bool is_touched(const struct touched *touched, const void *item, uint32_t place)
+{
+    return place > 0 && touched->items[place - 1] == item;
+}
+
+/* What a user may see otherwise is noted, each once, until it is cleared; what stays only for that
+ * goes then. */
+static void what_changes_is_touched(void)
 {
     struct bench bench = bench_new();
-    struct key web = key_workload("default", "web");
+    struct store *store = &bench.store;
+    struct key web = key_workload("default", "web"), n = key_name("default", "n");
     sibling(&bench, web, 1, workload_value("default", "web", 2, 1));
-    struct group *group = store_group(&bench.store, "default", "web");
-    struct child *child = store_child(&bench.store, &web_0);
+    struct group *group = store_group(store, "default", "web");
+    struct child *child = store_child(store, &web_0);
     uint64_t document = group->version;
-    CU_ASSERT_TRUE(document > 0 && group->status_version == document);
+    CU_ASSERT_TRUE(document > 0 && store->feed.position >= document);
+    store_touched_clear(store);
+    CU_ASSERT_EQUAL(child->touched_place, 0);
     sibling(&bench, key_claim(&web_0), 1, claim_value(1, "a", 1));
-    CU_ASSERT_TRUE(child->version > document && group->status_version == child->version);
+    store_touch(store, child);
+    CU_ASSERT_EQUAL(store->touched_children.count, 1);
+    CU_ASSERT_TRUE(is_touched(&store->touched_children, child, child->touched_place));
     CU_ASSERT_EQUAL(group->version, document);
-    uint64_t claimed = child->version;
-    store_touch(&bench.store, child);
-    CU_ASSERT_TRUE(child->version > claimed && bench.store.position == child->version);
-    sibling(&bench, key_name("default", "n"), 1, name_value(web_0, "a", 1));
-    CU_ASSERT_EQUAL(store_name(&bench.store, "default", "n")->version, bench.store.position);
+    sibling(&bench, n, 1, name_value(web_0, "a", 1));
+    struct name_entry *name = store_name(store, "default", "n");
+    CU_ASSERT_TRUE(is_touched(&store->touched_names, name, name->touched_place));
+    CU_ASSERT_EQUAL(name->version, store->feed.position);
+    sibling(&bench, key_member("a"), 1, member_value(1, "x"));
+    store_touch_member(store, "a");
+    CU_ASSERT_EQUAL(store->touched_member_count, 1);
+    store_touched_clear(store);
+    store_touch_names_of(store, "b");
+    CU_ASSERT_EQUAL(store->touched_names.count, 0);
+    store_touch_names_of(store, "a");
+    CU_ASSERT_EQUAL(store->touched_names.count, 1);
+    store_touched_clear(store);
     sibling(&bench, web, 2, workload_value("default", "web", 2, 2));
     CU_ASSERT_TRUE(group->version > document);
-    CU_ASSERT_EQUAL(group->version, bench.store.position);
+    CU_ASSERT_EQUAL(group->version, store->feed.position);
+    CU_ASSERT_EQUAL(store->touched_children.count, 2);
+    store_touch_name(store, name);
+    awmap_set_writer(bench.map, 1000, 0);
+    awmap_remove(bench.map, key_span(&n));
+    bench_feed(&bench);
+    CU_ASSERT_PTR_NULL(store->touched_names.items[0]);
+    awmap_remove(bench.map, key_span(&web));
+    bench_feed(&bench);
+    store_settle(store);
+    CU_ASSERT_PTR_NULL(store_child(store, &(struct child_id){"default", "web", 1}));
     bench_free(&bench);
 }
 
@@ -821,7 +852,7 @@ UNIT_MAIN("store", {"the later document is read", the_later_document_is_read},
           {"what changed is dirty and nothing else", what_changed_is_dirty_and_nothing_else},
           {"the listener is told of members and supervisors",
            the_listener_is_told_of_members_and_supervisors},
-          {"versions grow with each change", versions_grow_with_each_change},
+          {"what changes is touched", what_changes_is_touched},
           {"kept up to date it is what it would be anew",
            kept_up_to_date_it_is_what_it_would_be_anew},
           {"all that was removed leaves nothing", all_that_was_removed_leaves_nothing})

@@ -1,0 +1,289 @@
+/* What users see, held against the feed: whatever may have changed in a step is looked at once, at
+ * its end, and moves in the feed only if it is shown otherwise than before.
+ *
+ * Much of what is shown stands nowhere in the map: the phase of a member, that a child's node is
+ * lost or why it waits, that a name's owner no longer lives, the counts of a workload. So nobody
+ * has to know what follows from what: who changes something that may be seen touches the object
+ * (store_touch...), and the hash of its view decides. An object is hidden when its view is.
+ *
+ * What is made of many is looked at more rarely, so that a thousand changes do not cost a thousand
+ * looks at all: supervisors, and how many children a member has. The counts of a workload are kept
+ * as sums of what was last seen of each child.
+ *
+ * No change of its own: a member's incarnation. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/core/node_private.h"
+
+enum {
+    COUNTS_PACE_MS = 1000, /* of members and supervisors */
+    PHASE_PACE_MS = 50,    /* of supervisors, when a member came or went: many do at once */
+};
+
+struct shown_supervisor {
+    struct feed_item *item;
+    uint64_t looked_ms; /* equal for all that are there */
+    char uid[UID_BYTES + 1];
+    char name[];
+};
+
+/* --- Hashes ---------------------------------------------------------------------------------- */
+
+/* Versions are small numbers: what is mixed first is multiplied before the second meets it. */
+static uint64_t mix(uint64_t hash, uint64_t word)
+{
+    hash = (hash * 0xff51afd7ed558ccdu ^ word) * 0x9e3779b97f4a7c15u;
+    return hash ^ hash >> 29;
+}
+
+static uint64_t mix_text(uint64_t hash, const char *text)
+{
+    uint64_t word = 0;
+    for (size_t i = 0; text[i]; i++) {
+        word = word << 8 | (uint8_t)text[i];
+        if (i % 8 == 7)
+            hash = mix(hash, word);
+    }
+    return mix(mix(hash, word), strlen(text));
+}
+
+static uint64_t hash_child(const struct child_view *view, uint64_t document_version)
+{
+    uint64_t hash =
+        mix(document_version, view->phase | view->ready << 8 | view->has_exit_code << 9 |
+                                  (view->workload != NULL) << 10);
+    hash = mix(mix(mix(hash, view->epoch), view->restarts), view->started_ms);
+    hash = mix(mix(hash, view->spec_hash), (uint64_t)(int64_t)view->exit_code);
+    hash = mix_text(mix_text(hash, view->node), view->container_id);
+    hash = mix_text(mix_text(hash, view->reason), view->message);
+    return mix_text(mix_text(hash, view->uid), view->supervisor);
+}
+
+/* --- Children and workloads ------------------------------------------------------------------ */
+
+static struct child_counts child_count(const struct child *child, const struct child_view *view)
+{
+    if (!child_is_wanted(child))
+        return (struct child_counts){0};
+    bool done = view->ready || view->phase == CHILD_SUCCEEDED;
+    return (struct child_counts){
+        .running = view->phase == CHILD_RUNNING,
+        .ready = view->ready,
+        .updated = done && view->spec_hash == child->group->workload.spec_hash,
+        .conflicts = strcmp(view->reason, "NameConflict") == 0 ||
+                     strcmp(view->reason, "name_conflict") == 0};
+}
+
+static void counts_replace(struct child_counts *sum, struct child_counts *old,
+                           const struct child_counts *new)
+{
+    sum->running += new->running - old->running;
+    sum->ready += new->ready - old->ready;
+    sum->updated += new->updated - old->updated;
+    sum->conflicts += new->conflicts - old->conflicts;
+    *old = *new;
+}
+
+static void shown_child(struct node *node, struct child *child)
+{
+    struct feed *feed = &node->store.feed;
+    struct group *group = child->group;
+    struct child_counts counts = {0};
+    if (query_shows(child)) {
+        struct child_view view;
+        struct feed_key key = {child->id.ns, child->id.workload, child->id.ordinal};
+        query_fill_child(node, child, &view);
+        counts = child_count(child, &view);
+        feed_show(feed, FEED_CHILDREN, &child->shown, &key, hash_child(&view, group->version));
+    } else {
+        const char *uid = child->claim.uid[0] ? child->claim.uid : group->workload.uid;
+        feed_hide(feed, FEED_CHILDREN, &child->shown, uid, child->claim.epoch);
+    }
+    counts_replace(&group->counts, &child->counted, &counts);
+    store_touch_group(&node->store, group);
+    for (size_t i = 0; i < child->name_count; i++)
+        store_touch_name(&node->store, child->names[i]);
+}
+
+static void shown_group(struct node *node, struct group *group)
+{
+    struct feed *feed = &node->store.feed;
+    const struct child_counts *counts = &group->counts;
+    if (!group->has_workload) {
+        feed_hide(feed, FEED_WORKLOADS, &group->shown, group->workload.uid, 0);
+        return;
+    }
+    struct feed_key key = {.ns = group->ns, .name = group->name};
+    uint64_t hash = mix(group->version, group->progress.complete | group->progress.late << 1);
+    hash = mix(mix(hash, counts->running), counts->ready);
+    hash = mix(mix(hash, counts->updated), counts->conflicts);
+    feed_show(feed, FEED_WORKLOADS, &group->shown, &key, hash);
+}
+
+/* --- Names ----------------------------------------------------------------------------------- */
+
+static void shown_name(struct node *node, struct name_entry *name)
+{
+    struct feed *feed = &node->store.feed;
+    if (!registry_is_live(node, name)) {
+        feed_hide(feed, FEED_NAMES, &name->shown, "", 0);
+        return;
+    }
+    struct feed_key key = {.ns = name->ns, .name = name->name};
+    uint64_t labels = name->owner ? name->owner->group->version : 0;
+    feed_show(feed, FEED_NAMES, &name->shown, &key, mix(name->version, labels));
+}
+
+/* --- Members and supervisors ----------------------------------------------------------------- */
+
+static void look_by(uint64_t *due_ms, uint64_t at_ms)
+{
+    *due_ms = at_ms < *due_ms ? at_ms : *due_ms;
+}
+
+static void shown_member(struct node *node, const char *name)
+{
+    struct member_entry *entry = store_member(&node->store, name);
+    struct member_view view;
+    if (!entry || !query_member(node, name, &view))
+        return;
+    enum placement_phase phase = member_phase(node, name);
+    bool lost = phase == PLACEMENT_DEAD || phase == PLACEMENT_LEFT;
+    if (lost != entry->lost)
+        store_touch_names_of(&node->store, name);
+    entry->lost = lost;
+    struct feed_key key = {.ns = "", .name = name};
+    uint64_t hash = mix_text(mix(entry->version, view.children), view.phase);
+    feed_show(&node->store.feed, FEED_MEMBERS, &entry->shown, &key, hash);
+}
+
+static uint64_t hash_supervisor(const struct node *node, const struct supervisor *supervisor)
+{
+    const char *name = NULL, *phase = NULL;
+    uint32_t specs = 0, running = 0;
+    for (const struct group *g = store_group_after(&node->store, "", ""); g;
+         g = store_group_after(&node->store, g->ns, g->name)) {
+        if (!g->has_workload || strcmp(g->workload.supervisor, supervisor->name) != 0)
+            continue;
+        specs += g->workload.replicas;
+        running += g->counts.running;
+    }
+    const struct supervisor_entry *entry = store_supervisor(&node->store, supervisor->name);
+    uint64_t hash = mix(entry ? entry->version : 1, (uint64_t)specs << 32 | running);
+    hash = mix(hash, quorum_of(node, supervisor));
+    for (size_t i = 0; !supervisor->members_auto && i < supervisor->member_count; i++)
+        hash = mix_text(hash, member_phase_text(node, supervisor->members[i]));
+    for (bool more = supervisor->members_auto && query_member_phase_next(node, "", &name, &phase);
+         more; more = query_member_phase_next(node, name, &name, &phase))
+        hash = mix_text(mix_text(hash, name), phase);
+    return hash;
+}
+
+static struct shown_supervisor *supervisor_make(struct node *node, const char *name)
+{
+    struct shown_supervisor *shown = index_find(&node->shown.supervisors, span_text(name));
+    if (shown)
+        return shown;
+    size_t bytes = strlen(name) + 1;
+    shown = xcalloc(1, sizeof *shown + bytes);
+    memcpy(shown->name, name, bytes);
+    index_insert(&node->shown.supervisors, span_text(name), shown);
+    return shown;
+}
+
+static void shown_supervisor_look(struct node *node, const char *name)
+{
+    struct supervisor supervisor;
+    struct shown_supervisor *shown = supervisor_make(node, name);
+    shown->looked_ms = node->now.mono_ms;
+    if (!ranking_supervisor(node, name, &supervisor))
+        return;
+    TEXT_SET(shown->uid, supervisor.uid);
+    struct feed_key key = {.ns = "", .name = name};
+    feed_show(&node->store.feed, FEED_SUPERVISORS, &shown->item, &key,
+              hash_supervisor(node, &supervisor));
+}
+
+static void shown_supervisors(struct node *node)
+{
+    struct index *all = &node->shown.supervisors;
+    shown_supervisor_look(node, SUPERVISOR_DEFAULT);
+    shown_supervisor_look(node, SUPERVISOR_QUORUM);
+    for (const struct supervisor_entry *entry = store_supervisor_after(&node->store, ""); entry;
+         entry = store_supervisor_after(&node->store, entry->supervisor.name))
+        shown_supervisor_look(node, entry->supervisor.name);
+    struct shown_supervisor *next;
+    for (struct shown_supervisor *s = index_after(all, span_text("")); s; s = next) {
+        next = index_after(all, span_text(s->name));
+        if (s->looked_ms == node->now.mono_ms)
+            continue;
+        feed_hide(&node->store.feed, FEED_SUPERVISORS, &s->item, s->uid, 0);
+        index_remove(all, span_text(s->name));
+        free(s);
+    }
+}
+
+const struct feed_item *shown_supervisor(const struct node *node, const char *name)
+{
+    const struct shown_supervisor *shown = index_find(&node->shown.supervisors, span_text(name));
+    return shown ? shown->item : NULL;
+}
+
+/* --- All ------------------------------------------------------------------------------------- */
+
+static void shown_touched(struct node *node)
+{
+    struct store *store = &node->store;
+    uint64_t position = store->feed.position;
+    for (size_t i = 0; i < store->touched_children.count; i++)
+        shown_child(node, store->touched_children.items[i]);
+    for (size_t i = 0; i < store->touched_member_count; i++)
+        shown_member(node, store->touched_members[i]);
+    for (size_t i = 0; i < store->touched_names.count; i++)
+        if (store->touched_names.items[i])
+            shown_name(node, store->touched_names.items[i]);
+    for (size_t i = 0; i < store->touched_groups.count; i++)
+        shown_group(node, store->touched_groups.items[i]);
+    uint64_t pace_ms = store->touched_member_count > 0 ? PHASE_PACE_MS : COUNTS_PACE_MS;
+    if (store->feed.position > position)
+        look_by(&node->shown.supervisors_ms, node->now.mono_ms + pace_ms);
+    store_touched_clear(store);
+}
+
+static void shown_count_children(struct node *node)
+{
+    for (const struct member_entry *entry = store_member_after(&node->store, ""); entry;
+         entry = store_member_after(&node->store, entry->name))
+        store_touch_member(&node->store, entry->name);
+}
+
+void shown_settle(struct node *node)
+{
+    struct shown *shown = &node->shown;
+    uint64_t now_ms = node->now.mono_ms;
+    if (node->store.claims_changed)
+        look_by(&shown->members_ms, now_ms + COUNTS_PACE_MS);
+    node->store.claims_changed = false;
+    if (now_ms >= shown->members_ms) {
+        shown->members_ms = UINT64_MAX;
+        shown_count_children(node);
+    }
+    shown_touched(node);
+    if (now_ms >= shown->supervisors_ms || node->store.supervisors_changed) {
+        node->store.supervisors_changed = false;
+        shown->supervisors_ms = UINT64_MAX;
+        shown_supervisors(node);
+    }
+}
+
+uint64_t shown_deadline(const struct node *node)
+{
+    const struct shown *shown = &node->shown;
+    return shown->members_ms < shown->supervisors_ms ? shown->members_ms : shown->supervisors_ms;
+}
+
+void shown_release(struct node *node)
+{
+    index_release(&node->shown.supervisors, free);
+}
