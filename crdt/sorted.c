@@ -82,7 +82,8 @@ void sorted_release(struct sorted *sorted)
 {
     for (uint32_t i = 0; i < sorted->count; i++)
         free(sorted->runs[i].slots);
-    free(sorted->runs);
+    if (sorted->count > 0)
+        free(sorted->runs);
     *sorted = (struct sorted){0};
 }
 
@@ -105,8 +106,22 @@ static void sorted_close_run(struct sorted *sorted, uint32_t index)
     free(run->slots);
     sorted->count--;
     memmove(run, run + 1, (sorted->count - index) * sizeof *run);
-    if (sorted->count == 0)
-        sorted_release(sorted);
+    if (sorted->count > 0)
+        return;
+    free(sorted->runs);
+    *sorted = (struct sorted){0};
+}
+
+/* A second slot is to come: the first goes to a run. */
+static void sorted_begin_runs(struct sorted *sorted)
+{
+    struct slot only = sorted->only;
+    sorted->runs = NULL;
+    struct run *run = sorted_open_run(sorted, 0);
+    run_resize(run, 2);
+    run->slots[0] = only;
+    run->first = only.order;
+    run->count = 1;
 }
 
 /* Makes room in a full run. A run that is full at the very end stays full: the next slots go to a
@@ -132,10 +147,6 @@ static struct place sorted_split(struct sorted *sorted, struct place place)
 
 static struct place sorted_insert_place(struct sorted *sorted, uint64_t order, struct span key)
 {
-    if (sorted->count == 0) {
-        sorted_open_run(sorted, 0);
-        return (struct place){0, 0};
-    }
     uint32_t last = sorted->count - 1;
     const struct run *run = &sorted->runs[last];
     if (slot_compare(&run->slots[run->count - 1], order, key) < 0)
@@ -146,6 +157,13 @@ static struct place sorted_insert_place(struct sorted *sorted, uint64_t order, s
 
 void sorted_insert(struct sorted *sorted, uint64_t order, struct awmap_entry *entry)
 {
+    if (sorted->total == 0) {
+        sorted->only = (struct slot){order, entry};
+        sorted->total = 1;
+        return;
+    }
+    if (sorted->count == 0)
+        sorted_begin_runs(sorted);
     struct place place = sorted_insert_place(sorted, order, awmap_entry_key(entry));
     if (sorted->runs[place.run].count == RUN_SLOTS_MAX)
         place = sorted_split(sorted, place);
@@ -181,6 +199,10 @@ void sorted_remove(struct sorted *sorted, uint64_t order, const struct awmap_ent
     struct place place = sorted_seek(sorted, order, awmap_entry_key(entry));
     const struct slot *found = sorted_at(sorted, place);
     assert(found && found->entry == entry);
+    if (sorted->count == 0) {
+        *sorted = (struct sorted){0};
+        return;
+    }
     struct run *run = &sorted->runs[place.run];
     struct slot *hole = run->slots + place.slot;
     run->count--;
@@ -199,8 +221,10 @@ void sorted_remove(struct sorted *sorted, uint64_t order, const struct awmap_ent
 
 struct place sorted_seek(const struct sorted *sorted, uint64_t order, struct span key)
 {
-    if (sorted->count == 0)
-        return (struct place){0, 0};
+    if (sorted->count == 0) {
+        bool before = sorted->total > 0 && slot_compare(&sorted->only, order, key) < 0;
+        return (struct place){before, 0};
+    }
     uint32_t index = sorted_run(sorted, order, key);
     uint32_t slot = run_seek(&sorted->runs[index], order, key);
     if (slot == sorted->runs[index].count)
@@ -219,12 +243,14 @@ struct place sorted_after(const struct sorted *sorted, uint64_t order, struct sp
 
 const struct slot *sorted_at(const struct sorted *sorted, struct place place)
 {
+    if (sorted->count == 0)
+        return place.run < sorted->total ? &sorted->only : NULL;
     return place.run < sorted->count ? &sorted->runs[place.run].slots[place.slot] : NULL;
 }
 
 const struct slot *sorted_step(const struct sorted *sorted, struct place *place)
 {
-    if (++place->slot == sorted->runs[place->run].count)
+    if (sorted->count == 0 || ++place->slot == sorted->runs[place->run].count)
         *place = (struct place){place->run + 1, 0};
     return sorted_at(sorted, *place);
 }
@@ -239,6 +265,10 @@ void sorted_check(const struct sorted *sorted)
 {
     size_t total = 0;
     const struct slot *before = NULL;
+    if (sorted->count == 0) {
+        assert(sorted->total <= 1);
+        return;
+    }
     for (uint32_t i = 0; i < sorted->count; i++) {
         const struct run *run = &sorted->runs[i];
         assert(run->count > 0 && run->count <= run->capacity && run->count <= RUN_SLOTS_MAX);

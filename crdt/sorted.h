@@ -20,14 +20,18 @@ struct run {
     uint32_t count, capacity;
 };
 
-/* Zeroed memory is empty. */
+/* Zeroed memory is empty. Without runs there is at most one slot, and it is in here: of most
+ * replicas a map has nothing but their member's record. */
 struct sorted {
-    struct run *runs;
+    union {
+        struct run *runs;
+        struct slot only;
+    };
     uint32_t count, capacity; /* of runs */
     size_t total;             /* of slots */
 };
 
-/* Where a slot is; valid until the next insert or remove. */
+/* Where a slot is; valid, like the slots themselves, until the next insert or remove. */
 struct place {
     uint32_t run, slot;
 };

@@ -165,7 +165,7 @@ void store_mark_some(struct store *store, struct child_id *cursor, size_t max)
 static void children_add(struct children *children, struct child *child, uint32_t *place)
 {
     if (children->count == children->capacity) {
-        children->capacity = children->capacity ? 2 * children->capacity : 4;
+        children->capacity = children->capacity ? 2 * children->capacity : 2;
         children->items = xrealloc(children->items, children->capacity * sizeof(struct child *));
     }
     children->items[children->count++] = child;
@@ -176,8 +176,9 @@ static void store_hold(struct store *store, struct child *child, const char *nam
 {
     struct holder *holder = index_find(&store->holders, span_text(name));
     if (!holder) {
-        holder = xcalloc(1, sizeof *holder);
-        TEXT_SET(holder->name, name);
+        size_t bytes = strlen(name) + 1;
+        holder = xcalloc(1, sizeof *holder + bytes);
+        memcpy(holder->name, name, bytes);
         index_insert(&store->holders, span_text(name), holder);
     }
     child->holder = holder;

@@ -26,8 +26,8 @@ struct children { /* a list without order; a child knows its place in it */
 };
 
 struct holder { /* the children whose winning claim names this node */
-    char name[NAME_BYTES_MAX + 1];
     struct children children;
+    char name[];
 };
 
 struct piece { /* of a state: the bytes are in the map */

@@ -138,7 +138,7 @@ void sync_remove_peer(struct sync *sync, const char *name)
     sync_relay_forget(sync, peer);
     sync_needs_forget(sync, peer);
     sync_peer_set_alive(sync, peer, false);
-    if (peer->ack_owed.replica)
+    if (peer->pursuit && peer->pursuit->ack_owed.replica)
         sync->ack_owed_count--;
     size_t place = sync_peer_place(sync, name);
     struct sync_peer **at = sync->peers + place;

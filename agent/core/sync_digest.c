@@ -23,7 +23,7 @@
 
 /* --- Pursuits -------------------------------------------------------------------------------- */
 
-static struct sync_pursuit *pursuit_of(struct sync_peer *peer)
+struct sync_pursuit *sync_pursuit_of(struct sync_peer *peer)
 {
     if (!peer->pursuit)
         peer->pursuit = xcalloc(1, sizeof *peer->pursuit);
@@ -38,13 +38,12 @@ void sync_pursuit_free(struct sync_peer *peer)
     peer->pursuit = NULL;
 }
 
-/* Nothing is wanted, and nothing is remembered that another time would need. */
-static void pursuit_tidy(struct sync_peer *peer, uint64_t now_ms)
+void sync_pursuit_tidy(struct sync_peer *peer, uint64_t now_ms)
 {
     const struct sync_pursuit *pursuit = peer->pursuit;
     if (!pursuit->needs && !pursuit->needy && !pursuit->tries && !pursuit->nonce &&
         !pursuit->unequal && !pursuit->watch.running && !pursuit->futile &&
-        pursuit->exchange_ms <= now_ms)
+        !pursuit->ack_owed.replica && pursuit->exchange_ms <= now_ms)
         sync_pursuit_free(peer);
 }
 
@@ -53,7 +52,7 @@ static void pursuit_tidy(struct sync_peer *peer, uint64_t now_ms)
 /* A need that is there already keeps its time: asking more often is what backing off prevents. */
 void sync_need(struct sync *sync, struct sync_peer *peer, unsigned need, uint64_t try_ms)
 {
-    struct sync_pursuit *pursuit = pursuit_of(peer);
+    struct sync_pursuit *pursuit = sync_pursuit_of(peer);
     bool compares = pursuit->needs & SYNC_NEED_COMPARE;
     bool walks = pursuit->needs & (SYNC_NEED_WALK | SYNC_NEED_FULL);
     if (need == SYNC_NEED_COMPARE && !compares)
@@ -83,7 +82,7 @@ void sync_needs_forget(struct sync *sync, struct sync_peer *peer)
 
 void sync_need_dot(struct sync *sync, struct sync_peer *peer, struct dot dot, uint64_t now_ms)
 {
-    vector_raise(&pursuit_of(peer)->target, dot.replica, dot.counter);
+    vector_raise(&sync_pursuit_of(peer)->target, dot.replica, dot.counter);
     peer->pursuit->urgent = true;
     sync_need(sync, peer, SYNC_NEED_WALK, now_ms);
 }
@@ -190,7 +189,7 @@ void sync_pursue(struct sync_turn *turn)
         if (pursuit->needy)
             sync->needy[kept++] = peer;
         else
-            pursuit_tidy(peer, turn->now_ms);
+            sync_pursuit_tidy(peer, turn->now_ms);
     }
     sync->needy_count = kept;
 }
@@ -221,7 +220,7 @@ void sync_session_ended(struct sync_turn *turn, struct sync_peer *peer, uint64_t
                         uint32_t buckets, bool completed)
 {
     struct sync *sync = turn->sync;
-    struct sync_pursuit *pursuit = pursuit_of(peer);
+    struct sync_pursuit *pursuit = sync_pursuit_of(peer);
     if (completed) {
         sync_note_compared(sync, serial);
         pursuit->tries = 0;
@@ -288,7 +287,7 @@ static void digest_judge_content(struct sync_turn *turn, struct sync_peer *peer,
 {
     if (!peer->pursuit && !unequal)
         return;
-    struct sync_pursuit *pursuit = pursuit_of(peer);
+    struct sync_pursuit *pursuit = sync_pursuit_of(peer);
     uint32_t twice = pursuit->unequal & unequal;
     bool later = turn->now_ms - pursuit->unequal_ms >= SYNC_DIFFER_MS;
     if (twice && later) {
@@ -324,7 +323,7 @@ static void digest_judge(struct sync_turn *turn, struct sync_peer *peer,
     for (uint32_t i = 0; i < known->count; i++) {
         struct dot dot = known->items[i];
         if (!awmap_covers(sync->map, dot))
-            vector_raise(&pursuit_of(peer)->target, dot.replica, dot.counter);
+            vector_raise(&sync_pursuit_of(peer)->target, dot.replica, dot.counter);
     }
     sync_need(sync, peer, SYNC_NEED_WALK, turn->now_ms);
 }
@@ -350,7 +349,7 @@ void sync_compare(struct sync *sync, uint64_t now_ms, const char *name, struct e
     struct sync_peer *peer = sync_peer_find(sync, name);
     if (!peer)
         return;
-    struct sync_pursuit *pursuit = pursuit_of(peer);
+    struct sync_pursuit *pursuit = sync_pursuit_of(peer);
     pursuit->tries = 0;
     pursuit->nonce = 0; /* an answer that is under way tells of a time before this */
     sync_need(sync, peer, SYNC_NEED_COMPARE, now_ms);
@@ -403,7 +402,7 @@ static void summary_equal(struct sync *sync, struct sync_peer *peer, uint64_t no
     pursuit->watch.running = false;
     pursuit->futile = 0;
     pursuit->unequal = 0;
-    pursuit_tidy(peer, now_ms);
+    sync_pursuit_tidy(peer, now_ms);
 }
 
 static uint64_t summary_folded(const uint8_t summary[16])
@@ -429,7 +428,7 @@ void sync_note_summary(struct sync *sync, uint64_t now_ms, const char *name,
     }
     uint64_t ours = summary_folded(own), theirs = summary_folded(summary);
     bool moving_counts = now_ms >= sync->flux_ms;
-    struct sync_pursuit *pursuit = pursuit_of(peer);
+    struct sync_pursuit *pursuit = sync_pursuit_of(peer);
     bool due = watch_differs(&pursuit->watch, now_ms, ours, theirs, moving_counts);
     due |= watch_differs(&sync->watch, now_ms, ours, 0, moving_counts);
     bool busy = sync_intake_count(sync) > 0 || sync_has_outlet(sync, peer);

@@ -99,6 +99,8 @@ struct sync_watch {
 
 /* How a peer differs from us, and what is done about it. */
 struct sync_pursuit {
+    struct dot ack_owed; /* zero: nothing */
+
     unsigned needs;      /* SYNC_NEED_* */
     bool needy;          /* stands in sync.needy */
     uint64_t compare_ms; /* when to send the next digest, if NEED_COMPARE */
@@ -124,7 +126,6 @@ struct sync_peer {
     uint64_t base;                /* own counter when it became alive: what is older is for
                                      comparisons */
     uint64_t pushed;              /* own counter up to which slices were sent */
-    struct dot ack_owed;          /* zero: nothing */
     struct sync_pursuit *pursuit; /* owned; NULL: it is as we are, as far as we know */
 };
 
@@ -258,6 +259,9 @@ void sync_need(struct sync *sync, struct sync_peer *peer, unsigned need, uint64_
 /* The peer has this dot, and a slice that waits for it is here. */
 void sync_need_dot(struct sync *sync, struct sync_peer *peer, struct dot dot, uint64_t now_ms);
 void sync_needs_forget(struct sync *sync, struct sync_peer *peer);
+struct sync_pursuit *sync_pursuit_of(struct sync_peer *peer); /* made if it is not there */
+/* Frees it if nothing is wanted, and nothing is remembered that another time would need. */
+void sync_pursuit_tidy(struct sync_peer *peer, uint64_t now_ms);
 void sync_pursuit_free(struct sync_peer *peer);
 void sync_pursue(struct sync_turn *turn); /* all needs whose time has come */
 bool sync_receive_digest(struct sync_turn *turn, struct sync_peer *peer, struct reader *reader);

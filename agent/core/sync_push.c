@@ -285,10 +285,11 @@ static void push_note_gap(struct sync_turn *turn, const struct sync_held *held, 
 
 void sync_ack_if_owed(struct sync_turn *turn, struct sync_peer *peer)
 {
-    struct dot owed = peer->ack_owed;
+    struct dot owed = peer->pursuit ? peer->pursuit->ack_owed : (struct dot){0};
     if (owed.replica == 0 || !awmap_covers(turn->sync->map, owed))
         return;
-    peer->ack_owed = (struct dot){0};
+    peer->pursuit->ack_owed = (struct dot){0};
+    sync_pursuit_tidy(peer, turn->now_ms);
     turn->sync->ack_owed_count--;
     struct buffer *message = sync_message_begin(turn->sync, SYNC_ACK);
     buffer_u64(message, owed.replica);
@@ -298,10 +299,11 @@ void sync_ack_if_owed(struct sync_turn *turn, struct sync_peer *peer)
 
 static void push_owe_ack(struct sync_turn *turn, struct sync_peer *peer, struct dot dot)
 {
-    if (peer->ack_owed.replica == 0)
+    struct dot *owed = &sync_pursuit_of(peer)->ack_owed;
+    if (owed->replica == 0)
         turn->sync->ack_owed_count++;
-    if (peer->ack_owed.replica != dot.replica || peer->ack_owed.counter < dot.counter)
-        peer->ack_owed = dot;
+    if (owed->replica != dot.replica || owed->counter < dot.counter)
+        *owed = dot;
     sync_ack_if_owed(turn, peer);
 }
 
