@@ -245,8 +245,9 @@ static void node_dispatch(struct node *node, const struct event *event)
         break;
     case EVENT_DISK_STATE:
         if (event->disk.failed != node->durable.failed)
-            effects_trace(node->effects, "the log %s",
-                          event->disk.failed ? event->disk.message : "can be written again");
+            effects_trace(
+                node->effects, "%s",
+                event->disk.failed ? event->disk.message : "the log can be written again");
         node->durable.failed = event->disk.failed;
         node->durable.room_bytes = event->disk.room_bytes;
         TEXT_SET(node->durable.message, event->disk.message ? event->disk.message : "");

@@ -230,6 +230,14 @@ static bool request_is_write(enum request_kind kind)
            kind != REQUEST_DELETE_CHILD;
 }
 
+static void requests_refuse_room(struct node *node, const struct request *request)
+{
+    char message[MESSAGE_BYTES_MAX + 1];
+    snprintf(message, sizeof message, "%.*s; nothing changed", MESSAGE_BYTES_MAX - 32,
+             node->durable.message[0] ? node->durable.message : "the data directory has no room");
+    requests_reply(node, request->id, 507, "InsufficientStorage", message);
+}
+
 bool requests_refuse_write(struct node *node, const struct request *request)
 {
     if (!durable_may_write(node))
@@ -237,10 +245,7 @@ bool requests_refuse_write(struct node *node, const struct request *request)
                        "this agent has just started and compares itself with the others; try again "
                        "in a moment");
     else if (!durable_has_room(node))
-        requests_reply(node, request->id, 507, "InsufficientStorage",
-                       node->durable.message[0]
-                           ? node->durable.message
-                           : "the data directory has no room; nothing changed");
+        requests_refuse_room(node, request);
     else
         return false;
     return true;
@@ -343,8 +348,9 @@ static bool pending_answer(struct node *node, const struct pending *pending, str
         reply->status = 507;
         TEXT_SET(reply->reason, "InsufficientStorage");
         snprintf(reply->message, sizeof reply->message,
-                 "not durable on %s: %s; repeat it when there is room, or elsewhere", node->name,
-                 node->durable.message);
+                 "not durable on %s, which knows it and may lose it: %s; repeat it through another "
+                 "agent, or when the disk works again (repeating is safe)",
+                 node->name, node->durable.message);
         return true;
     }
     if (node->now.mono_ms < pending->deadline_ms)

@@ -246,6 +246,11 @@ class Container:
 # ---- the network ----------------------------------------------------------------------------
 
 
+def identity(containers):
+    """What must not change: ids and start times."""
+    return {c.id: engine().inspect(c.id)["State"]["StartedAt"] for c in containers}
+
+
 class Network:
     """Namespaces hlN-1, hlN-2, ... with 10.89.N.1, 10.89.N.2, ...; made when first asked for."""
 

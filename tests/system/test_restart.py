@@ -1,4 +1,4 @@
-"""Agents that restart, power cuts, full disks: nothing acknowledged is lost, nothing runs twice."""
+"""Agents that restart, power cuts: nothing acknowledged is lost, nothing runs twice."""
 import contextlib
 import os
 import shutil
@@ -6,12 +6,7 @@ import signal
 import threading
 import time
 
-from harness import SystemTest, engine, holds_for, run, wait_until, workload
-
-
-def identity(containers):
-    """What must not change: ids and start times."""
-    return {c.id: engine().inspect(c.id)["State"]["StartedAt"] for c in containers}
+from harness import SystemTest, engine, holds_for, identity, wait_until, workload
 
 
 class Restart(SystemTest):
@@ -156,50 +151,3 @@ class PowerCut(SystemTest):
         cluster = self.cluster(1)
         answer = cluster.apply(workload("web", 1))
         self.assertIn("not replicated", answer.headers.get("Warning", ""))
-
-
-class FullDisk(SystemTest):
-    def test_writes_answer_507_and_change_nothing_until_there_is_room(self):
-        cluster = self.cluster(1, start=False)
-        os.mkdir(cluster[1].data)
-        run("mount", "-t", "tmpfs", "-o", "size=24m", "hordelet-test", cluster[1].data)
-        cluster.mounts.append(cluster[1].data)
-        cluster.start()
-        cluster.apply(workload("before", 2))
-        before = identity(cluster.exactly_once("before", 2).values())
-        filler = os.path.join(cluster[1].data, "filler")
-        with contextlib.suppress(OSError), open(filler, "wb", buffering=0) as file:
-            while True:
-                file.write(bytes(65536))
-
-        def put(name):
-            return cluster[1].ask("POST", "namespaces/default/workloads", workload(name))
-        # What is reserved already may still take some writes; then they are refused.
-        taken = []
-        for number in range(500):
-            large = workload(f"w{number}", 0, ("sleep", "1" * 40000))
-            answer = cluster[1].ask("POST", "namespaces/default/workloads", large)
-            if answer.status != 201:
-                break
-            taken.append(f"w{number}")
-        self.note(f"{len(taken)} writes still fitted; then: {answer.status} {answer.message}")
-        self.assertEqual(answer.status, 507, answer)
-        self.assertTrue(answer.message)
-        names = {"before", *taken}
-        for number in range(5):
-            self.assertEqual(put(f"late{number}").status, 507)
-            self.assertEqual(cluster[1].ask("DELETE", "namespaces/default/workloads/before").status,
-                             507)
-        told = {i["metadata"]["name"] for i in cluster[1].items("namespaces/default/workloads")}
-        self.assertEqual(told, names)
-        self.assertEqual(cluster[1].ask("GET", "/livez").status, 200)
-        self.assertEqual(identity(cluster.look("before", 2).values()), before)
-        os.unlink(filler)
-        wait_until(lambda: put("after").status in (201, 409), 15, "writes work again")
-        cluster.exactly_once("after", 1)
-        cluster[1].kill()
-        cluster[1].start()
-        cluster.wait_formed()
-        told = {i["metadata"]["name"] for i in cluster[1].items("namespaces/default/workloads")}
-        self.assertEqual(told, names | {"after"})
-        self.assertEqual(identity(cluster.exactly_once("before", 2).values()), before)
