@@ -245,6 +245,8 @@ static int call_dispatch(struct api_call *call, const struct api_context *contex
         return api_state(call, context);
     if (route->subresource == API_QUORUM)
         return api_action(call, context);
+    if (route->subresource == API_RING || route->subresource == API_REBALANCE)
+        return api_placement(call, context);
     if (route->verb == API_GET || route->verb == API_LIST)
         return api_read(call, context);
     if (route->resource == API_WORKLOADS || route->resource == API_SUPERVISORS)

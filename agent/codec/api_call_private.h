@@ -19,6 +19,8 @@ int api_registry(struct api_call *call, const struct api_context *context);
 void api_registry_answer(struct api_call *call, const struct api_context *context);
 /* children/NAME/state */
 int api_state(struct api_call *call, const struct api_context *context);
+/* children/NAME/ring, supervisors/NAME/rebalance */
+int api_placement(struct api_call *call, const struct api_context *context);
 /* -1: not over the socket in the containers. */
 int api_child_may(struct api_call *call);
 /* Events: asks all members, and answers with what came */

@@ -143,6 +143,20 @@ static void write_electorate(struct api_writer *writer, const struct supervisor_
     api_writer_close(writer, '}');
 }
 
+/* Only of those that move anything: it costs a look at each child. */
+static void write_redistribution(struct api_writer *writer, const char *name,
+                                 const struct node *node)
+{
+    struct rebalance_view view;
+    if (!query_moves_any(node, name) || !query_rebalance(node, name, &view))
+        return;
+    api_writer_open(writer, "redistribution", '{');
+    api_writer_bool(writer, "asked", view.asked);
+    api_writer_unsigned(writer, "wanted", view.wanted);
+    api_writer_unsigned(writer, "underWay", view.under_way);
+    api_writer_close(writer, '}');
+}
+
 static void write_supervisor_status(struct api_writer *writer, const struct supervisor_view *view,
                                     const struct node *node)
 {
@@ -161,6 +175,7 @@ static void write_supervisor_status(struct api_writer *writer, const struct supe
     api_writer_unsigned(writer, "active", view->active);
     api_writer_unsigned(writer, "workers", view->workers);
     api_writer_unsigned(writer, "observedGeneration", view->supervisor->generation);
+    write_redistribution(writer, view->supervisor->name, node);
     if (view->votes) {
         api_writer_open(writer, "conditions", '[');
         write_condition(writer, "Fenced", false, "NotInThisRelease",

@@ -19,6 +19,7 @@
 #define WRITE (API_CAN(API_CREATE) | API_CAN(API_UPDATE) | API_CAN(API_PATCH) | API_CAN(API_DELETE))
 #define REGISTER (API_CAN(API_CREATE) | API_CAN(API_UPDATE) | API_CAN(API_DELETE))
 #define STATE (API_CAN(API_GET) | API_CAN(API_UPDATE) | API_CAN(API_DELETE))
+#define REBALANCE (API_CAN(API_GET) | API_CAN(API_CREATE) | API_CAN(API_DELETE))
 #define CHANGE (API_CAN(API_GET) | API_CAN(API_UPDATE) | API_CAN(API_PATCH))
 
 const struct api_resource_info api_resources[API_RESOURCE_COUNT] = {
@@ -41,8 +42,9 @@ const struct api_resource_info api_resources[API_RESOURCE_COUNT] = {
                       true,
                       READ | API_CAN(API_DELETE),
                       {{API_STATUS, "status", "Child", API_GROUP, API_VERSION, API_CAN(API_GET)},
-                       {API_STATE, "state", NULL, NULL, NULL, STATE}},
-                      2},
+                       {API_STATE, "state", NULL, NULL, NULL, STATE},
+                       {API_RING, "ring", NULL, NULL, NULL, API_CAN(API_GET)}},
+                      3},
     [API_NAMES] = {"names", "name", "", "Name", "NameList", true, READ | REGISTER, {{0}}, 0},
     [API_METAS] = {"metas", "meta", "", "Meta", "MetaList", true, READ | REGISTER, {{0}}, 0},
     [API_SUPERVISORS] = {"supervisors",
@@ -54,8 +56,9 @@ const struct api_resource_info api_resources[API_RESOURCE_COUNT] = {
                          READ | WRITE,
                          {{API_STATUS, "status", "Supervisor", API_GROUP, API_VERSION,
                            API_CAN(API_GET)},
-                          {API_QUORUM, "quorum", NULL, NULL, NULL, API_CAN(API_GET)}},
-                         2},
+                          {API_QUORUM, "quorum", NULL, NULL, NULL, API_CAN(API_GET)},
+                          {API_REBALANCE, "rebalance", NULL, NULL, NULL, REBALANCE}},
+                         3},
     [API_MEMBERS] = {"members",
                      "member",
                      "",

@@ -51,6 +51,8 @@ enum api_subresource {
     API_DRAIN,
     API_STATE,
     API_QUORUM,
+    API_RING,
+    API_REBALANCE,
 };
 
 enum api_endpoint {

@@ -4,10 +4,8 @@
 #include "agent/core/limits.h"
 
 static const char *const strategies[] = {"Uniform", "UniformQuorum", "UniformRandom", NULL};
-static const char *const redistributions[] = {"passive", NULL};
-static const char *const redistributions_later[] = {"active", NULL};
-static const char *const orders[] = {"stop-first", NULL};
-static const char *const orders_later[] = {"start-first", NULL};
+static const char *const redistributions[] = {"passive", "active", NULL};
+static const char *const orders[] = {"stop-first", "start-first", NULL};
 static const char *const intensity_actions[] = {"backoff", "escalate", NULL};
 
 static const struct schema_field member_item = {
@@ -55,11 +53,11 @@ static const struct schema_field spec_rows[] = {
         .name = "processRedistribution",
         .type = SCHEMA_STRING,
         .values = redistributions,
-        .unsupported = redistributions_later,
         .fallback = "\"passive\"",
-        .description = "passive: children move only when their node dies, leaves or drains. "
-                       "active: also when a "
-                       "member that the ring prefers joins.",
+        .description =
+            "passive: children move only when their node dies, leaves or drains, or when somebody "
+            "asks for it (hordelet rebalance). active: also when another member has come to be "
+            "preferred for them, once membership has been quiet for settleSeconds.",
     },
     {
         .name = "maxConcurrentMoves",
@@ -67,7 +65,8 @@ static const struct schema_field spec_rows[] = {
         .min = 1,
         .max = REPLICAS_MAX,
         .fallback = "1",
-        .description = "How many children active redistribution and rebalance move at a time.",
+        .description = "How many children active redistribution and rebalance move at a time, in "
+                       "the whole cluster; more than 64 count as 64.",
     },
     {
         .name = "settleSeconds",
@@ -82,11 +81,11 @@ static const struct schema_field spec_rows[] = {
         .name = "order",
         .type = SCHEMA_STRING,
         .values = orders,
-        .unsupported = orders_later,
         .fallback = "\"stop-first\"",
-        .description = "A child that moves is stopped before its successor starts (stop-first) or "
-                       "after it is ready "
-                       "(start-first).",
+        .description =
+            "A child that redistribution moves is stopped before its successor starts "
+            "(stop-first), or after that is ready (start-first: two copies run for a moment; not "
+            "for UniformQuorum). Either way the image is pulled first.",
     },
     {
         .name = "maxRestarts",

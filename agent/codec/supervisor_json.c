@@ -17,6 +17,21 @@ static int text_compare(const void *left, const void *right)
     return strcmp(*a, *b);
 }
 
+static bool is_text(const cJSON *value, const char *text)
+{
+    return cJSON_IsString(value) && strcmp(value->valuestring, text) == 0;
+}
+
+static void check_order(struct problems *problems, const cJSON *spec)
+{
+    const cJSON *order = json_get(spec, "order");
+    if (is_text(order, "start-first") &&
+        is_text(json_get(spec, "distributionStrategy"), "UniformQuorum"))
+        problem_field(problems, "order", order,
+                      "start-first runs two copies for a moment, which UniformQuorum must not; use "
+                      "stop-first");
+}
+
 static void supervisor_check(struct problems *problems, const cJSON *object)
 {
     const cJSON *members = json_get_array(json_get(object, "spec"), "members");
@@ -34,6 +49,7 @@ static void supervisor_check(struct problems *problems, const cJSON *object)
             problem_field(problems, "members", members, "%s is there twice",
                           shown_text(names[i], value));
     }
+    check_order(problems, json_get(object, "spec"));
     path_pop(problems, mark);
 }
 

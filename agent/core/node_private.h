@@ -227,6 +227,26 @@ struct ranking {
 enum { RANKS_MAX = 64 };
 enum { RANK_NONE = UINT32_MAX };
 
+/* The candidates for a child, in order of rank. A child is placed as if it were free: of its holder
+ * it only counts whether it may go on there. */
+struct candidates {
+    uint32_t holder; /* RANK_NONE: it is free */
+    uint64_t epoch;
+    uint32_t ranks[RANKS_MAX];
+    size_t count;
+    bool no_room;   /* somebody could have run it, but has no room */
+    bool full_here; /* ... and that is us */
+};
+
+/* holder and epoch are given. */
+void ranking_choose(struct node *node, struct supervisor_plan *plan, const struct child *child,
+                    struct candidates *candidates);
+uint32_t ranking_find(const struct supervisor_plan *plan, const char *name);
+bool ranking_labels_match(const struct member_record *record, const struct workload *workload);
+bool ranking_has_room(struct node *node, struct supervisor_plan *plan, size_t at,
+                      const struct child *child);
+/* The child may stay with that member, its holder. */
+bool ranking_may_keep(const struct supervisor_plan *plan, size_t at, const struct child *child);
 void ranking_release(struct node *node);
 void ranking_supervisor_changed(struct node *node, const char *name);
 /* The supervisor's values; the two that exist from the start need no document. False: no such

@@ -1,6 +1,7 @@
 /* Views of a node: computed when asked, from local state only. */
 #include "agent/core/query.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/core/node_private.h"
@@ -78,6 +79,10 @@ static void view_claimed(const struct node *node, const struct child *child,
         TEXT_SET(view->message, "its node is dead or gone; another one will take it");
         if (child->pending_reason && child->pending_reason[0])
             view_pending(child, view); /* not yet */
+    } else if (view->phase == CHILD_RUNNING && !view->reason[0] && offer_is_open(child)) {
+        TEXT_SET(view->reason, "Moving");
+        snprintf(view->message, sizeof view->message, "%s prepares to take it over",
+                 child->offer->node);
     }
 }
 

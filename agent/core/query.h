@@ -119,6 +119,40 @@ struct supervisor_view {
     uint32_t specs, active, workers; /* Horde.count_children, cluster-wide */
 };
 
+struct ring_entry { /* a member of the supervisor, as one who might run the child */
+    const char *node;
+    bool candidate; /* they come first, in order of rank */
+    bool holder;
+    const char *reason; /* why it is none; empty for candidates */
+    const char *message;
+};
+
+struct ring_view { /* who would run a child, and why */
+    struct child_id id;
+    const char *supervisor, *strategy;
+    const char *holder;     /* empty: nobody */
+    const char *state;      /* of the claim: pulling, claimed, released, finished; empty: none */
+    const char *offered_to; /* empty: nobody */
+    uint64_t epoch;
+    const char *reason, *message; /* why nobody may run any of its children; empty */
+    struct ring_entry *entries;   /* owned */
+    size_t count;
+};
+
+struct move_view { /* a child that belongs elsewhere, or is on its way */
+    struct child_id id;
+    const char *from, *to; /* from: empty if it is free by now */
+    bool under_way;
+    char reason[MESSAGE_BYTES_MAX + 1];
+};
+
+struct rebalance_view {
+    bool active, asked;
+    const char *node; /* that was asked */
+    uint64_t asked_ms;
+    size_t wanted, under_way; /* children */
+};
+
 /* *_get: false if there is none. *_next: the first with a key greater than the one given; ns NULL:
  * all namespaces. */
 bool query_workload(const struct node *node, const char *ns, const char *name,
@@ -145,6 +179,16 @@ bool query_supervisor_next(const struct node *node, const char *after, struct su
 /* A member of the supervisor: name and phase, in order of name. For `auto` all who joined. */
 bool query_supervisor_member_next(const struct node *node, const char *supervisor,
                                   const char *after, const char **ret_name, const char **ret_phase);
+
+/* explain.c. False: no such child. ring_view_release whenever true. */
+bool query_ring(const struct node *node, const struct child_id *id, struct ring_view *ret);
+void ring_view_release(struct ring_view *view);
+/* Whether or not anything moves them. */
+bool query_move_next(const struct node *node, const char *supervisor,
+                     const struct child_id *after /* NULL: begin */, struct move_view *ret);
+bool query_rebalance(const struct node *node, const char *supervisor, struct rebalance_view *ret);
+/* It is active, or a rebalance was asked for. */
+bool query_moves_any(const struct node *node, const char *supervisor);
 
 uint64_t query_position(
     const struct node *node); /* of the feed: greater than or equal to every version */

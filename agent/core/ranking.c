@@ -191,7 +191,7 @@ struct supervisor_plan *ranking_plan(struct node *node, const char *name)
     return plan;
 }
 
-static bool labels_match(const struct member_record *record, const struct workload *workload)
+bool ranking_labels_match(const struct member_record *record, const struct workload *workload)
 {
     for (size_t i = 0; i < workload->node_selector_count; i++) {
         bool found = false;
@@ -204,25 +204,13 @@ static bool labels_match(const struct member_record *record, const struct worklo
     return true;
 }
 
-/* The candidates for a child, in order of rank. A child is placed as if it were free: of its holder
- * it only counts whether it may go on there. */
-struct candidates {
-    uint32_t holder; /* RANK_NONE: it is free */
-    uint64_t epoch;
-    uint32_t ranks[RANKS_MAX];
-    size_t count;
-    bool no_room;   /* somebody could have run it, but has no room */
-    bool full_here; /* ... and that is us */
-};
-
 /* What it refuses, and a cordon, are about children that it does not have. */
-static bool holder_may_keep(const struct supervisor_plan *plan, size_t at,
-                            const struct child *child)
+bool ranking_may_keep(const struct supervisor_plan *plan, size_t at, const struct child *child)
 {
     const struct member_record *record = plan->records[at];
     return record && record->wish == WISH_IN && record->runtime_healthy &&
            placement_phase_may_run(plan->members[at].phase) &&
-           labels_match(record, &child->group->workload);
+           ranking_labels_match(record, &child->group->workload);
 }
 
 static bool member_may_run(const struct node *node, const struct supervisor_plan *plan, size_t at,
@@ -230,13 +218,13 @@ static bool member_may_run(const struct node *node, const struct supervisor_plan
 {
     const struct placement_member *member = &plan->members[at];
     return member->eligible && placement_phase_may_run(member->phase) &&
-           labels_match(plan->records[at], &child->group->workload) &&
+           ranking_labels_match(plan->records[at], &child->group->workload) &&
            !membership_declined(node, plan->records[at], &child->id);
 }
 
 /* Of ourselves we know better than our record. */
-static bool member_has_room(struct node *node, struct supervisor_plan *plan, size_t at,
-                            const struct child *child)
+bool ranking_has_room(struct node *node, struct supervisor_plan *plan, size_t at,
+                      const struct child *child)
 {
     return at == plan->self ? room_here(node, plan)
                             : !room_is_refused(node, plan->records[at], plan->name,
@@ -272,18 +260,18 @@ static void ranking_judge(struct node *node, struct supervisor_plan *plan,
         plan->judged = xmemdup(plan->members, (plan->count + 1) * sizeof *plan->members);
     for (size_t i = 0; i < plan->count; i++) {
         if (i == candidates->holder) {
-            plan->judged[i].eligible = holder_may_keep(plan, i, child);
+            plan->judged[i].eligible = ranking_may_keep(plan, i, child);
             continue;
         }
         bool able = member_may_run(node, plan, i, child);
-        plan->judged[i].eligible = able && member_has_room(node, plan, i, child);
+        plan->judged[i].eligible = able && ranking_has_room(node, plan, i, child);
         candidates->no_room |= able && !plan->judged[i].eligible;
         candidates->full_here |= able && !plan->judged[i].eligible && (uint32_t)i == plan->self;
     }
 }
 
-static void ranking_choose(struct node *node, struct supervisor_plan *plan,
-                           const struct child *child, struct candidates *candidates)
+void ranking_choose(struct node *node, struct supervisor_plan *plan, const struct child *child,
+                    struct candidates *candidates)
 {
     const struct workload *workload = &child->group->workload;
     struct placement_view view = {
@@ -378,7 +366,7 @@ bool ranking_has_other(struct node *node, const struct child *child)
     return false;
 }
 
-static uint32_t plan_find(const struct supervisor_plan *plan, const char *name)
+uint32_t ranking_find(const struct supervisor_plan *plan, const char *name)
 {
     size_t low = 0, high = plan->count;
     while (low < high) {
@@ -399,7 +387,7 @@ const char *ranking_preferred(struct node *node, const struct child *child)
     struct supervisor_plan *plan = ranking_plan(node, child->group->workload.supervisor);
     if (!plan || !plan->strategy || plan->quorum != QUORUM_HELD)
         return NULL;
-    struct candidates candidates = {.holder = plan_find(plan, child->claim.node)};
+    struct candidates candidates = {.holder = ranking_find(plan, child->claim.node)};
     if (candidates.holder == RANK_NONE)
         return NULL; /* off the list: it hands over by itself */
     const uint64_t epochs[] = {child->claim.epoch, child->epoch_max + 1};
@@ -417,10 +405,10 @@ bool ranking_would_take(struct node *node, const struct child *child, const char
     struct supervisor_plan *plan = ranking_plan(node, child->group->workload.supervisor);
     if (!plan || !plan->strategy || plan->quorum != QUORUM_HELD)
         return false;
-    uint32_t at = plan_find(plan, name);
+    uint32_t at = ranking_find(plan, name);
     if (at == RANK_NONE || !member_may_run(node, plan, at, child))
         return false;
-    if (member_has_room(node, plan, at, child))
+    if (ranking_has_room(node, plan, at, child))
         return true;
     if (at == plan->self)
         room_tell_full(node, plan);

@@ -478,6 +478,71 @@ static void a_rebalance_may_be_called_off_and_ends_with_nothing_to_do(void)
     sim_release(&sim);
 }
 
+/* What a dry run tells is what happens then, and it moves nothing itself. */
+static void a_dry_run_tells_what_will_move(void)
+{
+    struct sim sim;
+    struct move_view move;
+    struct child_id moved[CHILDREN];
+    char to[CHILDREN][NAME_BYTES_MAX + 1];
+    size_t count = 0;
+    begin(&sim, 1, 3, (struct wish){.moves = 2}, NULL);
+    join(&sim, 2);
+    sim_run(&sim, 1000);
+    uint64_t started = sim.started;
+    const struct node *node = sim.nodes[1].node;
+    for (bool more = query_move_next(node, "moving", NULL, &move); more;) {
+        CU_ASSERT(strcmp(move.from, move.to) != 0 && !move.under_way && move.reason[0]);
+        TEXT_SET(to[count], move.to);
+        moved[count++] = move.id;
+        more = query_move_next(node, "moving", &moved[count - 1], &move);
+    }
+    CU_ASSERT_EQUAL(count, misplaced(&sim, 0));
+    sim_run(&sim, 30000);
+    CU_ASSERT_EQUAL(sim.started, started);
+    story_request(&sim, 0, REQUEST_REBALANCE, "moving", true);
+    CU_ASSERT(sim_until(&sim, no_rebalance_is_left, 120000));
+    CU_ASSERT_EQUAL(sim.started, started + count);
+    for (size_t i = 0; i < count; i++)
+        CU_ASSERT_STRING_EQUAL(story_child(&sim, 0, "web", moved[i].ordinal).node, to[i]);
+    CU_ASSERT(!query_move_next(node, "moving", NULL, &move));
+    sim_release(&sim);
+}
+
+static const struct ring_entry *entry_of(const struct ring_view *ring, const char *node)
+{
+    for (size_t i = 0; i < ring->count; i++)
+        if (strcmp(ring->entries[i].node, node) == 0)
+            return &ring->entries[i];
+    CU_FAIL_FATAL("not on the ring");
+    return NULL;
+}
+
+static void the_ring_explains_who_may_not_and_why(void)
+{
+    struct sim sim;
+    struct ring_view ring;
+    struct child_id id = {.ns = "default", .workload = "web"};
+    begin(&sim, 1, 4, (struct wish){.max_children = CHILDREN}, NULL);
+    join(&sim, 2);
+    join(&sim, 3);
+    story_request(&sim, 0, REQUEST_SET_UNSCHEDULABLE, "n2", true);
+    sim_kill(&sim, 3);
+    sim_run(&sim, 5000);
+    CU_ASSERT_FATAL(query_ring(sim.nodes[0].node, &id, &ring));
+    CU_ASSERT_STRING_EQUAL(ring.supervisor, "moving");
+    CU_ASSERT_STRING_EQUAL(ring.holder, story_child(&sim, 0, "web", 0).node);
+    CU_ASSERT(ring.entries[0].candidate && ring.entries[0].holder); /* the best of n0 and n1 */
+    CU_ASSERT(entry_of(&ring, "n0")->candidate && entry_of(&ring, "n1")->candidate);
+    CU_ASSERT_STRING_EQUAL(entry_of(&ring, "n2")->reason, "Unschedulable");
+    CU_ASSERT_STRING_EQUAL(entry_of(&ring, "n3")->reason, "NotAlive");
+    CU_ASSERT_STRING_EQUAL(entry_of(&ring, "n3")->message, "dead");
+    ring_view_release(&ring);
+    id.ordinal = CHILDREN;
+    CU_ASSERT(!query_ring(sim.nodes[0].node, &id, &ring));
+    sim_release(&sim);
+}
+
 /* --- Other strategies ------------------------------------------------------------------------- */
 
 static void at_random_it_comes_to_rest_too(void)
@@ -517,4 +582,6 @@ UNIT_MAIN("redistribute",
            a_rebalance_moves_what_is_misplaced_once_and_is_over},
           {"a rebalance may be called off, and ends with nothing to do",
            a_rebalance_may_be_called_off_and_ends_with_nothing_to_do},
+          {"a dry run tells what will move", a_dry_run_tells_what_will_move},
+          {"the ring explains who may not and why", the_ring_explains_who_may_not_and_why},
           {"at random it comes to rest, too", at_random_it_comes_to_rest_too})

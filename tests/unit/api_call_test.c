@@ -499,6 +499,52 @@ static void a_quorum_is_waited_for(void)
     end();
 }
 
+static void the_ring_of_a_child_is_explained(void)
+{
+    begin();
+    CU_ASSERT_EQUAL(get(ROOT "/namespaces/default/children/web-0/ring"), 200);
+    CU_ASSERT_STRING_EQUAL(text("kind"), "Ring");
+    CU_ASSERT_STRING_EQUAL(text("metadata.name"), "web-0");
+    CU_ASSERT_STRING_EQUAL(text("status.holder"), "a");
+    CU_ASSERT_STRING_EQUAL(text("status.offeredTo"), "b");
+    CU_ASSERT_STRING_EQUAL(text("status.candidates.0.node"), "b");
+    CU_ASSERT(cJSON_IsTrue(at("status.candidates.1.holder")));
+    CU_ASSERT_PTR_NULL(at("status.candidates.2"));
+    CU_ASSERT_STRING_EQUAL(text("status.excluded.0.reason"), "Unschedulable");
+    CU_ASSERT_EQUAL(get(ROOT "/namespaces/default/children/no-0/ring"), 404);
+    CU_ASSERT_EQUAL(get(ROOT "/namespaces/default/children/nonsense/ring"), 404);
+    CU_ASSERT_EQUAL(send("POST", ROOT "/namespaces/default/children/web-0/ring", JSON, ""), 405);
+    end();
+}
+
+static void a_rebalance_is_shown_asked_for_and_called_off(void)
+{
+    begin();
+    CU_ASSERT_EQUAL(get(ROOT "/supervisors/default/rebalance"), 200);
+    CU_ASSERT_PTR_NULL(at("status.moves.0"));
+    CU_ASSERT_EQUAL(get(ROOT "/supervisors/default"), 200);
+    CU_ASSERT_PTR_NULL(at("status.redistribution"));
+    node->moves = true;
+    CU_ASSERT_EQUAL(get(ROOT "/supervisors/default"), 200);
+    CU_ASSERT_EQUAL(at("status.redistribution.wanted")->valueint, 1);
+    CU_ASSERT_EQUAL(at("status.redistribution.underWay")->valueint, 2);
+    size_t requests = node->requests;
+    CU_ASSERT_EQUAL(send("POST", ROOT "/supervisors/default/rebalance?dryRun=All", NULL, ""), 200);
+    CU_ASSERT_EQUAL(node->requests, requests);
+    CU_ASSERT_STRING_EQUAL(text("status.moves.0.child"), "web-0");
+    CU_ASSERT_STRING_EQUAL(text("status.moves.0.state"), "UnderWay");
+    CU_ASSERT_STRING_EQUAL(text("status.moves.0.reason"), "because");
+    CU_ASSERT_STRING_EQUAL(text("status.askedTime"), "2023-11-14T22:13:20Z");
+    CU_ASSERT_EQUAL(send("POST", ROOT "/supervisors/default/rebalance", NULL, ""), 200);
+    CU_ASSERT(node->last.kind == REQUEST_REBALANCE && node->last.flag);
+    CU_ASSERT_STRING_EQUAL(node->last.name, "default");
+    CU_ASSERT_EQUAL(send("DELETE", ROOT "/supervisors/default/rebalance", NULL, ""), 200);
+    CU_ASSERT(node->last.kind == REQUEST_REBALANCE && !node->last.flag);
+    CU_ASSERT_EQUAL(get(ROOT "/supervisors/none/rebalance"), 404);
+    CU_ASSERT_EQUAL(send("POST", ROOT "/supervisors/none/rebalance", NULL, ""), 404);
+    end();
+}
+
 static void preconditions_hold(void)
 {
     char body[512], stale[32];
@@ -945,6 +991,9 @@ UNIT_MAIN("api calls", {"objects have their shapes", objects_have_their_shapes},
           {"supervisors that vote say who, and that nothing is fenced",
            supervisors_that_vote_say_who_and_that_nothing_is_fenced},
           {"a quorum is waited for", a_quorum_is_waited_for},
+          {"the ring of a child is explained", the_ring_of_a_child_is_explained},
+          {"a rebalance is shown, asked for and called off",
+           a_rebalance_is_shown_asked_for_and_called_off},
           {"preconditions hold", preconditions_hold},
           {"changes need something to change", changes_need_something_to_change},
           {"a workload is scaled", a_workload_is_scaled},

@@ -54,6 +54,7 @@ struct node {
     int fail_status;     /* of the next request; 0: works */
     struct request last; /* what was asked last; its pointers are dead */
     size_t requests;
+    bool moves; /* supervisor "default" is active, and default/web/0 belongs on b */
 };
 
 static inline const char *fake_child_phase(enum child_phase phase)
@@ -434,6 +435,60 @@ bool query_state_read(const struct node *node, const struct child_id *id, struct
     (void)id;
     buffer_append(ret_bytes, node->state.data, node->state.bytes);
     return true;
+}
+
+bool query_ring(const struct node *node, const struct child_id *id, struct ring_view *ret)
+{
+    static struct ring_entry entries[] = {
+        {"b", true, false, "", ""},
+        {"a", true, true, "", ""},
+        {"c", false, false, "Unschedulable", "cordoned"},
+    };
+    (void)node;
+    *ret = (struct ring_view){.id = *id,
+                              .supervisor = "default",
+                              .strategy = "Uniform",
+                              .holder = "a",
+                              .state = "claimed",
+                              .offered_to = "b",
+                              .epoch = 3,
+                              .reason = "",
+                              .message = "",
+                              .entries = entries,
+                              .count = 3};
+    return strcmp(id->workload, "web") == 0;
+}
+
+void ring_view_release(struct ring_view *view)
+{
+    view->entries = NULL;
+}
+
+bool query_moves_any(const struct node *node, const char *supervisor)
+{
+    return node->moves && strcmp(supervisor, "default") == 0;
+}
+
+bool query_rebalance(const struct node *node, const char *supervisor, struct rebalance_view *ret)
+{
+    *ret = (struct rebalance_view){.active = query_moves_any(node, supervisor),
+                                   .asked = node->moves,
+                                   .node = "a",
+                                   .asked_ms = 1700000000000,
+                                   .wanted = 1,
+                                   .under_way = 2};
+    return strcmp(supervisor, "none") != 0;
+}
+
+bool query_move_next(const struct node *node, const char *supervisor, const struct child_id *after,
+                     struct move_view *ret)
+{
+    *ret = (struct move_view){.id = {.ns = "default", .workload = "web"},
+                              .from = "a",
+                              .to = "b",
+                              .under_way = true,
+                              .reason = "because"};
+    return query_moves_any(node, supervisor) && !after;
 }
 
 bool query_meta(const struct node *node, const char *ns, const char *name, struct meta_view *ret)
