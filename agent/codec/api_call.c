@@ -237,8 +237,10 @@ static int call_dispatch(struct api_call *call, const struct api_context *contex
         return api_events(call, context);
     if (route->endpoint != API_ENDPOINT_OBJECTS)
         return api_discovery(call, context);
-    if (route->verb == API_WATCH)
-        return api_failure_set(&call->failure, 405, "watch is not supported in this release");
+    bool watched = route->verb == API_GET && route->subresource == API_NO_SUBRESOURCE &&
+                   api_query_flag(&call->query, "watch");
+    if (route->verb == API_WATCH || watched)
+        return api_watch_begin(call, context);
     if (route->subresource == API_SCALE)
         return api_scale(call, context);
     if (route->subresource == API_STATE)
@@ -260,7 +262,11 @@ static enum api_progress call_run(struct api_call *call, const struct api_contex
 {
     call->submit = (struct request){.id = context->request_id};
     call->waiting = false;
-    return call_dispatch(call, context) == API_SUBMIT ? API_SUBMIT : call_finish(call);
+    int progress = call_dispatch(call, context);
+    if (progress == API_STREAM)
+        call->streaming = true;
+    return progress == API_SUBMIT || progress == API_STREAM ? (enum api_progress)progress
+                                                            : call_finish(call);
 }
 
 enum api_progress api_call_start(struct api_call *call, const struct api_request *request,
@@ -294,9 +300,21 @@ void api_call_submitted(struct api_call *call, const struct api_context *context
 void api_call_cut(struct api_call *call, const char *message)
 {
     struct buffer *body = &call->response.body;
+    if (call->watch)
+        return; /* it ends as at its timeout: the client watches again */
     buffer_append(body, "\nhordelet: ", strlen("\nhordelet: "));
     buffer_append(body, message, strlen(message));
     buffer_append(body, "\n", 1);
+}
+
+enum api_progress api_call_poll(struct api_call *call, const struct api_context *context)
+{
+    return api_watch_poll(call, context) == API_STREAM ? API_STREAM : API_DONE;
+}
+
+uint64_t api_stream_generation(const struct node *node)
+{
+    return query_position(node) + query_journal(node)->serial;
 }
 
 static enum api_progress call_piece(struct api_call *call, const struct reply *reply)
@@ -345,6 +363,7 @@ enum api_progress api_call_reply(struct api_call *call, const struct reply *repl
 
 void api_call_release(struct api_call *call)
 {
+    api_watch_free(call->watch);
     api_query_release(&call->query);
     buffer_release(&call->response.body);
     documents_release(&call->documents);

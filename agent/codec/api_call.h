@@ -18,16 +18,22 @@
  * Each api_context needs a fresh request_id and random.
  *
  * An answer may be a stream: API_STREAM instead of API_DONE. response.status, its headers and the
- * first bytes of its body are there, and more bytes come: the node sends them (request.h,
- * reply.more), each piece goes through api_call_reply, which appends it to response.body, and says
- * API_DONE at the last one. Whoever sends them to the client takes them out of response.body. Which
- * content type they have is set before the request is submitted; API_TEXT if nobody does. */
+ * first bytes of its body are there, and more bytes come. Whoever sends them to the client takes
+ * them out of response.body. There are two kinds:
+ *   - call.watch is NULL: the node sends pieces (request.h, reply.more). Each goes through
+ *     api_call_reply, which appends it to response.body, and says API_DONE at the last one. Which
+ *     content type they have is set before the request is submitted; API_TEXT if nobody does.
+ *   - otherwise the call looks at the node itself (api_watch.h). api_call_poll appends what is new,
+ *     about API_PIECE_BYTES at most, and says API_DONE when that was the last. It is called when
+ *     response.body is empty, and api_stream_generation has changed or call.wake_ms has come. For a
+ *     client that does not read it is not called: who falls behind costs nothing. */
 #ifndef AGENT_CODEC_API_CALL_H
 #define AGENT_CODEC_API_CALL_H
 
 #include "agent/codec/api_objects.h"
 #include "agent/codec/api_query.h"
 #include "agent/codec/api_status.h"
+#include "agent/codec/api_watch.h"
 #include "agent/codec/document_json.h"
 #include "agent/codec/registration_json.h"
 #include "agent/core/request.h"
@@ -79,12 +85,14 @@ struct api_call {
     struct api_route route;
     struct api_failure failure; /* status 0: none */
     struct api_response response;
-    struct request submit; /* borrows from this call */
-    bool waiting;          /* what was submitted is REQUEST_WAIT: the call itself has not begun */
-    bool yaml;             /* what to answer in */
-    bool answered;         /* the body is there, but not before the reply may it be sent */
-    int success;           /* the HTTP status when the reply is good */
-    bool streaming;        /* API_STREAM has been said */
+    struct request submit;   /* borrows from this call */
+    bool waiting;            /* what was submitted is REQUEST_WAIT: the call itself has not begun */
+    bool yaml;               /* what to answer in */
+    bool answered;           /* the body is there, but not before the reply may it be sent */
+    int success;             /* the HTTP status when the reply is good */
+    bool streaming;          /* API_STREAM has been said */
+    struct api_watch *watch; /* NULL: the node sends what comes */
+    uint64_t wake_ms;        /* of a watch: monotonic, see api_call_poll */
     struct documents documents; /* the body, parsed */
     struct workload workload;   /* what is to be written */
     struct supervisor supervisor;
@@ -97,6 +105,9 @@ enum api_progress api_call_start(struct api_call *call, const struct api_request
 void api_call_submitted(struct api_call *call, const struct api_context *context);
 enum api_progress api_call_reply(struct api_call *call, const struct reply *reply,
                                  const struct api_context *context);
+enum api_progress api_call_poll(struct api_call *call, const struct api_context *context);
+/* Grows when a watch may have something new. */
+uint64_t api_stream_generation(const struct node *node);
 /* The stream ends from this side: appends what tells the client why, in its own terms. */
 void api_call_cut(struct api_call *call, const char *message);
 void api_call_release(struct api_call *call); /* zeroed memory is fine */

@@ -89,6 +89,20 @@ bool api_item_get(struct api_item *ret_item, const struct node *node, enum api_r
     return true;
 }
 
+bool api_item_find(struct api_item *ret_item, const struct node *node, enum api_resource resource,
+                   const struct api_key *key)
+{
+    struct child_id child = {.ordinal = key->ordinal};
+    TEXT_SET(child.ns, key->ns);
+    TEXT_SET(child.workload, key->name);
+    *ret_item = (struct api_item){.resource = resource};
+    bool found = resource == API_CHILDREN ? query_child(node, &child, &ret_item->child)
+                                          : item_query(ret_item, node, key->ns, key->name);
+    if (found)
+        item_complete(ret_item);
+    return found;
+}
+
 static bool item_query_next(struct api_item *item, const struct node *node, const char *ns,
                             const struct api_key *key)
 {
@@ -215,21 +229,19 @@ static void uid_derive(const char *text, char ret_uid[UID_BYTES + 1])
              low & 0xffffffffffff);
 }
 
-void api_item_uid(const struct api_item *item, char ret_uid[UID_BYTES + 1])
+void api_uid_print(enum api_resource resource, const struct api_key *key, const char *uid,
+                   uint64_t number, char ret_uid[UID_BYTES + 1])
 {
     char text[CHILD_ID_TEXT_BYTES_MAX + UID_BYTES + 64];
-    const struct api_key *key = &item->key;
-    switch (item->resource) {
+    switch (resource) {
     case API_WORKLOADS:
-        text_set(ret_uid, UID_BYTES + 1, item->workload.workload->uid);
-        return;
     case API_SUPERVISORS:
-        text_set(ret_uid, UID_BYTES + 1, item->supervisor.supervisor->uid);
+        text_set(ret_uid, UID_BYTES + 1, uid);
         return;
     case API_CHILDREN:
         /* With the epoch: kubectl delete waits until the name has another uid, as with Pods. */
-        snprintf(text, sizeof text, "child/%s/%s/%s/%" PRIu32 "/%" PRIu64, item->child.uid, key->ns,
-                 key->name, key->ordinal, item->child.epoch);
+        snprintf(text, sizeof text, "child/%s/%s/%s/%" PRIu32 "/%" PRIu64, uid, key->ns, key->name,
+                 key->ordinal, number);
         break;
     case API_NAMES:
         snprintf(text, sizeof text, "name/%s/%s", key->ns, key->name);
@@ -238,12 +250,24 @@ void api_item_uid(const struct api_item *item, char ret_uid[UID_BYTES + 1])
         snprintf(text, sizeof text, "meta/%s/%s", key->ns, key->name);
         break;
     case API_MEMBERS:
-        snprintf(text, sizeof text, "member/%s/%" PRIu64, key->name, item->member.replica);
+        snprintf(text, sizeof text, "member/%s/%" PRIu64, key->name, number);
         break;
     case API_RESOURCE_COUNT:
         return;
     }
     uid_derive(text, ret_uid);
+}
+
+void api_item_uid(const struct api_item *item, char ret_uid[UID_BYTES + 1])
+{
+    const char *uid = item->resource == API_WORKLOADS     ? item->workload.workload->uid
+                      : item->resource == API_SUPERVISORS ? item->supervisor.supervisor->uid
+                      : item->resource == API_CHILDREN    ? item->child.uid
+                                                          : "";
+    uint64_t number = item->resource == API_CHILDREN  ? item->child.epoch
+                      : item->resource == API_MEMBERS ? item->member.replica
+                                                      : 0;
+    api_uid_print(item->resource, &item->key, uid, number, ret_uid);
 }
 
 void api_resource_version_print(uint64_t position, uint32_t run_tag,

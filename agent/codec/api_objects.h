@@ -15,12 +15,15 @@
 #define API_WORKLOAD_LABEL "hordelet.dev/workload"
 #define API_RUN_TAG_MASK 0xffffffu
 
+struct api_hub;
+
 /* What the API needs to know of the world for one request. */
 struct api_context {
     const struct node *node;
     const char *member; /* the name of this agent */
     uint32_t run_tag;   /* 24 random bits, fresh in every run */
-    uint64_t wall_ms;
+    uint64_t wall_ms, mono_ms;
+    struct api_hub *hub; /* NULL: none */
     uint64_t request_id; /* fresh, not 0: the id of the write, if this becomes one */
     uint8_t random[16];  /* fresh: the uid of what is created */
     void (*read_vitals)(void *vitals_context, struct vitals *ret_vitals); /* NULL: nobody knows */
@@ -48,10 +51,16 @@ bool api_item_get(struct api_item *ret_item, const struct node *node, enum api_r
 /* The first after *key in a namespace (empty: all); false at the end. */
 bool api_item_next(struct api_item *ret_item, const struct node *node, enum api_resource resource,
                    const char *ns, const struct api_key *key);
+bool api_item_find(struct api_item *ret_item, const struct node *node, enum api_resource resource,
+                   const struct api_key *key);
 void api_item_labels(const struct api_item *item, struct api_labels *ret_labels);
 void api_item_fields(const struct api_item *item, struct api_fields *ret_fields);
 /* "" if it has none yet. */
 void api_item_uid(const struct api_item *item, char ret_uid[UID_BYTES + 1]);
+/* The same from its parts: the stored uid of a document or of a child's workload, and a number that
+ * tells one life from the next: a child's epoch, a member's replica id. */
+void api_uid_print(enum api_resource resource, const struct api_key *key, const char *uid,
+                   uint64_t number, char ret_uid[UID_BYTES + 1]);
 /* Appends the object. key NULL: at the top or in an array. */
 void api_item_write(const struct api_item *item, const struct api_context *context,
                     struct api_writer *writer, const char *key);

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "agent/codec/api_call_private.h"
+#include "agent/codec/api_hub.h"
+#include "agent/codec/api_selection.h"
 
 static int read_get(struct api_call *call, const struct api_context *context)
 {
@@ -19,11 +21,11 @@ static int read_get(struct api_call *call, const struct api_context *context)
 }
 
 struct listing {
-    struct api_label_selector labels;
-    struct api_field_selector fields;
+    struct api_selection selection;
     uint64_t limit; /* 0: none */
     bool count;     /* only how many there are */
     struct api_key from;
+    struct api_known known; /* what was named, if whoever watches from here needs it */
 };
 
 static int listing_set_limit(struct api_call *call, uint64_t *ret_limit)
@@ -48,30 +50,12 @@ static int listing_parse(struct listing *listing, struct api_call *call)
     if (listing_set_limit(call, &listing->limit) < 0)
         return -1;
     listing->count = api_query_flag(&call->query, "count");
-    if (api_label_selector_parse(&listing->labels, api_query_get(&call->query, "labelSelector"),
-                                 &err) < 0 ||
-        api_field_selector_parse(&listing->fields, route->resource,
-                                 api_query_get(&call->query, "fieldSelector"), &err) < 0 ||
-        (token && *token &&
-         api_continue_parse(&listing->from, route->resource, route->ns, token, &err) < 0))
+    if (api_selection_parse(&listing->selection, call) < 0)
+        return -1;
+    if (token && *token &&
+        api_continue_parse(&listing->from, route->resource, route->ns, token, &err) < 0)
         return api_failure_error(&call->failure, route->resource, NULL, &err);
     return 0;
-}
-
-static bool listing_wants(const struct listing *listing, const struct api_item *item)
-{
-    if (listing->fields.count > 0) {
-        struct api_fields fields;
-        api_item_fields(item, &fields);
-        if (!api_field_selector_matches(&listing->fields, &fields))
-            return false;
-    }
-    if (listing->labels.count > 0) {
-        struct api_labels labels;
-        api_item_labels(item, &labels);
-        return api_label_selector_matches(&listing->labels, &labels);
-    }
-    return true;
 }
 
 static void listing_write_metadata(const struct listing *listing, const struct api_call *call,
@@ -88,8 +72,8 @@ static void listing_write_metadata(const struct listing *listing, const struct a
     else if (remaining > 0) {
         api_continue_print(call->route.resource, call->route.ns, last, token);
         api_writer_text(writer, "continue", token);
-        if (listing->labels.count == 0 &&
-            listing->fields.count == 0) /* as Kubernetes: else it is unknown */
+        if (!listing->selection.labels &&
+            !listing->selection.fields) /* as Kubernetes: else it is unknown */
             api_writer_unsigned(writer, "remainingItemCount", remaining);
     }
     api_writer_close(writer, '}');
@@ -103,13 +87,14 @@ static void listing_write(struct listing *listing, struct api_call *call,
     struct api_item item = {.key = listing->from};
     struct api_key last = listing->from;
     uint64_t count = 0, remaining = 0;
-    bool selective = listing->labels.count + listing->fields.count > 0;
+    bool selective = listing->selection.labels || listing->selection.fields;
+    bool kept = context->hub && listing->selection.changes && !listing->limit && !listing->count;
     api_writer_open(&writer, NULL, '{');
     api_writer_text(&writer, "apiVersion", API_GROUP_VERSION);
     api_writer_text(&writer, "kind", api_resources[route->resource].list_kind);
     api_writer_open(&writer, "items", '[');
     while (api_item_next(&item, context->node, route->resource, route->ns, &item.key)) {
-        if (!listing_wants(listing, &item))
+        if (!api_selection_wants(&listing->selection, &item))
             continue;
         if (listing->count) {
             remaining++;
@@ -122,9 +107,14 @@ static void listing_write(struct listing *listing, struct api_call *call,
             continue;
         }
         api_item_write(&item, context, &writer, NULL);
+        if (kept)
+            api_known_add(&listing->known, api_known_hash(&item.key));
         last = item.key;
         count++;
     }
+    if (kept)
+        api_hub_keep(context->hub, listing->selection.hash, query_position(context->node),
+                     &listing->known);
     api_writer_close(&writer, ']');
     listing_write_metadata(listing, call, context, &last, remaining, &writer);
     api_writer_close(&writer, '}');
@@ -135,8 +125,10 @@ int api_read(struct api_call *call, const struct api_context *context)
     if (call->route.verb == API_GET)
         return read_get(call, context);
     struct listing listing = {0};
-    if (listing_parse(&listing, call) < 0)
-        return -1;
-    listing_write(&listing, call, context);
-    return API_DONE;
+    int result = listing_parse(&listing, call);
+    if (result == 0)
+        listing_write(&listing, call, context);
+    api_selection_release(&listing.selection);
+    api_known_release(&listing.known);
+    return result < 0 ? -1 : API_DONE;
 }

@@ -15,7 +15,7 @@
 
 #include "agent/codec/api_query.h"
 
-#define READ (API_CAN(API_GET) | API_CAN(API_LIST))
+#define READ (API_CAN(API_GET) | API_CAN(API_LIST) | API_CAN(API_WATCH))
 #define WRITE (API_CAN(API_CREATE) | API_CAN(API_UPDATE) | API_CAN(API_PATCH) | API_CAN(API_DELETE))
 #define REGISTER (API_CAN(API_CREATE) | API_CAN(API_UPDATE) | API_CAN(API_DELETE))
 #define STATE (API_CAN(API_GET) | API_CAN(API_UPDATE) | API_CAN(API_DELETE))
@@ -203,7 +203,10 @@ static bool name_is_possible(const struct api_route *route, const char *name)
 /* What follows /apis/GROUP/v1/. */
 static enum api_route_result path_object(struct api_route *route, const struct segments *segments)
 {
-    enum { COLLECTION_VERBS = API_CAN(API_LIST) | API_CAN(API_WATCH) | API_CAN(API_CREATE) };
+    enum {
+        ACROSS_VERBS = API_CAN(API_LIST) | API_CAN(API_WATCH),
+        COLLECTION_VERBS = ACROSS_VERBS | API_CAN(API_CREATE)
+    };
     size_t at = 3;
     const char *ns = NULL;
     if (path_is(segments, at, "namespaces") && segments->count > at + 2) {
@@ -219,7 +222,7 @@ static enum api_route_result path_object(struct api_route *route, const struct s
         return API_ROUTE_NO_PATH;
     route->resource = (enum api_resource)(info - api_resources);
     /* An object is created in its namespace only, so without one there is nothing to POST to. */
-    unsigned collection = info->namespaced && !ns ? API_CAN(API_LIST) : (unsigned)COLLECTION_VERBS;
+    unsigned collection = info->namespaced && !ns ? ACROSS_VERBS : (unsigned)COLLECTION_VERBS;
     route->verbs = info->verbs & (named ? ~(unsigned)COLLECTION_VERBS : collection);
     if (segments->count > at + 2 && !route_set_subresource(route, segments->text[at + 2]))
         return API_ROUTE_NO_PATH;
@@ -277,12 +280,7 @@ enum api_route_result api_route_parse(struct api_route *ret_route, const char *m
     bool subresource = ret_route->subresource != API_NO_SUBRESOURCE;
     if (!method_verb(method, named, subresource, watch, &ret_route->verb))
         return API_ROUTE_NO_METHOD;
-    /* Whoever may list may ask to watch; that it is not there yet is said by the handler, not as
-     * "no such method". */
-    unsigned possible = ret_route->verbs;
-    if (possible & API_CAN(API_LIST))
-        possible |= API_CAN(API_WATCH);
-    return possible & API_CAN(ret_route->verb) ? API_ROUTE_FOUND : API_ROUTE_NO_METHOD;
+    return ret_route->verbs & API_CAN(ret_route->verb) ? API_ROUTE_FOUND : API_ROUTE_NO_METHOD;
 }
 
 void api_route_methods(const struct api_route *route, char *ret_text, size_t bytes)

@@ -62,7 +62,7 @@ int api_child_may(struct api_call *call)
         return api_failure_set(&call->failure, 401,
                                "Hordelet-Token: here only the token in HORDELET_TOKEN counts, "
                                "and this is not one of this agent");
-    bool reads = route->verb == API_GET || route->verb == API_LIST;
+    bool reads = route->verb == API_GET || route->verb == API_LIST || route->verb == API_WATCH;
     bool own = route->resource == API_CHILDREN && route->subresource == API_STATE &&
                api_child_name_parse(&child, route->ns, route->name) &&
                child_id_compare(&child, &request->child->child) == 0;

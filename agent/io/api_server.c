@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "agent/codec/api_hub.h"
 #include "agent/io/api_server_private.h"
 
 enum { BACKSTOP_TIMEOUT_SECONDS = 90 };
@@ -227,8 +228,11 @@ struct api_server *api_server_new(struct loop *loop, const struct api_server_opt
     uv_timer_init(loop_uv(loop), &server->deadline_timer);
     server->deadline_timer.data = server;
     server->handles_open = 1;
-    if (server_open(server, options, err) == 0)
+    server->hub = api_hub_new();
+    if (server_open(server, options, err) == 0) {
+        loop_set_deferred(loop, streams_poll, server);
         return server;
+    }
     api_server_stop(server);
     api_server_free(server);
     return NULL;
@@ -252,6 +256,7 @@ static void server_release(struct api_server *server)
     assert(server->connection_count == 0 && server->pending_count == 0);
     free(server->unix_path);
     free(server->child_path);
+    api_hub_free(server->hub);
     free(server);
 }
 

@@ -56,7 +56,7 @@ static void pending_remove(struct exchange *exchange)
 
 /* --- The call --------------------------------------------------------------------------------- */
 
-static struct api_context exchange_context(const struct exchange *exchange)
+struct api_context exchange_context(const struct exchange *exchange)
 {
     struct api_server *server = exchange->server;
     struct api_context context = {
@@ -64,6 +64,8 @@ static struct api_context exchange_context(const struct exchange *exchange)
         .member = server->member,
         .run_tag = server->run_tag,
         .wall_ms = loop_now(server->loop).wall_ms,
+        .mono_ms = loop_now(server->loop).mono_ms,
+        .hub = server->hub,
         .request_id = ++server->last_id,
         .read_vitals = server->read_vitals,
         .vitals_context = server->vitals_context,
@@ -163,6 +165,9 @@ void api_server_reply_sink(void *server, const struct effect *effect)
 /* The agent goes: those who still wait are told so. */
 void exchange_abort_all(struct api_server *server)
 {
+    for (struct exchange *exchange = server->streams; exchange; exchange = exchange->stream.next)
+        if (exchange->call.watch)
+            stream_cut(exchange, "the agent is stopping");
     for (size_t i = 0; i < PENDING_BUCKETS; i++) {
         while (server->pending[i]) {
             struct exchange *exchange = server->pending[i];

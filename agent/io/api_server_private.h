@@ -96,6 +96,10 @@ struct api_server {
     size_t pending_count;
     struct exchange *streams; /* those that MHD reads from */
     uint64_t last_stream;
+    struct api_hub *hub;
+    uint64_t generation; /* as the watches have seen it */
+    uint64_t wake_ms;    /* the first of them wants to be looked at then */
+    uv_timer_t wake_timer;
     int hangups; /* an epoll descriptor: says that the client of a suspended stream is gone */
     uv_poll_t hangups_poll;
     bool hangups_open;
@@ -124,6 +128,7 @@ void exchange_completed(void *listener, struct MHD_Connection *mhd, void **state
                         enum MHD_RequestTerminationCode code);
 void exchange_abort_all(struct api_server *server);
 void exchange_resume(struct exchange *exchange);
+struct api_context exchange_context(const struct exchange *exchange);
 /* The pending request of the exchange is nobody's any more, and the node is told. */
 void exchange_forget(struct exchange *exchange);
 
@@ -131,6 +136,7 @@ void exchange_forget(struct exchange *exchange);
 int streams_open(struct api_server *server, struct error *err);
 void streams_close(struct api_server *server, uv_close_cb closed);
 struct MHD_Response *stream_begin(struct exchange *exchange); /* NULL: out of memory */
+void streams_poll(void *server); /* at the end of a turn: watches look at the node */
 void stream_fed(struct exchange *exchange, bool last); /* the body has grown, or it was the last */
 void stream_cut(struct exchange *exchange, const char *message);
 void stream_end(struct exchange *exchange); /* the exchange goes */

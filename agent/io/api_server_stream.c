@@ -6,6 +6,10 @@
  * is noticed at once, also when there is nothing to send. The set is asked by serial, never by
  * descriptor: that number may be another connection's by then.
  *
+ * A watch has no source that sends: it looks at the node whenever its queue is empty and something
+ * may have changed since, at the end of a turn (streams_poll) or when MHD wants more. For timeouts
+ * and bookmarks there is one timer, for the first of all; it fires at most ten times a second.
+ *
  * A client must take something of what waits for it within API_ANSWER_TIMEOUT_MS, or its socket is
  * shut down (DEADLINE_ANSWER). For a queue that outgrows STREAM_WINDOW_BYTES the source is to
  * blame: it is told what was taken (EVENT_CLIENT). Such a stream is cut off. */
@@ -71,6 +75,10 @@ int streams_open(struct api_server *server, struct error *err)
     server->hangups_open = true;
     server->handles_open++;
     uv_poll_start(&server->hangups_poll, UV_READABLE, hangups_readable);
+    uv_timer_init(loop_uv(server->loop), &server->wake_timer);
+    server->wake_timer.data = server;
+    server->handles_open++;
+    server->wake_ms = UINT64_MAX;
     return 0;
 }
 
@@ -81,6 +89,7 @@ void streams_close(struct api_server *server, uv_close_cb closed)
         return;
     uv_poll_stop(&server->hangups_poll);
     uv_close((uv_handle_t *)&server->hangups_poll, closed);
+    uv_close((uv_handle_t *)&server->wake_timer, closed);
     close(server->hangups);
 }
 
@@ -106,19 +115,79 @@ static void stream_tell_taken(struct exchange *exchange, size_t bytes)
     loop_submit(exchange->server->loop, &event);
 }
 
+/* --- Watches ------------------------------------------------------------------------------------
+ */
+
+enum { WAKE_MS_MIN = 100 };
+
+static void wake_timer_fired(uv_timer_t *timer)
+{
+    (void)timer; /* it only ends the wait: streams_poll looks at the end of this turn */
+}
+
+static void stream_wake_at(struct api_server *server, uint64_t wake_ms)
+{
+    uint64_t now_ms = loop_now(server->loop).mono_ms;
+    server->wake_ms = wake_ms;
+    if (wake_ms == UINT64_MAX) {
+        uv_timer_stop(&server->wake_timer);
+        return;
+    }
+    uint64_t wait_ms = wake_ms > now_ms + WAKE_MS_MIN ? wake_ms - now_ms : WAKE_MS_MIN;
+    server->wake_ms = now_ms + wait_ms;
+    uv_timer_start(&server->wake_timer, wake_timer_fired, wait_ms, 0);
+}
+
+static void stream_look(struct exchange *exchange)
+{
+    struct api_context context = exchange_context(exchange);
+    exchange->stream.ended = api_call_poll(&exchange->call, &context) == API_DONE;
+}
+
+void streams_poll(void *cls)
+{
+    struct api_server *server = cls;
+    uint64_t now_ms = loop_now(server->loop).mono_ms;
+    if (!server->streams || server->stopping)
+        return;
+    uint64_t generation = api_stream_generation(loop_node(server->loop)), wake_ms = UINT64_MAX;
+    bool changed = generation != server->generation;
+    if (!changed && now_ms < server->wake_ms)
+        return;
+    server->generation = generation;
+    for (struct exchange *exchange = server->streams; exchange; exchange = exchange->stream.next) {
+        if (!exchange->call.watch || exchange->stream.ended)
+            continue;
+        if (exchange->suspended && (changed || now_ms >= exchange->call.wake_ms)) {
+            stream_look(exchange);
+            if (exchange->stream.ended || stream_waiting_bytes(exchange) > 0)
+                exchange_resume(exchange);
+        }
+        wake_ms = exchange->call.wake_ms < wake_ms ? exchange->call.wake_ms : wake_ms;
+    }
+    stream_wake_at(server, wake_ms);
+}
+
 /* MHD's content reader. 0: nothing yet, the connection is suspended. */
 static ssize_t stream_read(void *cls, uint64_t position, char *to, size_t bytes_max)
 {
     struct exchange *exchange = cls;
+    struct api_server *server = exchange->server;
     struct stream *stream = &exchange->stream;
     struct buffer *body = &exchange->call.response.body;
     (void)position;
     size_t bytes = stream_waiting_bytes(exchange);
+    if (bytes == 0 && !stream->ended && exchange->call.watch) {
+        stream_look(exchange);
+        bytes = stream_waiting_bytes(exchange);
+    }
     if (bytes == 0 && stream->ended)
         return MHD_CONTENT_READER_END_OF_STREAM;
     if (bytes == 0) {
         connection_expect(exchange->connection, DEADLINE_NONE);
         exchange->suspended = true;
+        if (exchange->call.watch && exchange->call.wake_ms < server->wake_ms)
+            stream_wake_at(server, exchange->call.wake_ms);
         MHD_suspend_connection(exchange->mhd);
         return 0;
     }

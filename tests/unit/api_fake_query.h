@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/core/journal.h"
 #include "agent/core/query.h"
 #include "agent/core/request.h"
 
@@ -570,6 +571,27 @@ bool query_supervisor_member_next(const struct node *node, const char *superviso
     *ret_name = view.name;
     *ret_phase = view.phase;
     return true;
+}
+
+/* Nothing ever changes for whoever watches: watches are tested with a real node. */
+size_t query_changes(const struct node *node, enum feed_resource resource, uint64_t position,
+                     const struct feed_item **ret_items, size_t max)
+{
+    (void)node, (void)resource, (void)position, (void)ret_items, (void)max;
+    return 0;
+}
+
+uint64_t query_compacted(const struct node *node, enum feed_resource resource)
+{
+    (void)node, (void)resource;
+    return 0;
+}
+
+const struct journal *query_journal(const struct node *node)
+{
+    static const struct journal none;
+    (void)node;
+    return &none;
 }
 
 uint64_t query_position(const struct node *node)
