@@ -50,6 +50,11 @@ const char *api_client_address(const struct api_client *client)
     return client->address.text;
 }
 
+const struct api_address *api_client_where(const struct api_client *client)
+{
+    return &client->address;
+}
+
 void api_client_set_timeout(struct api_client *client, uint64_t timeout_ms)
 {
     client->timeout_ms = timeout_ms;

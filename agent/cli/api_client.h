@@ -25,6 +25,7 @@ struct api_send {
 struct api_client *api_client_new(const struct api_address *address, uint64_t timeout_ms);
 void api_client_free(struct api_client *client);
 const char *api_client_address(const struct api_client *client);
+const struct api_address *api_client_where(const struct api_client *client);
 void api_client_set_timeout(struct api_client *client,
                             uint64_t timeout_ms); /* of each request to come */
 

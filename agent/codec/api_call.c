@@ -245,6 +245,8 @@ static int call_dispatch(struct api_call *call, const struct api_context *contex
         return api_scale(call, context);
     if (route->subresource == API_STATE)
         return api_state(call, context);
+    if (route->subresource == API_LOG)
+        return api_log(call, context);
     if (route->subresource == API_QUORUM)
         return api_action(call, context);
     if (route->subresource == API_RING || route->subresource == API_REBALANCE)

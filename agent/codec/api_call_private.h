@@ -21,6 +21,8 @@ void api_registry_answer(struct api_call *call, const struct api_context *contex
 int api_state(struct api_call *call, const struct api_context *context);
 /* children/NAME/ring, supervisors/NAME/rebalance */
 int api_placement(struct api_call *call, const struct api_context *context);
+/* children/NAME/log */
+int api_log(struct api_call *call, const struct api_context *context);
 /* -1: not over the socket in the containers. */
 int api_child_may(struct api_call *call);
 /* Events: asks all members, and answers with what came */

@@ -50,6 +50,7 @@ enum api_subresource {
     API_FORGET,
     API_DRAIN,
     API_STATE,
+    API_LOG,
     API_QUORUM,
     API_RING,
     API_REBALANCE,

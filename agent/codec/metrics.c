@@ -82,6 +82,7 @@ static void write_members(struct buffer *out, const struct node *node)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         print(out, "hordelet_members{phase=\"%s\"} %zu\n", names[i], counts[i]);
     gauge(out, "hordelet_total_members_count", "Members, whatever their phase.", total);
+    gauge(out, "hordelet_alive_members_count", "Those that are alive.", counts[1]);
 }
 
 static void write_counts(struct buffer *out, const struct node *node)
@@ -101,6 +102,19 @@ static void write_counts(struct buffer *out, const struct node *node)
           query_digest(node) & DIGEST_MASK);
     gauge(out, "hordelet_pending_requests", "Writes and waits that have no answer yet.",
           counts.pending_requests);
+    gauge(out, "hordelet_log_readers", "Logs of containers here that somebody reads.",
+          counts.log_readers);
+    counter(out, "hordelet_object_changes_total",
+            "Changes of objects, as users see them here, whoever made them.", query_position(node));
+}
+
+static void write_events(struct buffer *out, const struct node *node)
+{
+    const char *reason;
+    uint64_t count;
+    family(out, "hordelet_events_total", "counter", "Events that this agent has noted, by reason.");
+    for (size_t i = 0; query_event_count(node, i, &reason, &count); i++)
+        print(out, "hordelet_events_total{reason=\"%s\"} %" PRIu64 "\n", reason, count);
 }
 
 /* --- The program around it -------------------------------------------------------------------- */
@@ -164,6 +178,7 @@ void metrics_write(struct buffer *out, const struct node *node, const struct vit
     write_children(out, node);
     write_members(out, node);
     write_counts(out, node);
+    write_events(out, node);
     if (!vitals)
         return;
     write_gossip(out, vitals);

@@ -172,6 +172,14 @@ void effects_guard(struct effects *effects, const struct guard_page *page)
     effects_append(effects, EFFECT_GUARD)->guard = copy;
 }
 
+void effects_output(struct effects *effects, uint64_t id, size_t bytes, bool cancel)
+{
+    struct effect *effect = effects_append(effects, EFFECT_OUTPUT);
+    effect->output.id = id;
+    effect->output.bytes = bytes;
+    effect->output.cancel = cancel;
+}
+
 void effects_trace(struct effects *effects, const char *format, ...)
 {
     assert(format);

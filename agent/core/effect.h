@@ -15,6 +15,7 @@ enum effect_type {
     EFFECT_REPLY,    /* the answer to a request */
     EFFECT_RUNTIME,  /* an operation on the engine; EVENT_RUNTIME_DONE follows in any case */
     EFFECT_GUARD,    /* a guarded container may live until then: see struct guard_page */
+    EFFECT_OUTPUT,   /* of a RUNTIME_OUTPUT: that many bytes more may be told, or: end it */
     EFFECT_TRACE,    /* one line for the log of the agent */
     EFFECT_EXIT,     /* the last effect: end the process with this status */
 };
@@ -30,7 +31,10 @@ enum runtime_kind {
     RUNTIME_STOP,   /* container_id, stop_ms: SIGTERM, then SIGKILL; done when it has ended */
     RUNTIME_REMOVE, /* container_id: an ended one */
     RUNTIME_PROBE,  /* probe, document, container: OK or UNHEALTHY; all else says nothing of it */
-    RUNTIME_LIST,   /* EVENT_RUNTIME_LIST comes before EVENT_RUNTIME_DONE when it worked */
+    /* container_id, output: EVENT_RUNTIME_OUTPUT for what comes, never more than EFFECT_OUTPUT has
+     * granted and OUTPUT_SLACK_BYTES; DONE at its end. Nothing is granted at the beginning. */
+    RUNTIME_OUTPUT,
+    RUNTIME_LIST, /* EVENT_RUNTIME_LIST comes before EVENT_RUNTIME_DONE when it worked */
 };
 
 struct runtime_operation {
@@ -50,6 +54,8 @@ struct runtime_operation {
     char container_id[CONTAINER_ID_BYTES_MAX + 1];
     enum probe_kind probe;             /* PROBE */
     const struct container *container; /* PROBE: where it is */
+    struct output_wish output;         /* OUTPUT */
+    uint64_t since_ms;                 /* OUTPUT: wall clock, 0: from the beginning */
     uint64_t stop_ms;           /* STOP: SHUTDOWN_BRUTAL_KILL, SHUTDOWN_INFINITY, or in between */
     bool guarded;               /* START: hordelet-guard is its PID 1, and its label says so */
     uint64_t guard_deadline_ms; /* START, guarded: what its page says at first */
@@ -95,6 +101,11 @@ struct effect {
         } snapshot;
         const struct reply *reply;
         const struct runtime_operation *runtime;
+        struct {
+            uint64_t id; /* of the operation */
+            size_t bytes;
+            bool cancel; /* its DONE follows all the same */
+        } output;
         const struct guard_page *guard;
         const char *trace;
         int exit_status;
@@ -124,6 +135,7 @@ void effects_reply(struct effects *effects, const struct reply *reply);         
  * effects. */
 struct runtime_operation *effects_runtime(struct effects *effects);
 void effects_guard(struct effects *effects, const struct guard_page *page); /* copies */
+void effects_output(struct effects *effects, uint64_t id, size_t bytes, bool cancel);
 void effects_trace(struct effects *effects, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void effects_exit(struct effects *effects, int status);

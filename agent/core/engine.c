@@ -18,6 +18,7 @@ static size_t *engine_counter(struct node *node, enum runtime_kind kind)
     case RUNTIME_STOP:
     case RUNTIME_REMOVE:
         return &node->supervision.stops_in_flight;
+    case RUNTIME_OUTPUT:
     case RUNTIME_LIST:
         break;
     }
@@ -133,6 +134,18 @@ uint64_t engine_probe(struct node *node, struct child *child,
     asked->probe = kind;
     asked->container = where;
     asked->document = effects_text(node->effects, child->group->workload.document);
+    return operation->id;
+}
+
+uint64_t engine_output(struct node *node, const struct child_id *child, const char *container_id,
+                       const struct output_wish *wish)
+{
+    struct operation *operation = engine_begin(node, RUNTIME_OUTPUT, child);
+    TEXT_SET(operation->container_id, container_id);
+    struct runtime_operation *asked = engine_emit(node, operation, UINT64_MAX);
+    uint64_t age_ms = wish->since_seconds * UINT64_C(1000);
+    asked->output = *wish;
+    asked->since_ms = age_ms && age_ms < node->now.wall_ms ? node->now.wall_ms - age_ms : 0;
     return operation->id;
 }
 

@@ -16,6 +16,9 @@ enum message_type {
     MESSAGE_EVENTS_ASK,    /* body: an id, and how many bytes may be answered: see gather.c */
     MESSAGE_EVENTS,        /* body: that id, then entries of a journal, the newest first */
     MESSAGE_PREPARE,       /* body: a child that its holder has offered us, and how far we are */
+    MESSAGE_OUTPUT_ASK,    /* body: what somebody wants of a child's output: see output_sink.c */
+    MESSAGE_OUTPUT,        /* body: a piece of it */
+    MESSAGE_OUTPUT_TAKEN,  /* body: how far it has come */
     MESSAGE_TYPE_END,
 };
 

@@ -25,6 +25,7 @@ enum event_type {
     EVENT_RUNTIME_LIST,  /* all containers of this cluster and node: the truth, as of now */
     EVENT_RUNTIME_CONTAINER, /* one of them changed: a hint that carries the fresh inspection */
     EVENT_RUNTIME_PROGRESS,  /* of a pull */
+    EVENT_RUNTIME_OUTPUT,    /* a piece of what a container has printed */
     EVENT_RUNTIME_DONE,      /* every operation ends in exactly one of these */
     EVENT_STOP,              /* SIGTERM: drain or detach, then exit; a second one: exit 1 at once */
 };
@@ -78,6 +79,10 @@ struct event {
             uint64_t id;
             const char *text;
         } progress;
+        struct {
+            uint64_t id; /* of the RUNTIME_OUTPUT */
+            struct span bytes;
+        } output;
         struct {
             uint64_t id;
             enum runtime_result result;

@@ -76,9 +76,24 @@ static void journal_drop_oldest(struct journal *journal)
     free(slot);
 }
 
+static void journal_count(struct journal *journal, struct span reason)
+{
+    size_t at = 0;
+    while (at < journal->reason_count && !span_equal(span_text(journal->counts[at].reason), reason))
+        at++;
+    if (at == JOURNAL_REASONS_MAX)
+        return;
+    if (at == journal->reason_count) {
+        journal->reason_count++;
+        text_set_span(journal->counts[at].reason, sizeof journal->counts[at].reason, reason);
+    }
+    journal->counts[at].count++;
+}
+
 void journal_note(struct journal *journal, const struct instant *now,
                   const struct journal_entry *entry)
 {
+    journal_count(journal, entry->reason);
     if (!journal->slots)
         journal->slots = xcalloc(JOURNAL_ENTRIES_MAX, sizeof(struct journal_slot *));
     while (journal->count > 0 && now->mono_ms - journal->slots[0]->mono_ms > JOURNAL_KEPT_MS)

@@ -33,6 +33,13 @@ struct journal_entry {
     struct span reason, message;
 };
 
+enum { JOURNAL_REASONS_MAX = 64 };
+
+struct journal_count { /* of one reason, in the whole run */
+    char reason[REASON_BYTES_MAX + 1];
+    uint64_t count;
+};
+
 struct journal_slot;
 
 /* Zeroed memory is empty. */
@@ -41,6 +48,8 @@ struct journal {
         *slots; /* the oldest first; JOURNAL_ENTRIES_MAX of them once there is one */
     size_t count;
     uint64_t serial;
+    struct journal_count counts[JOURNAL_REASONS_MAX]; /* in order of their first time */
+    size_t reason_count;                              /* further reasons are not counted */
 };
 
 void journal_release(struct journal *journal);

@@ -40,11 +40,18 @@
 /* Of an answer in pieces, held for a client that reads slowly: more than a bulk chunk, and with a
  * thousand such clients still no danger. */
 #define STREAM_WINDOW_BYTES (512 * 1024)
+/* Of a container's output on its way from the engine to a client; what the driver may tell beyond
+ * what was granted; one message of it; readers at one agent. */
+#define OUTPUT_WINDOW_BYTES (256 * 1024)
+#define OUTPUT_SLACK_BYTES (64 * 1024)
+#define OUTPUT_PIECE_BYTES_MAX (64 * 1024)
+#define OUTPUT_READERS_MAX 256
 
 #define RUNTIME_STARTS_IN_FLIGHT_MAX 6 /* engines are CPU-bound at 4 to 8 starts */
 #define RUNTIME_STOPS_IN_FLIGHT_MAX 64
 #define RUNTIME_PULLS_IN_FLIGHT_MAX 4
-#define RUNTIME_PROBES_IN_FLIGHT_MAX 32 /* each a connection or a process in a container */
+#define RUNTIME_PROBES_IN_FLIGHT_MAX 32  /* each a connection or a process in a container */
+#define RUNTIME_OUTPUTS_IN_FLIGHT_MAX 64 /* each a connection to the engine, held for hours */
 #define RUNTIME_START_TIMEOUT_MS 120000
 #define RUNTIME_STOP_MARGIN_MS 30000 /* beyond the stop's own timeout */
 #define RUNTIME_REMOVE_TIMEOUT_MS 60000

@@ -70,6 +70,7 @@ void node_free(struct node *node)
     membership_release(node);
     retirement_release(node);
     requests_release(node);
+    output_release(node);
     journal_release(&node->journal);
     shown_release(node);
     store_release(&node->store);
@@ -184,6 +185,13 @@ static void node_on_message(struct node *node, const struct event *event)
     case MESSAGE_EVENTS:
         gather_message(node, &envelope);
         break;
+    case MESSAGE_OUTPUT_ASK:
+    case MESSAGE_OUTPUT_TAKEN:
+        output_source_message(node, &envelope);
+        break;
+    case MESSAGE_OUTPUT:
+        output_sink_message(node, &envelope);
+        break;
     default:
         break;
     }
@@ -201,6 +209,7 @@ static void node_tick(struct node *node)
     durable_settle(node);
     retirement_tick(node);
     outside_tick(node);
+    output_tick(node);
     supervise_tick(node);
     stop_tick(node);
 }
@@ -261,6 +270,9 @@ static void node_dispatch(struct node *node, const struct event *event)
     case EVENT_STOP:
         stop_begin(node);
         break;
+    case EVENT_RUNTIME_OUTPUT:
+        output_from_engine(node, event);
+        break;
     case EVENT_RUNTIME_STATE:
     case EVENT_RUNTIME_LIST:
     case EVENT_RUNTIME_CONTAINER:
@@ -279,7 +291,7 @@ static uint64_t node_next_deadline(const struct node *node)
     const uint64_t candidates[] = {swim_deadline(node->swim), sync_deadline(node->sync),
                                    membership_deadline(node), supervise_deadline(node),
                                    requests_deadline(node),   outside_deadline(node),
-                                   shown_deadline(node)};
+                                   shown_deadline(node),      output_deadline(node)};
     uint64_t deadline_ms = now_ms + 60000;
     for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++)
         if (candidates[i] < deadline_ms)

@@ -314,7 +314,8 @@ struct operation {
 
 enum {
     OPERATIONS_MAX = RUNTIME_STARTS_IN_FLIGHT_MAX + RUNTIME_STOPS_IN_FLIGHT_MAX +
-                     RUNTIME_PULLS_IN_FLIGHT_MAX + RUNTIME_PROBES_IN_FLIGHT_MAX + 4
+                     RUNTIME_PULLS_IN_FLIGHT_MAX + RUNTIME_PROBES_IN_FLIGHT_MAX +
+                     RUNTIME_OUTPUTS_IN_FLIGHT_MAX + 4
 };
 
 enum { STRANGERS_MAX = 4096 };
@@ -513,6 +514,9 @@ void engine_remove(struct node *node, struct child *child, struct local_containe
 uint64_t engine_probe(struct node *node, struct child *child,
                       const struct local_container *container, enum probe_kind kind,
                       uint64_t timeout_ms);
+/* Returns the operation's id. */
+uint64_t engine_output(struct node *node, const struct child_id *child, const char *container_id,
+                       const struct output_wish *wish);
 void engine_list(struct node *node);
 void engine_abandon(struct node *node, uint64_t id); /* its end will concern no child any more */
 
@@ -577,6 +581,7 @@ struct pending {
     uint64_t deadline_ms;
     char name[ADDRESS_BYTES_MAX + 1]; /* JOIN: the address; WAIT_QUORUM: the supervisor */
     struct gathering *gathering;      /* EVENTS: owned; others: NULL */
+    struct output_sink *output;       /* OUTPUT: owned; others: NULL */
 };
 
 struct requests {
@@ -597,6 +602,7 @@ void requests_written(struct node *node, const struct request *request, struct d
  * mostly at once. */
 void requests_repeated(struct node *node, const struct request *request, const struct key *key);
 void requests_step(struct node *node, const struct request *request);
+void requests_drop(struct node *node, struct pending *pending);     /* the last takes its place */
 void requests_client(struct node *node, const struct event *event); /* EVENT_CLIENT */
 void requests_settle(struct node *node); /* answers what has become durable */
 void requests_message(struct node *node, const struct envelope *envelope);
@@ -639,6 +645,70 @@ const struct feed_item *shown_supervisor(const struct node *node, const char *na
 /* query.c: it is there for users; and how. */
 bool query_shows(const struct child *child);
 void query_fill_child(const struct node *node, const struct child *child, struct child_view *view);
+
+/* --- output_source.c, output_sink.c: what containers have printed ------------------------------
+ */
+
+/* What was asked of this agent's engine, for a reader here or at another agent. */
+struct output_source {
+    char reader[NAME_BYTES_MAX + 1]; /* the agent of who reads ... */
+    uint64_t request;                /* ... and its request */
+    uint64_t operation;              /* of the engine, 0: it has ended */
+    struct buffer kept;              /* not known to have arrived at the reader's agent */
+    uint64_t kept_from;              /* offsets in the whole: where that begins, */
+    uint64_t sent;                   /* how far it was sent, */
+    uint64_t granted;                /* how far the engine may tell, */
+    uint64_t taken;                  /* and how far the client has taken it */
+    uint64_t heard_ms, sent_ms, engine_ms;
+    bool follow, ended, last_sent;
+    int status; /* of the end: 200, or what went wrong */
+    char message[MESSAGE_BYTES_MAX + 1];
+};
+
+struct outputs {
+    struct output_source *sources; /* RUNTIME_OUTPUTS_IN_FLIGHT_MAX of them once there is one */
+    size_t source_count;
+};
+
+struct output_piece {
+    uint64_t request, offset;
+    bool last;
+    int status; /* of the last one */
+    char message[MESSAGE_BYTES_MAX + 1];
+    struct span bytes;
+};
+
+struct output_question {
+    char reader[NAME_BYTES_MAX + 1];
+    uint64_t request;
+    uint32_t hops; /* how often it may still be passed on */
+    struct child_id child;
+    struct output_wish wish;
+};
+
+void output_begin(struct node *node, const struct request *request);
+/* The client has taken some of it, or is gone. */
+void output_client(struct node *node, const struct pending *pending, const struct event *event);
+void output_sink_free(struct output_sink *sink); /* NULL is allowed */
+void output_sink_message(struct node *node, const struct envelope *envelope);
+/* from: the agent that has it. False: nobody here reads that any more. */
+bool output_sink_take(struct node *node, const char *from, const struct output_piece *piece);
+void output_sink_served_here(struct node *node, uint64_t request);
+void output_sinks_tick(struct node *node);
+uint64_t output_sinks_deadline(const struct node *node);
+/* From the child's container if it is here, else the question goes on to who has it. */
+void output_ask(struct node *node, struct output_question *question);
+void output_source_message(struct node *node, const struct envelope *envelope);
+void output_source_heard(struct node *node, const char *reader, uint64_t request, uint64_t received,
+                         uint64_t taken, bool gone);
+void output_from_engine(struct node *node, const struct event *event);
+void output_done(struct node *node, const struct operation *operation, const struct event *event);
+void output_tick(struct node *node);
+uint64_t output_deadline(const struct node *node);
+void output_end(struct node *node); /* we stop: readers elsewhere are told */
+void output_release(struct node *node);
+void output_send_taken(struct node *node, const char *holder, uint64_t request, uint64_t received,
+                       uint64_t taken, bool gone);
 
 /* --- stop.c: how we end ------------------------------------------------------------------------
  */
@@ -697,6 +767,7 @@ struct node {
     struct moves moves;
     struct registry registry;
     struct requests requests;
+    struct outputs outputs;
     struct journal journal;
     struct shown shown;
 };

@@ -503,11 +503,22 @@ struct query_counts query_counts(const struct node *node)
                                   .names = node->store.names.count,
                                   .members = node->store.members.count,
                                   .containers = node->supervision.containers,
-                                  .pending_requests = node->requests.count};
+                                  .pending_requests = node->requests.count,
+                                  .log_readers = node->outputs.source_count};
     for (struct group *g = store_group_after(&node->store, "", ""); g;
          g = store_group_after(&node->store, g->ns, g->name))
         counts.workloads += g->has_workload;
     return counts;
+}
+
+bool query_event_count(const struct node *node, size_t index, const char **ret_reason,
+                       uint64_t *ret_count)
+{
+    if (index >= node->journal.reason_count)
+        return false;
+    *ret_reason = node->journal.counts[index].reason;
+    *ret_count = node->journal.counts[index].count;
+    return true;
 }
 
 struct query_phases query_phases(const struct node *node)

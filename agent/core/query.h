@@ -206,9 +206,13 @@ bool query_ready(const struct node *node); /* the map is loaded and the agent is
 bool query_stopping(const struct node *node);
 struct query_counts {
     size_t keys, tombstones, workloads, children, names, members, containers, pending_requests;
+    size_t log_readers; /* of containers here */
 };
 struct query_counts query_counts(const struct node *node);
 
+/* How often this agent has noted an event of that reason in this run. False: there are no more. */
+bool query_event_count(const struct node *node, size_t index, const char **ret_reason,
+                       uint64_t *ret_count);
 /* For /metrics: one pass over all children. */
 struct query_phases {
     size_t children[CHILD_PHASE_COUNT];

@@ -42,6 +42,7 @@ enum request_kind {
     REQUEST_DETACH,
     REQUEST_FORGET,      /* name (a dead member) */
     REQUEST_WAIT_QUORUM, /* name (a supervisor), wait_ms: until this node sees its quorum, or 504 */
+    REQUEST_OUTPUT,      /* child, output: what its container has printed, in pieces */
     REQUEST_EVENTS, /* the journals of all members: reply.found; in reply.message who was silent */
     REQUEST_WAIT,   /* until seen covers `after`: read your writes; 504 after REQUEST_TIMEOUT_MS */
 };
@@ -57,6 +58,15 @@ struct registration {
     size_t label_count;
 };
 
+#define OUTPUT_TAIL_ALL UINT32_MAX
+
+struct output_wish {
+    bool follow;            /* what it prints from now on, too, until it ends */
+    bool timestamps;        /* before each line */
+    uint32_t tail;          /* so many lines of what there is; OUTPUT_TAIL_ALL */
+    uint32_t since_seconds; /* no older than that; 0: any age */
+};
+
 struct request {
     uint64_t id; /* chosen by the shell, never 0, unique in the run */
     enum request_kind kind;
@@ -68,6 +78,7 @@ struct request {
     struct span state;
     bool flag; /* terminate, unschedulable, create */
     uint64_t away_ms, wait_ms;
+    struct output_wish output;
     const struct workload *workload;
     const struct supervisor *supervisor;
     const struct registration *registration;

@@ -32,9 +32,10 @@ struct pending *requests_add(struct node *node, const struct request *request)
     return pending;
 }
 
-static void requests_drop(struct node *node, struct pending *pending)
+void requests_drop(struct node *node, struct pending *pending)
 {
     gathering_free(pending->gathering);
+    output_sink_free(pending->output);
     *pending = node->requests.items[--node->requests.count];
 }
 
@@ -227,7 +228,7 @@ static bool request_is_write(enum request_kind kind)
 {
     return kind != REQUEST_JOIN && kind != REQUEST_LEAVE && kind != REQUEST_DETACH &&
            kind != REQUEST_WAIT && kind != REQUEST_WAIT_QUORUM && kind != REQUEST_EVENTS &&
-           kind != REQUEST_DELETE_CHILD;
+           kind != REQUEST_OUTPUT && kind != REQUEST_DELETE_CHILD;
 }
 
 static void requests_refuse_room(struct node *node, const struct request *request)
@@ -292,6 +293,7 @@ void requests_step(struct node *node, const struct request *request)
         [REQUEST_LEAVE] = request_leave,
         [REQUEST_DETACH] = request_detach,
         [REQUEST_FORGET] = request_forget,
+        [REQUEST_OUTPUT] = output_begin,
         [REQUEST_EVENTS] = gather_begin,
         [REQUEST_WAIT_QUORUM] = request_wait_quorum,
         [REQUEST_WAIT] = request_wait,
@@ -302,9 +304,15 @@ void requests_step(struct node *node, const struct request *request)
 
 void requests_client(struct node *node, const struct event *event)
 {
-    for (size_t i = 0; event->client.gone && i < node->requests.count; i++)
-        if (node->requests.items[i].id == event->client.id)
-            requests_drop(node, &node->requests.items[i--]);
+    for (size_t i = 0; i < node->requests.count; i++) {
+        if (node->requests.items[i].id != event->client.id)
+            continue;
+        if (node->requests.items[i].output)
+            output_client(node, &node->requests.items[i], event);
+        if (event->client.gone)
+            requests_drop(node, &node->requests.items[i]);
+        return;
+    }
 }
 
 void requests_welcomed(struct node *node, const char *address)
@@ -384,7 +392,7 @@ void requests_settle(struct node *node)
         if (node->requests.items[i].sequence == SEQUENCE_NEXT)
             node->requests.items[i].sequence = node->durable.sequence;
         if (node->requests.items[i].kind == REQUEST_LEAVE ||
-            node->requests.items[i].kind == REQUEST_DETACH ||
+            node->requests.items[i].kind == REQUEST_DETACH || node->requests.items[i].output ||
             !pending_answer(node, &node->requests.items[i], &reply))
             continue;
         effects_reply(node->effects, &reply);

@@ -102,6 +102,7 @@ void stop_tick(struct node *node)
     if (node->detach.away_ms ? !stop_is_detached(node) : !stop_is_drained(node))
         return;
     requests_end(node);
+    output_end(node);
     durable_end(node);
     effects_trace(node->effects, "%s",
                   !node->detach.away_ms ? "stopped in good order"

@@ -134,6 +134,10 @@ void supervise_done(struct node *node, const struct event *event)
         }
         return;
     }
+    if (operation.kind == RUNTIME_OUTPUT) {
+        output_done(node, &operation, event);
+        return;
+    }
     if (operation.kind == RUNTIME_PULL && event->done.result == RUNTIME_OK)
         pull_known(node, &operation);
     /* Of an abandoned pull, or of the first of two stops, the child may be gone by now. */

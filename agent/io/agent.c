@@ -75,6 +75,13 @@ static void agent_runtime(void *context, const struct effect *effect)
     runtime_submit(agent->runtime, effect->runtime);
 }
 
+static void agent_output(void *context, const struct effect *effect)
+{
+    struct agent *agent = context;
+    agent->runtime->output_flow(agent->runtime, effect->output.id, effect->output.bytes,
+                                effect->output.cancel);
+}
+
 static void agent_runtime_event(void *context, const struct event *event)
 {
     struct agent *agent = context;
@@ -291,6 +298,7 @@ static int agent_open(struct agent *agent, struct error *err)
     loop_set_sink(agent->loop, EFFECT_TRACE, agent_trace, agent);
     loop_set_sink(agent->loop, EFFECT_RUNTIME, agent_runtime, agent);
     loop_set_sink(agent->loop, EFFECT_GUARD, agent_guard, agent);
+    loop_set_sink(agent->loop, EFFECT_OUTPUT, agent_output, agent);
     loop_set_sink(agent->loop, EFFECT_REPLY, api_server_reply_sink, agent->api);
     loop_set_sink(agent->loop, EFFECT_EXIT, agent_exit, agent);
     signals_start(&agent->signals, agent->loop);

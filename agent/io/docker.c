@@ -109,6 +109,7 @@ static void docker_release(struct runtime *runtime)
     docker->released = true;
     docker_http_close(docker->quick);
     docker_http_close(docker->slow);
+    docker_http_close(docker->outputs);
     docker_http_close(docker->probes);
     uv_close((uv_handle_t *)&docker->watch.timer, docker_handle_closed);
     uv_close((uv_handle_t *)&docker->begin, docker_handle_closed);
@@ -149,7 +150,8 @@ struct runtime *docker_new(uv_loop_t *loop, const struct docker_config *config, 
     if (!quick)
         return NULL;
     struct docker *docker = xcalloc(1, sizeof *docker);
-    docker->runtime = (struct runtime){.submit = docker_submit, .release = docker_release};
+    docker->runtime = (struct runtime){
+        .submit = docker_submit, .output_flow = docker_output_flow, .release = docker_release};
     docker->loop = loop;
     docker->cluster = xstrdup(config->cluster);
     docker->node = xstrdup(config->node);
@@ -162,6 +164,7 @@ struct runtime *docker_new(uv_loop_t *loop, const struct docker_config *config, 
     docker->context = config->context;
     docker->quick = quick;
     docker->slow = docker_http_new(loop, config->endpoint, err);
+    docker->outputs = docker_http_new(loop, config->endpoint, err);
     docker->probes = docker_http_new(loop, config->endpoint, err);
     if (config->probe_published)
         docker_set_published(docker, config->endpoint);

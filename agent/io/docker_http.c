@@ -2,7 +2,7 @@
  * is told what happened. Curl's callbacks only take notes (bytes into a buffer, a poll started or
  * stopped): curl must not be called from within them, and the owner's callbacks do call it. So
  * after each turn of curl, http_report tells the owners what has come: first complete lines of
- * streams, then finished calls.
+ * streams, then finished calls. A stream that is read in pieces may be held: curl is told to pause.
  *
  *   uv poll, uv timer --> curl_multi_socket_action --> notes --> http_report --> line(), done()
  *
@@ -45,6 +45,8 @@ struct docker_call {
     size_t header_bytes;
     bool elsewhere;    /* not to the engine */
     bool has_line;     /* the buffer of a stream may hold complete lines */
+    bool has_piece;    /* ... or anything at all */
+    bool held, paused; /* the owner wants nothing more; curl has been told so */
     const char *limit; /* which of ours ended it; NULL: none */
     char problem[CURL_ERROR_SIZE];
 };
@@ -134,6 +136,40 @@ static void call_report_lines(struct docker_call *call)
     buffer_release(&body);
 }
 
+/* Curl goes on reading; what it has in hand comes to curl_has_body at once. */
+static void call_resume(struct docker_call *call)
+{
+    if (!call->paused || call->held)
+        return;
+    call->paused = false;
+    curl_easy_pause(call->easy, CURLPAUSE_CONT);
+}
+
+static void call_report_piece(struct docker_call *call)
+{
+    struct docker_http *http = call->http;
+    struct buffer body = call->body;
+    call->has_piece = false;
+    call->body = (struct buffer){0};
+    http->reporting = call;
+    call->request.piece(call->request.context, buffer_view(&body));
+    if (http->reporting && !http->closing)
+        call_resume(call);
+    http->reporting = NULL;
+    buffer_release(&body);
+}
+
+static bool http_report_piece(struct docker_http *http)
+{
+    for (struct docker_call *call = http->calls; call; call = call->next) {
+        if (!call->has_piece)
+            continue;
+        call_report_piece(call);
+        return true;
+    }
+    return false;
+}
+
 static bool http_report_line(struct docker_http *http)
 {
     for (struct docker_call *call = http->calls; call; call = call->next) {
@@ -162,7 +198,8 @@ static bool http_report_done(struct docker_http *http)
 
 static void http_report(struct docker_http *http)
 {
-    while (!http->closing && (http_report_line(http) || http_report_done(http)))
+    while (!http->closing &&
+           (http_report_line(http) || http_report_piece(http) || http_report_done(http)))
         continue;
 }
 
@@ -173,6 +210,20 @@ static void http_action(struct docker_http *http, curl_socket_t descriptor, int 
         return;
     curl_multi_socket_action(http->multi, descriptor, events, &running);
     http_report(http);
+}
+
+static void timer_passed(uv_timer_t *timer)
+{
+    http_action(timer->data, CURL_SOCKET_TIMEOUT, 0);
+}
+
+void docker_call_hold(struct docker_call *call, bool held)
+{
+    call->held = held;
+    if (held || !call->paused)
+        return;
+    call_resume(call);
+    uv_timer_start(&call->http->timer, timer_passed, 0, 0); /* what has come is told then */
 }
 
 /* ---- curl's callbacks: notes only ---- */
@@ -225,11 +276,6 @@ static int curl_wants_poll(CURL *easy, curl_socket_t descriptor, int what, void 
     return uv_poll_start(&poll->handle, events, poll_ready) ? -1 : 0;
 }
 
-static void timer_passed(uv_timer_t *timer)
-{
-    http_action(timer->data, CURL_SOCKET_TIMEOUT, 0);
-}
-
 static int curl_wants_timer(CURLM *multi, long timeout_ms, void *context)
 {
     (void)multi;
@@ -241,6 +287,24 @@ static int curl_wants_timer(CURLM *multi, long timeout_ms, void *context)
     return 0;
 }
 
+static bool call_is_good(const struct docker_call *call)
+{
+    long status = 0;
+    curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+    return status >= 200 && status < 300;
+}
+
+static size_t call_has_piece(struct docker_call *call, const char *data, size_t bytes)
+{
+    if (call->held || call->body.bytes + bytes > DOCKER_HTTP_PIECE_BYTES_MAX) {
+        call->paused = true;
+        return CURL_WRITEFUNC_PAUSE;
+    }
+    buffer_append(&call->body, data, bytes);
+    call->has_piece = call->body.bytes > 0;
+    return bytes;
+}
+
 static size_t curl_has_body(char *data, size_t size, size_t count, void *context)
 {
     struct docker_call *call = context;
@@ -248,6 +312,8 @@ static size_t curl_has_body(char *data, size_t size, size_t count, void *context
     size_t room = call->request.answer_bytes_max - call->body.bytes;
     if (call->request.keep == DOCKER_KEEP_NONE)
         return 0;
+    if (call->request.piece && call_is_good(call))
+        return call_has_piece(call, data, bytes);
     if (call->request.keep == DOCKER_KEEP_START) {
         buffer_append(&call->body, data, bytes < room ? bytes : room);
         return bytes;

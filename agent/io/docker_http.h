@@ -51,13 +51,18 @@ struct docker_request {
     uint64_t timeout_ms; /* 0: none */
     size_t answer_bytes_max;
     docker_done_function done;
-    docker_line_function line; /* NULL: the whole body comes with done */
+    docker_line_function line;  /* NULL: the whole body comes with done */
+    docker_line_function piece; /* instead, if the status is good: the body as it comes */
     void *context;
 };
 
 /* Copies the request. The call is valid until its `done` is called, or docker_call_cancel. */
 struct docker_call *docker_http_send(struct docker_http *http,
                                      const struct docker_request *request);
+/* Of a call with `piece`: while it is held nothing more is read, but for what is in hand, which is
+ * at most DOCKER_HTTP_PIECE_BYTES_MAX and told all the same. */
+enum { DOCKER_HTTP_PIECE_BYTES_MAX = 48 * 1024 };
+void docker_call_hold(struct docker_call *call, bool held);
 void docker_call_cancel(struct docker_call *call); /* `done` will not be called; NULL is fine */
 
 #endif

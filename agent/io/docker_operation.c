@@ -9,6 +9,7 @@
  *   LIST    see docker_list.c
  *   START   see docker_start.c
  *   PROBE   see docker_probe.c
+ *   OUTPUT  see docker_output.c
  *
  * Invariant: an operation that has begun has one request (or list) under way, whose timeout is what
  * is left of the operation's own. So each ends, and operation_finish is its only end. */
@@ -46,7 +47,8 @@ void operation_finish(struct docker_operation *operation, enum runtime_result re
                       const char *message, const struct container *container)
 {
     struct docker *docker = operation->docker;
-    bool changes = operation->request.kind != RUNTIME_PROBE;
+    bool changes =
+        operation->request.kind != RUNTIME_PROBE && operation->request.kind != RUNTIME_OUTPUT;
     char text[MESSAGE_BYTES_MAX + 1];
     TEXT_SET(text, message ? message : "");
     struct event event = {.type = EVENT_RUNTIME_DONE};
@@ -362,9 +364,10 @@ static void operation_list(struct docker_operation *operation)
 static void operation_begin(struct docker_operation *operation)
 {
     static void (*const begin[])(struct docker_operation *) = {
-        [RUNTIME_PULL] = operation_pull,   [RUNTIME_START] = operation_start,
-        [RUNTIME_STOP] = operation_stop,   [RUNTIME_REMOVE] = operation_remove,
-        [RUNTIME_PROBE] = operation_probe, [RUNTIME_LIST] = operation_list,
+        [RUNTIME_PULL] = operation_pull,     [RUNTIME_START] = operation_start,
+        [RUNTIME_STOP] = operation_stop,     [RUNTIME_REMOVE] = operation_remove,
+        [RUNTIME_PROBE] = operation_probe,   [RUNTIME_LIST] = operation_list,
+        [RUNTIME_OUTPUT] = operation_output,
     };
     operation->begun = true;
     if (docker_left_ms(operation->deadline_ms) == 0)
@@ -378,11 +381,14 @@ void docker_operations_begin(struct docker *docker)
 {
     struct docker_operation *operation = docker->operations;
     while (operation && !docker->released) {
-        if (operation->begun) {
+        if (operation->begun && !operation->cancelled) {
             operation = operation->next;
             continue;
         }
-        operation_begin(operation);
+        if (operation->cancelled)
+            operation_finish(operation, RUNTIME_FAILED, "cancelled", NULL);
+        else
+            operation_begin(operation);
         operation = docker->operations;
     }
 }
@@ -390,6 +396,11 @@ void docker_operations_begin(struct docker *docker)
 static void operations_begin(uv_timer_t *timer)
 {
     docker_operations_begin(timer->data);
+}
+
+void docker_begin_soon(struct docker *docker)
+{
+    uv_timer_start(&docker->begin, operations_begin, 0, 0);
 }
 
 void docker_submit(struct runtime *runtime, const struct runtime_operation *request)
@@ -413,5 +424,5 @@ void docker_submit(struct runtime *runtime, const struct runtime_operation *requ
         link = &(*link)->next;
     operation->link = link;
     *link = operation;
-    uv_timer_start(&docker->begin, operations_begin, 0, 0);
+    docker_begin_soon(docker);
 }

@@ -6,11 +6,13 @@
  *   docker_operation.c  STOP, REMOVE, PULL, LIST, and what all operations share
  *   docker_start.c      START
  *   docker_probe.c      PROBE
+ *   docker_output.c     OUTPUT
  *   docker_http.c       HTTP on the loop; knows nothing of the others */
 #ifndef AGENT_IO_DOCKER_PRIVATE_H
 #define AGENT_IO_DOCKER_PRIVATE_H
 
 #include "agent/codec/docker_json.h"
+#include "agent/codec/docker_output.h"
 #include "agent/io/docker.h"
 #include "agent/io/docker_http.h"
 
@@ -59,9 +61,10 @@ struct docker {
     struct guard_pages *guard_pages; /* NULL: nothing can be guarded */
     runtime_sink_function sink;
     void *context;
-    struct docker_http *quick;  /* ping, lists, inspections after events: never behind the others */
-    struct docker_http *slow;   /* operations */
-    struct docker_http *probes; /* commands in containers, and connections to them */
+    struct docker_http *quick; /* ping, lists, inspections after events: never behind the others */
+    struct docker_http *slow;  /* operations */
+    struct docker_http *outputs; /* logs, held for as long as somebody reads */
+    struct docker_http *probes;  /* commands in containers, and connections to them */
     char published_host[ADDRESS_BYTES_MAX + 1]; /* for probes; empty: to the container itself */
     struct docker_stuck stuck[DOCKER_STUCK_MAX];
     size_t stuck_count;
@@ -146,10 +149,16 @@ struct docker_operation {
     struct docker_list *list;
     /* PROBE */
     struct docker_probe probe;
+    /* OUTPUT */
+    struct docker_call *call;
+    struct docker_output output;
+    int64_t granted; /* bytes that may still be told */
+    bool cancelled;
 };
 
 void docker_submit(struct runtime *runtime, const struct runtime_operation *operation);
 void docker_operations_begin(struct docker *docker);   /* those that wait for it */
+void docker_begin_soon(struct docker *docker);         /* ... one turn later */
 void docker_operations_release(struct docker *docker); /* memory only */
 
 /* The answer goes to `step`; without one (no engine, no time left) the operation ends here. */
@@ -179,6 +188,11 @@ static inline bool answer_is_good(const struct docker_answer *answer)
 /* ---- docker_start.c ---- */
 
 void operation_start(struct docker_operation *operation);
+
+/* ---- docker_output.c ---- */
+
+void operation_output(struct docker_operation *operation);
+void docker_output_flow(struct runtime *runtime, uint64_t id, size_t bytes, bool cancel);
 
 /* ---- docker_probe.c ---- */
 

@@ -23,6 +23,8 @@ typedef void (*runtime_sink_function)(void *context, const struct event *event);
 struct runtime {
     /* Copies all it needs of the operation. */
     void (*submit)(struct runtime *runtime, const struct runtime_operation *operation);
+    /* Of a RUNTIME_OUTPUT: EFFECT_OUTPUT. An id that is not known any more is fine. */
+    void (*output_flow)(struct runtime *runtime, uint64_t id, size_t bytes, bool cancel);
     /* No event comes after this returns. The memory is freed when the loop has closed its handles:
      * let it turn until then. Containers are left as they are. */
     void (*release)(struct runtime *runtime);

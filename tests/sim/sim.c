@@ -88,6 +88,9 @@ static void sim_effect(struct sim *sim, size_t index, const struct effect *effec
     case EFFECT_RUNTIME:
         sim_runtime_ask(sim, index, effect->runtime);
         break;
+    case EFFECT_OUTPUT:
+        sim_output_flow(sim, index, effect);
+        break;
     case EFFECT_GUARD:
         sim_guard_write(sim, index, effect->guard);
         break;
@@ -169,6 +172,9 @@ static void sim_due(struct sim *sim, struct sim_event *due)
     case SIM_GUARD:
     case SIM_GUARD_KILL:
         sim_guard_due(sim, due);
+        break;
+    case SIM_OUTPUT:
+        sim_output_due(sim, due);
         break;
     case SIM_CONTAINER:
         event.type = EVENT_RUNTIME_CONTAINER;

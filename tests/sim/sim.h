@@ -40,6 +40,16 @@ struct sim_record { /* one log record on a simulated disk */
     bool synced;
 };
 
+enum { SIM_LINE_BYTES = 16 };
+
+struct sim_output { /* somebody reads what a container has printed */
+    size_t node;
+    uint64_t run, id, engine_boot; /* id: of the operation */
+    uint64_t granted, told, begun_ms, more_ms;
+    bool follow, cancelled;
+    char container_id[CONTAINER_ID_BYTES_MAX + 1];
+};
+
 struct sim_numbers { /* a growing list */
     size_t *items;
     size_t count, capacity;
@@ -126,9 +136,13 @@ struct sim {
     void *watcher;
     /* Hears every trace line, and of containers that start and end; NULL: nobody listens. */
     void (*listener)(struct sim *sim, size_t index, const char *line);
-    size_t violations; /* of what must hold at every moment */
-    uint64_t probes;   /* asked for */
-    uint64_t started;  /* START operations asked for */
+    size_t violations;          /* of what must hold at every moment */
+    struct sim_output *outputs; /* under way */
+    size_t output_count;
+    uint64_t printed_bytes, print_bytes_per_ms; /* by each container; see sim_output.c */
+    bool output_hangs;                          /* nothing is told of it */
+    uint64_t probes;                            /* asked for */
+    uint64_t started;                           /* START operations asked for */
 };
 
 void sim_init(struct sim *sim, uint64_t seed, size_t nodes);
@@ -168,6 +182,9 @@ bool sim_until(struct sim *sim, bool (*condition)(struct sim *sim), uint64_t tim
 uint64_t sim_put_workload(struct sim *sim, size_t index, const char *name, uint32_t replicas,
                           void (*adjust)(struct workload *workload));
 uint64_t sim_delete_workload(struct sim *sim, size_t index, const char *name);
+void sim_event(struct sim *sim, size_t index, struct event *event); /* now, of whatever kind */
+/* Of what that container prints: this part. */
+void sim_output_text(const char *container_id, uint64_t from, size_t bytes, char *ret_text);
 uint64_t sim_request(struct sim *sim, size_t index, struct request *request);
 /* NULL: none yet, or long ago. */
 const struct reply *sim_reply(const struct sim *sim, uint64_t id);

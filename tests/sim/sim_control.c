@@ -142,6 +142,7 @@ void sim_release(struct sim *sim)
     free(sim->pages);
     free(sim->buckets);
     free(sim->replies);
+    free(sim->outputs);
 }
 
 void sim_start(struct sim *sim, size_t index)
@@ -234,6 +235,11 @@ void sim_stop(struct sim *sim, size_t index)
 }
 
 /* --- Requests -------------------------------------------------------------------------------- */
+
+void sim_event(struct sim *sim, size_t index, struct event *event)
+{
+    sim_step(sim, index, event);
+}
 
 uint64_t sim_request(struct sim *sim, size_t index, struct request *request)
 {

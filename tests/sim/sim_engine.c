@@ -14,7 +14,7 @@ static bool sim_chance(struct sim *sim, uint32_t percent)
 /* --- Finding --------------------------------------------------------------------------------- */
 
 /* An id is "c" and one more than the index. */
-static struct sim_container *sim_container(struct sim *sim, size_t engine, const char *id)
+struct sim_container *sim_container(struct sim *sim, size_t engine, const char *id)
 {
     size_t number = id[0] == 'c' ? strtoul(id + 1, NULL, 10) : 0;
     if (number == 0 || number > sim->container_count ||
@@ -221,6 +221,10 @@ size_t sim_add_foreign(struct sim *sim, size_t index, const char *orphan)
 
 void sim_runtime_ask(struct sim *sim, size_t index, const struct runtime_operation *operation)
 {
+    if (operation->kind == RUNTIME_OUTPUT) {
+        sim_output_ask(sim, index, operation);
+        return;
+    }
     uint64_t wait_ms = operation->kind == RUNTIME_START  ? sim->start_ms
                        : operation->kind == RUNTIME_STOP ? sim->stop_ms
                        : operation->kind == RUNTIME_PULL ? sim->pull_ms

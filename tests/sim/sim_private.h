@@ -20,6 +20,7 @@ enum sim_kind {
     SIM_GUARD,     /* a guard looks at its page */
     SIM_GUARD_KILL,
     SIM_BROKEN,
+    SIM_OUTPUT, /* asked_ms: the operation's id */
 };
 
 struct sim_bytes { /* one message, shared by its copies */
@@ -77,6 +78,11 @@ void sim_runtime_late(struct sim *sim, struct sim_event *late);
 void sim_list(struct sim *sim, size_t index);
 void sim_end_container(struct sim *sim, struct sim_container *at, int exit_code);
 void sim_hint(struct sim *sim, const struct sim_container *at);
+struct sim_container *sim_container(struct sim *sim, size_t engine, const char *id);
+/* sim_output.c */
+void sim_output_ask(struct sim *sim, size_t index, const struct runtime_operation *operation);
+void sim_output_flow(struct sim *sim, size_t index, const struct effect *effect);
+void sim_output_due(struct sim *sim, const struct sim_event *due);
 /* sim_guard.c */
 void sim_guard_write(struct sim *sim, size_t engine, const struct guard_page *page);
 /* A guarded container that has just been made begins to run, or is refused. */

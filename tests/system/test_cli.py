@@ -243,6 +243,48 @@ class Help(unittest.TestCase):
         self.assertIn("--api", result.stderr)
 
 
+class Metrics(SystemTest):
+    SAMPLE = re.compile(r'([a-z_]+)(?:\{((?:[a-z_]+="(?:[^"\\\n]|\\["\\n])*",?)+)\})? '
+                        r'(-?[0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?)$')
+
+    def test_metrics_are_what_prometheus_reads(self):
+        cluster = self.cluster(2)
+        cluster.apply(workload("web", 4, POLITE))
+        cluster.exactly_once("web", 4)
+        answer = cluster[1].ask("GET", "/metrics")
+        self.assertEqual(answer.headers["Content-Type"],
+                         "text/plain; version=0.0.4; charset=utf-8")
+        text = answer.body.decode()
+        self.assertTrue(text.endswith("\n"))
+        families, samples, current = {}, {}, None
+        for line in text.splitlines():
+            if line.startswith("# HELP "):
+                current, help_text = line[7:].split(" ", 1)
+                self.assertNotIn(current, families, "one family, one place")
+                self.assertTrue(help_text)
+                families[current] = None
+            elif line.startswith("# TYPE "):
+                name, kind = line[7:].split(" ")
+                self.assertEqual((name, families[name]), (current, None))
+                self.assertIn(kind, ("gauge", "counter"))
+                families[name] = kind
+            else:
+                match = self.SAMPLE.match(line)
+                self.assertTrue(match, line)
+                self.assertEqual(match.group(1), current, "samples stand below their family")
+                self.assertNotIn(match.group(1, 2), samples, "no sample twice")
+                samples[match.group(1, 2)] = float(match.group(3))
+        for name, kind in families.items():
+            self.assertRegex(name, r"^(hordelet|process)_[a-z_]+$")
+            self.assertEqual(name.endswith("_total"), kind == "counter", name)
+        count = "hordelet_supervised_process_count"
+        self.assertEqual(samples[count, 'supervisor="default",scope="global"'], 4)
+        local = samples[count, 'supervisor="default",scope="local"']
+        self.assertEqual(local, len(cluster.containers("n1")))
+        self.assertEqual(samples["hordelet_alive_members_count", None], 2)
+        self.assertEqual(samples["hordelet_events_total", 'reason="Started"'], local)
+
+
 class LogFormat(SystemTest):
     def test_each_line_is_one_json_object_with_the_same_keys(self):
         cluster = self.cluster(2, "--log-format", "json")

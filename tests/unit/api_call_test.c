@@ -641,6 +641,33 @@ static void a_workload_is_scaled(void)
     end();
 }
 
+static void logs_are_asked_for(void)
+{
+    begin();
+    CU_ASSERT_EQUAL(send("GET",
+                         ROOT "/namespaces/default/children/web-1/log?follow=true&tailLines=7"
+                              "&timestamps=1&sinceSeconds=60",
+                         NULL, ""),
+                    200);
+    CU_ASSERT_EQUAL(node->last.kind, REQUEST_OUTPUT);
+    CU_ASSERT_EQUAL(node->last.child.ordinal, 1);
+    CU_ASSERT(node->last.output.follow && node->last.output.timestamps);
+    CU_ASSERT_EQUAL(node->last.output.tail, 7);
+    CU_ASSERT_EQUAL(node->last.output.since_seconds, 60);
+    CU_ASSERT_EQUAL(send("GET", ROOT "/namespaces/default/children/web-1/log", NULL, ""), 200);
+    CU_ASSERT_EQUAL(node->last.output.tail, OUTPUT_TAIL_ALL);
+    CU_ASSERT(!node->last.output.follow);
+    CU_ASSERT_EQUAL(send("GET", ROOT "/namespaces/default/children/web-9/log", NULL, ""), 404);
+    static const char *const bad[] = {"tailLines=-1", "tailLines=", "sinceSeconds=0",
+                                      "tailLines=99999999999"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char target[128];
+        snprintf(target, sizeof target, ROOT "/namespaces/default/children/web-1/log?%s", bad[i]);
+        CU_ASSERT_EQUAL(send("GET", target, NULL, ""), 400);
+    }
+    end();
+}
+
 static void children_and_members_are_acted_on(void)
 {
     begin();
@@ -997,6 +1024,7 @@ UNIT_MAIN("api calls", {"objects have their shapes", objects_have_their_shapes},
           {"preconditions hold", preconditions_hold},
           {"changes need something to change", changes_need_something_to_change},
           {"a workload is scaled", a_workload_is_scaled},
+          {"logs are asked for", logs_are_asked_for},
           {"children and members are acted on", children_and_members_are_acted_on},
           {"a refusal of the core is told", a_refusal_of_the_core_is_told},
           {"a client reads its writes", a_client_reads_its_writes},

@@ -49,6 +49,8 @@ static void children_and_members_are_counted(void)
     CU_ASSERT(says(&out, "hordelet_members{phase=\"alive\"} 2"));
     CU_ASSERT(says(&out, "hordelet_members{phase=\"uninitialized\"} 1"));
     CU_ASSERT(says(&out, "hordelet_total_members_count 3"));
+    CU_ASSERT(says(&out, "hordelet_alive_members_count 2"));
+    CU_ASSERT(says(&out, "hordelet_events_total{reason=\"AgentStarted\"} 1"));
     CU_ASSERT(says(&out, "hordelet_workloads 1"));
     size_t others = query_supervised(rig.node, SUPERVISOR_DEFAULT).global -
                     query_supervised(rig.node, SUPERVISOR_DEFAULT).local;
