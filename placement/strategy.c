@@ -7,7 +7,8 @@
 const struct placement_strategy *placement_strategy_by_name(const char *name)
 {
     static const struct placement_strategy *const built[] = {
-        &placement_uniform, &placement_uniform_random, &placement_uniform_quorum};
+        &placement_uniform, &placement_uniform_random, &placement_uniform_quorum,
+        &placement_least_requested};
     for (size_t i = 0; i < sizeof built / sizeof *built; i++)
         if (strcmp(name, built[i]->name) == 0)
             return built[i];

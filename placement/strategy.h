@@ -24,7 +24,10 @@ struct placement_member {
     enum placement_phase phase;
     uint32_t weight; /* RING_WEIGHT_DEFAULT if not said */
     const char *zone;
-    uint64_t load, capacity; /* children now, and at most (0: no limit) */
+    /* For strategies that weigh it: what it has (0: it does not tell), and what children there
+     * ask for, of how many; without the child that is placed. */
+    uint64_t cpu_milli, memory_bytes, cpu_milli_asked, memory_bytes_asked;
+    uint64_t children;
     bool eligible; /* labels, cordon and the like, judged by the caller for this child or supervisor
                     */
 };
@@ -40,11 +43,14 @@ struct placement_view {
 struct placement_child {
     uint64_t id_hash; /* placement_hash of NS/WORKLOAD/ORDINAL */
     uint64_t epoch;
+    uint64_t cpu_milli, memory_bytes; /* it asks for */
+    uint32_t holder; /* index of who runs it, UINT32_MAX: nobody. Only who weighs looks at it */
 };
 
 struct placement_strategy {
     const char *name; /* "Uniform" */
     bool votes;       /* its members must be named: who merely joined would make its own majority */
+    bool weighs;      /* looks at loads, which the caller counts for it */
     /* Appends candidate member indices in order of rank (0 first), at most max. Returns how many.
      */
     size_t (*choose)(const struct placement_view *view, const struct placement_child *child,
@@ -53,7 +59,7 @@ struct placement_strategy {
 };
 
 extern const struct placement_strategy placement_uniform, placement_uniform_random,
-    placement_uniform_quorum;
+    placement_uniform_quorum, placement_least_requested;
 /* NULL for a name that is unknown. */
 const struct placement_strategy *placement_strategy_by_name(const char *name);
 /* Builds the ring over all members: it stays when their phases change. */

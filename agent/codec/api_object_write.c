@@ -4,6 +4,7 @@
 #include "agent/codec/api_objects.h"
 
 #include <cjson/cJSON.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -363,6 +364,18 @@ static void write_full(struct api_writer *writer, const struct member_view *view
     api_writer_close(writer, ']');
 }
 
+static void write_capacity(struct api_writer *writer, const struct member_view *view)
+{
+    char cpu[32];
+    if (view->cpu_milli == 0 && view->memory_bytes == 0)
+        return;
+    snprintf(cpu, sizeof cpu, "%" PRIu64 "m", view->cpu_milli);
+    api_writer_open(writer, "capacity", '{');
+    api_writer_text(writer, "cpu", cpu);
+    api_writer_unsigned(writer, "memory", view->memory_bytes);
+    api_writer_close(writer, '}');
+}
+
 static void write_member_status(struct api_writer *writer, const struct member_view *view)
 {
     api_writer_open(writer, "status", '{');
@@ -372,8 +385,7 @@ static void write_member_status(struct api_writer *writer, const struct member_v
     api_writer_text(writer, "gossipAddress", view->gossip_address);
     api_writer_text(writer, "apiAddress", view->api_address);
     api_writer_unsigned(writer, "incarnation", view->incarnation);
-    if (view->capacity)
-        api_writer_unsigned(writer, "capacity", view->capacity);
+    write_capacity(writer, view);
     api_writer_unsigned(writer, "children", view->children);
     if (view->full_count > 0)
         write_full(writer, view);

@@ -3,7 +3,8 @@
 
 #include "agent/core/limits.h"
 
-static const char *const strategies[] = {"Uniform", "UniformQuorum", "UniformRandom", NULL};
+static const char *const strategies[] = {"Uniform", "UniformQuorum", "UniformRandom",
+                                         "LeastRequested", NULL};
 static const char *const redistributions[] = {"passive", "active", NULL};
 static const char *const orders[] = {"stop-first", "start-first", NULL};
 static const char *const intensity_actions[] = {"backoff", "escalate", NULL};
@@ -26,7 +27,10 @@ static const struct schema_field spec_rows[] = {
             "Which member runs a child: Uniform (hash ring over the members that are alive), "
             "UniformQuorum (the same, and only where more than half of the members are alive; "
             "copies are not fenced in this release) or "
-            "UniformRandom (another member for each epoch). Cannot be updated while the supervisor "
+            "UniformRandom (another member for each epoch) or LeastRequested (the one with most "
+            "cpu "
+            "and memory left, by what children's resources ask for; who has not enough takes "
+            "none). Cannot be updated while the supervisor "
             "has "
             "children.",
     },

@@ -14,6 +14,7 @@
 #include "agent/codec/document_write.h"
 #include "agent/codec/duration.h"
 #include "agent/codec/json.h"
+#include "agent/codec/quantity.h"
 #include "agent/codec/schema_check.h"
 #include "agent/codec/workload_check.h"
 #include "placement/hash.h"
@@ -156,6 +157,22 @@ static void read_spec(struct workload *workload, const cJSON *spec)
     read_node_selector(workload, json_get(spec, "nodeSelector"));
 }
 
+/* What is asked for; a limit without a request asks for all of it, as in Kubernetes. Validated. */
+static uint64_t read_asked(const cJSON *container, const char *resource, enum quantity_scale scale,
+                           uint64_t max)
+{
+    const cJSON *value = JSON_GET_PATH(container, "resources", "requests", resource);
+    int64_t amount = 0;
+    if (!value)
+        value = JSON_GET_PATH(container, "resources", "limits", resource);
+    char *number = cJSON_IsNumber(value) ? json_print(value) : NULL;
+    const char *text = number ? number : json_text(value);
+    if (!text || quantity_parse(&amount, text, scale, NULL) < 0)
+        amount = 0;
+    free(number);
+    return (uint64_t)amount < max ? (uint64_t)amount : max;
+}
+
 static struct probe read_probe(const cJSON *probe)
 {
     struct probe result = {0};
@@ -172,6 +189,8 @@ static struct probe read_probe(const cJSON *probe)
 static void read_container(struct workload *workload, const cJSON *container)
 {
     static const char *const policies[] = {"IfNotPresent", "Always", "Never", NULL};
+    workload->cpu_milli = read_asked(container, "cpu", QUANTITY_MILLI, CPU_MILLI_MAX);
+    workload->memory_bytes = read_asked(container, "memory", QUANTITY_UNITS, MEMORY_BYTES_MAX);
     workload->pull = (enum pull_policy)field_index(container, "imagePullPolicy", policies);
     workload->image = xstrdup(json_get_text(container, "image"));
     read_ports(workload, json_get(container, "ports"));

@@ -12,6 +12,8 @@
 
 #include "agent/core/node_private.h"
 
+enum { LOAD_LOOK_MS = 1000 };
+
 void child_wake(struct child *child, uint64_t at_ms)
 {
     if (at_ms < child->wake_ms)
@@ -106,6 +108,8 @@ static void child_candidate(struct node *node, struct child *child, bool lost)
     child->pending_message = message;
     if (!child->free_known)
         child->free_since_ms = node->now.mono_ms;
+    if (reason[0] && ranking_weighs(node, child))
+        child_wake(child, node->now.mono_ms + LOAD_LOOK_MS);
     child->free_known = !reason[0]; /* turns are counted from when somebody can take it */
     const struct supervision *supervision = &node->supervision;
     bool able = supervision->engine_healthy && supervision->engine_listed &&

@@ -18,6 +18,7 @@
 enum {
     WORKLOAD_VERSION = 1,
     WORKLOAD_VERSION_PROBES = 2, /* with probes before the document */
+    WORKLOAD_VERSION_ASKS = 3,   /* with probes, if any, and what it asks for */
     SUPERVISOR_VERSION = 1,
     LABEL_TEXT_BYTES_MAX = 1024, /* Kubernetes: a key has at most 317, a value 63 */
     FLAG_HOST_NETWORK = 1,       /* of a workload */
@@ -205,7 +206,10 @@ static void workload_encode_probes(const struct workload *workload, struct buffe
 void workload_encode(const struct workload *workload, struct buffer *buffer)
 {
     bool probes = workload_has_probes(workload);
-    buffer_u8(buffer, probes ? WORKLOAD_VERSION_PROBES : WORKLOAD_VERSION);
+    bool asks = workload->cpu_milli > 0 || workload->memory_bytes > 0;
+    buffer_u8(buffer, asks     ? WORKLOAD_VERSION_ASKS
+                      : probes ? WORKLOAD_VERSION_PROBES
+                               : WORKLOAD_VERSION);
     buffer_text(buffer, workload->ns);
     buffer_text(buffer, workload->name);
     buffer_text(buffer, workload->uid);
@@ -214,8 +218,14 @@ void workload_encode(const struct workload *workload, struct buffer *buffer)
     buffer_text(buffer, workload->supervisor);
     workload_encode_policies(workload, buffer);
     workload_encode_lists(workload, buffer);
+    if (asks)
+        buffer_u8(buffer, probes);
     if (probes)
         workload_encode_probes(workload, buffer);
+    if (asks) {
+        buffer_varint(buffer, workload->cpu_milli);
+        buffer_varint(buffer, workload->memory_bytes);
+    }
     encode_document(workload->document, workload->document_bytes, buffer);
 }
 
@@ -306,12 +316,20 @@ static void workload_decode_probes(struct workload *workload, struct reader *rea
         reader->failed = true; /* the version says that it has some */
 }
 
+static void workload_decode_asks(struct workload *workload, struct reader *reader)
+{
+    workload->cpu_milli = decode_at_most(reader, CPU_MILLI_MAX);
+    workload->memory_bytes = decode_at_most(reader, MEMORY_BYTES_MAX);
+    if (workload->cpu_milli == 0 && workload->memory_bytes == 0)
+        reader->failed = true; /* the version says that it asks for something */
+}
+
 bool workload_decode(struct workload *ret_workload, struct span value)
 {
     workload_release(ret_workload);
     struct reader reader = reader_of(value);
     uint8_t version = reader_u8(&reader);
-    if (version != WORKLOAD_VERSION && version != WORKLOAD_VERSION_PROBES)
+    if (version < WORKLOAD_VERSION || version > WORKLOAD_VERSION_ASKS)
         return false;
     DECODE_FIELD(&reader, ret_workload->ns);
     DECODE_FIELD(&reader, ret_workload->name);
@@ -323,8 +341,11 @@ bool workload_decode(struct workload *ret_workload, struct span value)
     workload_decode_names(ret_workload, &reader);
     workload_decode_ports(ret_workload, &reader);
     workload_decode_node_selector(ret_workload, &reader);
-    if (version == WORKLOAD_VERSION_PROBES)
+    bool asks = version == WORKLOAD_VERSION_ASKS;
+    if (version == WORKLOAD_VERSION_PROBES || (asks && decode_choice(&reader, 1)))
         workload_decode_probes(ret_workload, &reader);
+    if (asks)
+        workload_decode_asks(ret_workload, &reader);
     ret_workload->document = decode_document(&reader, &ret_workload->document_bytes);
     if (reader_done(&reader))
         return true;

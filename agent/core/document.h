@@ -65,6 +65,7 @@ struct workload {
     uint32_t progress_deadline_seconds;
     int64_t ttl_seconds_after_finished; /* -1: keep */
     bool host_network;
+    uint64_t cpu_milli, memory_bytes; /* it asks for; 0: nothing said */
     enum pull_policy pull;
     char *image;        /* owned */
     uint64_t spec_hash; /* of all that shapes the container: equal hashes need no restart */

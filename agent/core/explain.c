@@ -47,6 +47,9 @@ static void explain_record(struct node *node, struct supervisor_plan *plan, size
     } else if (!ranking_has_room(node, plan, at, child)) {
         entry->reason = "Full";
         entry->message = "it has no room for another child of this supervisor";
+    } else if (!load_fits(plan, at, child)) {
+        entry->reason = "NoRoom";
+        entry->message = "it has not the cpu and memory left that the child asks for";
     } else if (plan->members[at].weight == 0) {
         entry->reason = "NoWeight";
         entry->message = "its weight is 0";

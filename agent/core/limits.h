@@ -24,6 +24,9 @@
 #define METAS_MAX 4096               /* entries of the registry's meta, in the cluster */
 #define BODY_BYTES_MAX (1024 * 1024) /* of an API request */
 #define REPLICAS_MAX 100000
+/* Of one machine, or asked for by one child: beyond any, and sums of all children still fit. */
+#define CPU_MILLI_MAX (UINT64_C(1) << 32)
+#define MEMORY_BYTES_MAX (UINT64_C(1) << 46)
 #define NAMES_PER_WORKLOAD_MAX 16
 #define PORTS_PER_WORKLOAD_MAX 64
 #define LABELS_MAX 64

@@ -151,6 +151,7 @@ static void membership_supervisor_changed(void *context, const char *name)
 {
     struct node *node = context;
     ranking_supervisor_changed(node, name);
+    membership_record_changed(node); /* it may ask what we have */
     membership_bump(node);
 }
 

@@ -59,6 +59,19 @@ void membership_decline(struct node *node, const struct child_id *child, uint64_
     membership_record_changed(node);
 }
 
+/* Nobody asks what we have: nothing is said, and older agents can read it. */
+static bool membership_is_weighed(const struct node *node)
+{
+    for (struct supervisor_entry *s = store_supervisor_after(&node->store, ""); s;
+         s = store_supervisor_after(&node->store, s->supervisor.name)) {
+        const struct placement_strategy *strategy =
+            placement_strategy_by_name(s->supervisor.strategy);
+        if (strategy && strategy->weighs)
+            return true;
+    }
+    return false;
+}
+
 static void membership_fill_record(struct node *node, struct member_record *record)
 {
     record->join_counter = node->durable.boot;
@@ -68,6 +81,10 @@ static void membership_fill_record(struct node *node, struct member_record *reco
     TEXT_SET(record->api_address, node->api_address);
     TEXT_SET(record->zone, node->zone);
     record->weight = node->weight;
+    if (membership_is_weighed(node)) {
+        record->cpu_milli = node->cpu_milli;
+        record->memory_bytes = node->memory_bytes;
+    }
     record->cordon = node->membership.cordon;
     record->wish = node->membership.wish;
     record->away_ms = node->detach.away_ms;

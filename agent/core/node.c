@@ -41,6 +41,9 @@ struct node *node_new(const struct node_config *config)
     TEXT_SET(node->advertise_host, config->advertise_host);
     TEXT_SET(node->zone, config->zone ? config->zone : "");
     node->cluster_hash = envelope_cluster(config->cluster);
+    node->cpu_milli = config->cpu_milli < CPU_MILLI_MAX ? config->cpu_milli : CPU_MILLI_MAX;
+    node->memory_bytes =
+        config->memory_bytes < MEMORY_BYTES_MAX ? config->memory_bytes : MEMORY_BYTES_MAX;
     node->weight = config->weight ? config->weight : RING_WEIGHT_DEFAULT;
     node->profile = config->profile;
     node->drain_timeout_ms = config->drain_timeout_ms;

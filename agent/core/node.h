@@ -24,8 +24,9 @@ struct node_config {
     const char *version;
     const struct label *labels;
     size_t label_count;
-    const char *zone; /* "" if none */
-    uint32_t weight;  /* RING_WEIGHT_DEFAULT */
+    const char *zone;                 /* "" if none */
+    uint32_t weight;                  /* RING_WEIGHT_DEFAULT */
+    uint64_t cpu_milli, memory_bytes; /* what children may have of this machine; 0: not told */
     const char *const *seeds;
     size_t seed_count;
     enum profile profile;

@@ -215,6 +215,7 @@ struct supervisor_plan { /* the members of one supervisor, prepared; rebuilt whe
     uint64_t takeover_ms;
     uint64_t regained_ms; /* when we had a quorum again: what the others did meanwhile comes soon */
     uint64_t ring_hash;   /* of the names and weights that the ring was built from */
+    uint64_t load_turn;   /* the turn in which the members' loads were counted: load.c */
     uint64_t able_hash, changed_ms; /* who may run anything, and since when it has been so */
     struct ring ring;
 };
@@ -259,6 +260,8 @@ struct supervisor_plan *ranking_plan(struct node *node,
  * told so. */
 uint32_t ranking_of_self(struct node *node, const struct child *child, const char **ret_reason,
                          const char **ret_message);
+/* Its strategy looks at what children ask for: who has no room may have some at any moment. */
+bool ranking_weighs(struct node *node, const struct child *child);
 bool ranking_has_other(struct node *node,
                        const struct child *child); /* somebody else could take it */
 /* Who would run it if it were free, while a member holds it. NULL: its holder, or nobody. */
@@ -273,6 +276,16 @@ bool ranking_excludes_self(struct node *node, const struct child *child);
 bool ranking_cleans_up(struct node *node, const struct child *child);
 /* When our turn to claim it comes, having had this rank since it was free. */
 uint64_t ranking_turn_ms(struct node *node, const struct child *child, uint32_t rank);
+
+/* --- load.c: what children ask for, of what members have ---------------------------------------
+ */
+
+/* Counts it for the turn, if the plan's strategy weighs it at all. */
+void load_refresh(struct node *node, struct supervisor_plan *plan);
+void load_put(struct supervisor_plan *plan, size_t at, const struct child *child);
+void load_take(struct supervisor_plan *plan, size_t at, const struct child *child);
+/* Beside what is counted there. Always, if the strategy does not weigh it. */
+bool load_fits(const struct supervisor_plan *plan, size_t at, const struct child *child);
 
 /* --- room.c: how many children we may hold, and who is told ----------------------------------- */
 
@@ -734,6 +747,7 @@ struct node {
     struct label *labels;
     size_t label_count;
     uint64_t drain_timeout_ms, engine_grace_ms, forget_after_ms, start_grace_ms;
+    uint64_t cpu_milli, memory_bytes; /* of this machine, for children */
     uint64_t fresh_replica;
     enum profile profile;
     bool pacing_off;

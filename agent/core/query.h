@@ -98,10 +98,10 @@ struct member_view {
     const char *zone;
     uint32_t weight;
     bool unschedulable;
-    bool draining;           /* ... and hands over what it holds */
-    uint32_t capacity;       /* 0: no limit said */
-    uint32_t children;       /* claimed there */
-    const struct full *full; /* what it has no room for, as it says */
+    bool draining;                    /* ... and hands over what it holds */
+    uint64_t cpu_milli, memory_bytes; /* that it has for children; 0: not told */
+    uint32_t children;                /* claimed there */
+    const struct full *full;          /* what it has no room for, as it says */
     size_t full_count;
     const char *runtime_name, *runtime_version;
     bool runtime_healthy;

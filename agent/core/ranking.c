@@ -91,7 +91,8 @@ static void plan_add(struct node *node, struct supervisor_plan *plan, const char
         .phase = record ? member_phase(node, name) : PLACEMENT_UNINITIALIZED,
         .weight = record ? record->weight : 0,
         .zone = record ? zone_of(record) : "",
-        .capacity = record ? record->capacity : 0,
+        .cpu_milli = record ? record->cpu_milli : 0,
+        .memory_bytes = record ? record->memory_bytes : 0,
         .eligible = record && record->wish == WISH_IN && !entry->cordon.unschedulable &&
                     record->runtime_healthy,
     };
@@ -148,7 +149,7 @@ static void plan_build(struct node *node, struct supervisor_plan *plan,
     plan->records = xcalloc(most + 1, sizeof *plan->records);
     plan->count = plan->eligible = plan->zone_count = 0;
     plan->max_children = supervisor->max_children;
-    plan->count_turn = plan->others_turn = 0;
+    plan->count_turn = plan->others_turn = plan->load_turn = 0;
     plan->selective = false;
     plan->self = RANK_NONE;
     plan->strategy = placement_strategy_by_name(supervisor->strategy);
@@ -259,28 +260,45 @@ static void ranking_judge(struct node *node, struct supervisor_plan *plan,
     if (!plan->judged)
         plan->judged = xmemdup(plan->members, (plan->count + 1) * sizeof *plan->members);
     for (size_t i = 0; i < plan->count; i++) {
+        plan->judged[i] = plan->members[i];
         if (i == candidates->holder) {
             plan->judged[i].eligible = ranking_may_keep(plan, i, child);
             continue;
         }
         bool able = member_may_run(node, plan, i, child);
-        plan->judged[i].eligible = able && ranking_has_room(node, plan, i, child);
+        bool roomy = able && ranking_has_room(node, plan, i, child);
+        plan->judged[i].eligible = roomy && load_fits(plan, i, child);
         candidates->no_room |= able && !plan->judged[i].eligible;
-        candidates->full_here |= able && !plan->judged[i].eligible && (uint32_t)i == plan->self;
+        candidates->full_here |= able && !roomy && (uint32_t)i == plan->self;
     }
 }
 
-void ranking_choose(struct node *node, struct supervisor_plan *plan, const struct child *child,
-                    struct candidates *candidates)
+/* A free child was counted where it is meant to go: that member comes first. */
+static void candidates_by_load(const struct child *child, struct candidates *candidates)
+{
+    size_t at = 0;
+    while (at < candidates->count && candidates->ranks[at] + 1 != child->counted_at)
+        at++;
+    if (at == candidates->count || candidates->holder != RANK_NONE)
+        return;
+    memmove(candidates->ranks + 1, candidates->ranks, at * sizeof *candidates->ranks);
+    candidates->ranks[0] = child->counted_at - 1;
+}
+
+static void ranking_choose_among(struct node *node, struct supervisor_plan *plan,
+                                 const struct child *child, struct candidates *candidates)
 {
     const struct workload *workload = &child->group->workload;
     struct placement_view view = {
         .members = plan->members, .count = plan->count, .ring = &plan->ring};
-    struct placement_child placed = {.id_hash = child->hash, .epoch = candidates->epoch};
+    struct placement_child placed = {.id_hash = child->hash,
+                                     .epoch = candidates->epoch,
+                                     .cpu_milli = workload->cpu_milli,
+                                     .memory_bytes = workload->memory_bytes,
+                                     .holder = candidates->holder};
     bool held = candidates->holder != RANK_NONE;
-    candidates->no_room = candidates->full_here = false;
     if (plan->selective || plan->max_children > 0 || workload->node_selector_count > 0 ||
-        (held && !plan->members[candidates->holder].eligible)) {
+        plan->strategy->weighs || (held && !plan->members[candidates->holder].eligible)) {
         ranking_judge(node, plan, child, candidates);
         view.members = plan->judged;
     }
@@ -289,6 +307,21 @@ void ranking_choose(struct node *node, struct supervisor_plan *plan, const struc
     candidates->count = plan->strategy->choose(&view, &placed, candidates->ranks,
                                                most < RANKS_MAX ? most : RANKS_MAX);
     candidates_by_zone(plan, child, candidates);
+}
+
+void ranking_choose(struct node *node, struct supervisor_plan *plan, const struct child *child,
+                    struct candidates *candidates)
+{
+    candidates->no_room = candidates->full_here = false;
+    load_refresh(node, plan);
+    bool counted = plan->strategy->weighs && child->counted_at > 0;
+    if (counted)
+        load_take(plan, child->counted_at - 1, child);
+    ranking_choose_among(node, plan, child, candidates);
+    if (!counted)
+        return;
+    load_put(plan, child->counted_at - 1, child);
+    candidates_by_load(child, candidates);
 }
 
 static struct candidates ranking_free(struct node *node, struct supervisor_plan *plan,
@@ -304,7 +337,9 @@ static void reason_nobody(const struct candidates *candidates, const char **ret_
 {
     if (candidates->no_room) {
         *ret_reason = "NoRoom";
-        *ret_message = "every member that could run it holds as many children as it may";
+        *ret_message =
+            "every member that could run it holds as many children as it may, or has "
+            "not the cpu and memory left that it asks for";
     } else {
         *ret_reason = "NoEligibleNode";
         *ret_message =
@@ -352,6 +387,12 @@ uint64_t ranking_turn_ms(struct node *node, const struct child *child, uint32_t 
     if (plan && plan->regained_ms && turn_ms < plan->regained_ms + plan->takeover_ms)
         turn_ms = plan->regained_ms + plan->takeover_ms;
     return plan && plan->room_ms > turn_ms ? plan->room_ms : turn_ms;
+}
+
+bool ranking_weighs(struct node *node, const struct child *child)
+{
+    const struct supervisor_plan *plan = ranking_plan(node, child->group->workload.supervisor);
+    return plan && plan->strategy && plan->strategy->weighs;
 }
 
 bool ranking_has_other(struct node *node, const struct child *child)
@@ -406,10 +447,11 @@ bool ranking_would_take(struct node *node, const struct child *child, const char
     if (!plan || !plan->strategy || plan->quorum != QUORUM_HELD)
         return false;
     uint32_t at = ranking_find(plan, name);
+    load_refresh(node, plan);
     if (at == RANK_NONE || !member_may_run(node, plan, at, child))
         return false;
     if (ranking_has_room(node, plan, at, child))
-        return true;
+        return load_fits(plan, at, child);
     if (at == plan->self)
         room_tell_full(node, plan);
     return false;

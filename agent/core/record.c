@@ -12,10 +12,11 @@
 #include "placement/ring.h"
 
 enum { RECORD_VERSION = 1 };
-enum { CLAIM_VERSION_OFFER = 2 };   /* of a claim with an offer */
-enum { MEMBER_VERSION = 2 };        /* of a member that refuses something: reasons, and `full` */
-enum { MEMBER_VERSION_CORDON = 3 }; /* of one that somebody has cordoned, ever: its version */
-enum { NAME_VERSION_OUTSIDE = 2 };  /* a name that an outside process has registered */
+enum { CLAIM_VERSION_OFFER = 2 };    /* of a claim with an offer */
+enum { MEMBER_VERSION = 2 };         /* of a member that refuses something: reasons, and `full` */
+enum { MEMBER_VERSION_CORDON = 3 };  /* of one that somebody has cordoned, ever: its version */
+enum { MEMBER_VERSION_WEIGHED = 4 }; /* of one that tells what it has; for one never cordoned too */
+enum { NAME_VERSION_OUTSIDE = 2 };   /* a name that an outside process has registered */
 enum { LABEL_TEXT_BYTES_MAX = 512 };
 /* A run of an agent a second for 60 years; a greater one is garbage, and swim's incarnations could
  * not hold it. */
@@ -492,9 +493,13 @@ static void write_refusals(const struct member_record *record, struct buffer *bu
 
 void member_record_encode(const struct member_record *record, struct buffer *buffer)
 {
-    bool cordoned = record->cordon.version > 0;
+    bool weighed = record->cpu_milli > 0 || record->memory_bytes > 0;
+    bool cordoned = weighed || record->cordon.version > 0;
     bool refuses = cordoned || record->declined_count > 0 || record->full_count > 0;
-    buffer_u8(buffer, cordoned ? MEMBER_VERSION_CORDON : refuses ? MEMBER_VERSION : RECORD_VERSION);
+    buffer_u8(buffer, weighed    ? MEMBER_VERSION_WEIGHED
+                      : cordoned ? MEMBER_VERSION_CORDON
+                      : refuses  ? MEMBER_VERSION
+                                 : RECORD_VERSION);
     buffer_varint(buffer, record->join_counter);
     buffer_u64(buffer, record->replica);
     buffer_u64(buffer, record->writer);
@@ -518,6 +523,10 @@ void member_record_encode(const struct member_record *record, struct buffer *buf
     if (cordoned) {
         buffer_u8(buffer, record->cordon.drains);
         buffer_varint(buffer, record->cordon.version);
+    }
+    if (weighed) {
+        buffer_varint(buffer, record->cpu_milli);
+        buffer_varint(buffer, record->memory_bytes);
     }
 }
 
@@ -552,7 +561,7 @@ bool member_record_decode(struct member_record *ret_record, struct span value)
     struct member_record *record = ret_record;
     memset(record, 0, sizeof *record);
     uint8_t version = reader_u8(&reader);
-    if (version < RECORD_VERSION || version > MEMBER_VERSION_CORDON)
+    if (version < RECORD_VERSION || version > MEMBER_VERSION_WEIGHED)
         reader.failed = true;
     record->join_counter = reader_count(&reader, JOIN_COUNTER_MAX);
     record->replica = reader_u64(&reader);
@@ -576,6 +585,12 @@ bool member_record_decode(struct member_record *ret_record, struct span value)
     if (version >= MEMBER_VERSION_CORDON) {
         record->cordon.drains = read_enum(&reader, 2);
         record->cordon.version = read_epoch(&reader);
+    }
+    if (version >= MEMBER_VERSION_WEIGHED) {
+        record->cpu_milli = reader_count(&reader, CPU_MILLI_MAX);
+        record->memory_bytes = reader_count(&reader, MEMORY_BYTES_MAX);
+        if (record->cpu_milli == 0 && record->memory_bytes == 0)
+            reader.failed = true; /* the version says that it tells of something */
     }
     if (reader_done(&reader))
         return true;

@@ -179,6 +179,7 @@ struct member_record {
     char zone[NAME_BYTES_MAX + 1];
     uint32_t weight;
     uint32_t capacity;
+    uint64_t cpu_milli, memory_bytes; /* for children; told once a supervisor asks for it, else 0 */
     struct cordon cordon;
     enum member_wish wish;
     uint64_t away_ms; /* DETACHED: from when it is learned */

@@ -87,7 +87,8 @@ struct child {
     uint64_t ready_hash;
     bool updated;          /* counts in group->progress.updated */
     uint32_t claim_seen_s; /* monotonic: when we first saw a claim of this epoch, 0: not yet */
-    uint32_t awaited_s;    /* ... since when its holder may move it and has not, 0: not */
+    uint32_t counted_at; /* its load, in its supervisor's plan: the member's place from 1: load.c */
+    uint32_t awaited_s;  /* ... since when its holder may move it and has not, 0: not */
 };
 
 /* How the present spec gets on, as this node sees it: child_update.c. */

@@ -191,6 +191,8 @@ static void agent_make_node(struct agent *agent)
         .label_count = options->label_count,
         .zone = agent_options_zone(options),
         .weight = RING_WEIGHT_DEFAULT,
+        .cpu_milli = (uint64_t)options->cpu_milli,
+        .memory_bytes = (uint64_t)options->memory_bytes,
         .seeds = (const char *const *)options->seeds,
         .seed_count = options->seed_count,
         .profile = options->profile,

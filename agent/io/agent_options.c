@@ -41,6 +41,11 @@ const struct option options_table[OPTIONS_COUNT] = {
      "The container engine: a Docker or Podman API, unix:///PATH or tcp://HOST:PORT."},
     {"labels", OPTION_LABELS, FIELD(labels), NULL, "KEY=VALUE,...",
      "Labels of this node, for nodeSelector. topology.kubernetes.io/zone names its zone."},
+    {"cpu", OPTION_CPU, FIELD(cpu_milli), NULL, "QUANTITY",
+     "How much cpu this node has for children, as 3500m or 4, for supervisors of strategy "
+     "LeastRequested (default: the machine's)."},
+    {"memory", OPTION_BYTES, FIELD(memory_bytes), NULL, "QUANTITY",
+     "How much memory, as 6Gi (default: the machine's)."},
     {"profile", OPTION_PROFILE, FIELD(profile), "lan", "lan|wan|local",
      "How patient failure detection is: within a site, between sites, or on one machine."},
     {"start-grace", OPTION_DURATION, FIELD(start_grace_ms), "30s", "DURATION",

@@ -29,6 +29,7 @@ struct agent_options {
     size_t label_count;
     enum profile profile;
     enum log_format log_format;
+    int64_t cpu_milli, memory_bytes; /* for children */
     uint64_t start_grace_ms, drain_timeout_ms, engine_grace_ms, forget_after_ms;
     bool detach_on_sigterm;
     bool probe_published; /* probes go to published ports */

@@ -10,6 +10,8 @@ enum option_kind {
     OPTION_ADDRESS,  /* HOST:PORT */
     OPTION_ENDPOINT, /* unix:///PATH or tcp://HOST:PORT */
     OPTION_DURATION,
+    OPTION_CPU,   /* a quantity, in thousandths */
+    OPTION_BYTES, /* a quantity */
     OPTION_PROFILE,
     OPTION_LOG_FORMAT,
     OPTION_ON_SIGTERM, /* bool: detach */
@@ -31,7 +33,7 @@ struct option {
     const char *help;
 };
 
-enum { OPTIONS_COUNT = 21 };
+enum { OPTIONS_COUNT = 23 };
 extern const struct option options_table[OPTIONS_COUNT];
 const struct option *option_find(const char *name, size_t name_bytes);
 

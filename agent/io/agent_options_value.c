@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "agent/codec/duration.h"
+#include "agent/codec/quantity.h"
 #include "agent/io/agent_address.h"
 #include "agent/io/agent_options_private.h"
 #include "agent/io/cleanup.h"
@@ -175,6 +176,12 @@ int option_set(struct options_parse *parse, const struct option *option, const c
             return option_refuse(parse, origin, text,
                                  "must be a duration, as 500ms, 25s, 5m or 24h");
         return 0;
+    case OPTION_CPU:
+    case OPTION_BYTES:
+        if (quantity_parse(field, text,
+                           option->kind == OPTION_CPU ? QUANTITY_MILLI : QUANTITY_UNITS, NULL) < 0)
+            return option_refuse(parse, origin, text, "must be a quantity, as 500m, 4 or 6Gi");
+        return 0;
     case OPTION_NAME:
         if (!name_is_dns1123(text))
             return option_refuse(parse, origin, text,
@@ -260,11 +267,22 @@ static int options_check_advertised(const struct agent_options *options, struct 
                      "--advertise-address '%s': must be HOST or HOST:PORT, as 10.0.0.1", text);
 }
 
+/* What is not told counts for nothing, so the machine's is better than none. */
+static void options_default_capacity(struct agent_options *options)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN), pages = sysconf(_SC_PHYS_PAGES);
+    if (options->cpu_milli == 0 && processors > 0)
+        options->cpu_milli = processors * INT64_C(1000);
+    if (options->memory_bytes == 0 && pages > 0)
+        options->memory_bytes = (int64_t)pages * sysconf(_SC_PAGESIZE);
+}
+
 int options_complete(struct agent_options *options, struct error *err)
 {
     struct address gossip, api;
     address_parse(&gossip, options->gossip); /* has been checked by option_set */
     address_parse(&api, options->api);
+    options_default_capacity(options);
     if (*options->data_dir == '\0')
         return error_set(err, ERROR_INVALID, "--data-dir must not be empty");
     if (options_default_node_name(options, err) || options_check_ports(&gossip, &api, err) ||

@@ -64,7 +64,7 @@ static double choose_ns(const struct placement_view *view, size_t max)
     uint32_t chosen[8];
     double start = bench_cpu_ns();
     for (int i = 0; i < LOOKUPS / 4; i++) {
-        struct placement_child child = {id_hashes[i % IDS] + (sink & 1), 1};
+        struct placement_child child = {.id_hash = id_hashes[i % IDS] + (sink & 1), .epoch = 1};
         sink += placement_uniform.choose(view, &child, chosen, max) + chosen[0];
     }
     return (bench_cpu_ns() - start) / (LOOKUPS / 4);

@@ -12,6 +12,7 @@ static const char *next_supervisor;
 static void set_edit(struct workload *workload)
 {
     TEXT_SET(workload->supervisor, next_supervisor);
+    workload->cpu_milli = strcmp(next_supervisor, SWARM_RANDOM) == 0 ? 100 : 0; /* all fit */
     workload->spec_hash = next_edit.spec_hash;
     workload->generation = next_edit.spec_hash;
     workload->restart = next_edit.restart;

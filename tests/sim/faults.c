@@ -161,8 +161,9 @@ uint64_t swarm_set_members(struct swarm *swarm, size_t index, const char *name, 
     char document[] = "{}";
     supervisor_set_defaults(&supervisor, name);
     TEXT_SET(supervisor.strategy, strcmp(name, SWARM_VOTERS) == 0   ? "UniformQuorum"
-                                  : strcmp(name, SWARM_RANDOM) == 0 ? "UniformRandom"
-                                                                    : "Uniform");
+                                  : strcmp(name, SWARM_RANDOM) != 0 ? "Uniform"
+                                  : swarm->weighs                   ? "LeastRequested"
+                                                                    : "UniformRandom");
     supervisor.generation = ++swarm->generations;
     supervisor.on_intensity = swarm->escalates ? INTENSITY_ESCALATE : INTENSITY_BACKOFF;
     supervisor.max_restarts = swarm->escalates ? (uint32_t)random_below(&swarm->kinds, 4) : 3;

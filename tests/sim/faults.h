@@ -75,6 +75,7 @@ struct swarm {
     bool moves;           /* supervisors redistribute, actively or when asked */
     struct random mover;  /* ... how, apart from all others */
     bool strategies;      /* w2 is placed by UniformRandom, w3 by UniformQuorum */
+    bool weighs;          /* ... w2 by LeastRequested */
     bool updates;         /* not only one at a time */
     uint64_t seed;
     unsigned weight[FAULT_COUNT]; /* 0: off */

@@ -120,6 +120,9 @@ void swarm_begin(struct swarm *swarm, uint64_t seed, size_t nodes)
     swarm->probes = random_below(&swarm->kinds, 3) == 0;
     swarm->mover = random_of(seed ^ 0x6d6f766572);
     swarm->moves = random_below(&swarm->mover, 2) == 0;
+    swarm->weighs = random_below(&swarm->mover, 2) == 0;
+    for (size_t i = 0; i < sim->count; i++)
+        sim->nodes[i].cpu_milli = 1000 + random_below(&swarm->mover, 4000);
     sim->may_finish = swarm->restarts || swarm->terminates;
 }
 

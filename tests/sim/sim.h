@@ -63,8 +63,9 @@ struct sim_node {
     struct sim_record *disk; /* survives the process */
     size_t disk_count, disk_capacity;
     uint64_t room_bytes;
-    const char *zone;        /* from its next start on; NULL: none */
-    struct sim_record *copy; /* an old image of it, or NULL */
+    uint64_t cpu_milli, memory_bytes; /* from its next start on; 0: not told */
+    const char *zone;                 /* from its next start on; NULL: none */
+    struct sim_record *copy;          /* an old image of it, or NULL */
     size_t copy_count;
     bool engine_dead;
     uint64_t engine_boot; /* grows when it loses its power: what it was about to do is not done */

@@ -161,6 +161,8 @@ void sim_start(struct sim *sim, size_t index)
         .advertise_host = self->name,
         .version = "sim",
         .zone = self->zone,
+        .cpu_milli = self->cpu_milli,
+        .memory_bytes = self->memory_bytes,
         .weight = 100,
         .seeds = seeds,
         .seed_count = sim->count > 1 ? seed_count : 0,

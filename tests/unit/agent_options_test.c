@@ -95,7 +95,8 @@ static void every_flag_can_be_set(void)
         "--api [::1]:5 --join h:1,h:2 --join=h:3 --runtime tcp://e:2375 --labels a=b,c=d "
         "--labels topology.kubernetes.io/zone=z --profile wan --start-grace 1s --drain-timeout 2m "
         "--engine-grace 0 --forget-after 1h30m --insecure --log-format json "
-        "--on-sigterm detach");
+        "--on-sigterm detach --cpu 3500m --memory 6Gi");
+    CU_ASSERT(options.cpu_milli == 3500 && options.memory_bytes == INT64_C(6) << 30);
     CU_ASSERT_STRING_EQUAL(options.cluster, "c");
     CU_ASSERT_STRING_EQUAL(options.api, "[::1]:5");
     CU_ASSERT_EQUAL_FATAL(options.seed_count, 3);
@@ -124,6 +125,8 @@ static void errors_name_the_flag_and_the_value(void)
     refuses("--insecure --api 1.2.3.4:65536", "--api '1.2.3.4:65536'", "HOST:PORT");
     refuses("--insecure --node-name A_B", "--node-name 'A_B'", "DNS label");
     refuses("--insecure --start-grace 30", "--start-grace '30'", "25s");
+    refuses("--insecure --cpu many", "--cpu 'many'", "500m");
+    refuses("--insecure --memory -1", "--memory '-1'", "6Gi");
     refuses("--insecure --probe-via host", "--probe-via 'host'", "container or published");
     refuses("--insecure --on-sigterm leave", "--on-sigterm 'leave'", "drain or detach");
     refuses("--insecure --profile fast", "--profile 'fast'", "lan, wan or local");

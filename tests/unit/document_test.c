@@ -304,6 +304,30 @@ static void probes_have_a_version_of_their_own(void)
     buffer_release(&probed);
 }
 
+/* The same of what it asks for; with probes or without. */
+static void what_is_asked_for_has_a_version_of_its_own(void)
+{
+    for (int probed = 0; probed < 2; probed++) {
+        struct workload in = example_workload(), out = {0};
+        struct buffer bytes = {0};
+        in.cpu_milli = 500;
+        in.memory_bytes = UINT64_C(1) << 33;
+        if (probed)
+            in.probes[PROBE_READINESS] = (struct probe){5, 10, 1, 1, 3};
+        workload_encode(&in, &bytes);
+        CU_ASSERT_EQUAL(bytes.data[0], 3);
+        CU_ASSERT_TRUE_FATAL(workload_decode(&out, buffer_view(&bytes)));
+        CU_ASSERT(out.cpu_milli == 500 && out.memory_bytes == UINT64_C(1) << 33);
+        CU_ASSERT_EQUAL(out.probes[PROBE_READINESS].period_seconds, probed ? 10 : 0);
+        CU_ASSERT_TRUE(text_equal(out.document, in.document));
+        in.cpu_milli = CPU_MILLI_MAX + 1;
+        CU_ASSERT_FALSE(decodes(&in));
+        workload_release(&in);
+        workload_release(&out);
+        buffer_release(&bytes);
+    }
+}
+
 static void fields_beyond_their_bounds_are_refused(void)
 {
     struct workload workload = example_workload();
@@ -340,5 +364,7 @@ UNIT_MAIN("document", {"a workload survives the round trip", a_workload_survives
            supervisors_that_nobody_wrote_have_defaults},
           {"truncated and overlong values are refused", truncated_and_overlong_values_are_refused},
           {"probes have a version of their own", probes_have_a_version_of_their_own},
+          {"what is asked for has a version of its own",
+           what_is_asked_for_has_a_version_of_its_own},
           {"fields beyond their bounds are refused", fields_beyond_their_bounds_are_refused},
           {"damaged bytes do no harm", damaged_bytes_do_no_harm})

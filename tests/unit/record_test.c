@@ -780,6 +780,25 @@ static void version_1_of_a_member_is_read_and_written(void)
     buffer_release(&bytes);
 }
 
+/* Only who tells what it has needs version 4. */
+static void a_member_tells_what_it_has(void)
+{
+    struct member_record in = {.join_counter = 3, .replica = 1, .writer = 2, .weight = 100}, out;
+    struct buffer bytes = {0};
+    in.memory_bytes = UINT64_C(1) << 34;
+    member_record_encode(&in, &bytes);
+    CU_ASSERT_EQUAL(bytes.data[0], 4);
+    CU_ASSERT_TRUE_FATAL(member_record_decode(&out, buffer_view(&bytes)));
+    CU_ASSERT(out.cpu_milli == 0 && out.memory_bytes == in.memory_bytes);
+    CU_ASSERT_EQUAL(out.cordon.version, 0);
+    member_record_release(&out);
+    in.cpu_milli = CPU_MILLI_MAX + 1;
+    bytes.bytes = 0;
+    member_record_encode(&in, &bytes);
+    CU_ASSERT_FALSE(member_record_decode(&out, buffer_view(&bytes)));
+    buffer_release(&bytes);
+}
+
 static void texts_hold_no_zero_bytes_and_fit_their_fields(void)
 {
     static const struct span nodes[] = {{(const uint8_t *)"a\0b", 3}, {(const uint8_t *)"a\0", 2}};
@@ -977,6 +996,7 @@ UNIT_MAIN("record",
           {"members beyond their bounds are refused", members_beyond_their_bounds_are_refused},
           {"lists of members are bounded", lists_of_members_are_bounded},
           {"version 1 of a member is read and written", version_1_of_a_member_is_read_and_written},
+          {"a member tells what it has", a_member_tells_what_it_has},
           {"texts hold no zero bytes and fit their fields",
            texts_hold_no_zero_bytes_and_fit_their_fields},
           {"the order of claims is total", the_order_of_claims_is_total},

@@ -46,6 +46,7 @@ static void the_strategies_are_built(void)
     CU_ASSERT_PTR_EQUAL(placement_strategy_by_name("Uniform"), &placement_uniform);
     CU_ASSERT_PTR_EQUAL(placement_strategy_by_name("UniformRandom"), &placement_uniform_random);
     CU_ASSERT_PTR_EQUAL(placement_strategy_by_name("UniformQuorum"), &placement_uniform_quorum);
+    CU_ASSERT_PTR_EQUAL(placement_strategy_by_name("LeastRequested"), &placement_least_requested);
     static const char *const unknown[] = {"", "uniform", "Uniform ", "UniformQuoru"};
     for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
         CU_ASSERT_PTR_NULL(placement_strategy_by_name(unknown[i]));
@@ -290,6 +291,112 @@ static void random_passes_over_who_may_not_run(void)
     ring_release(&fixture.ring);
 }
 
+/* --- LeastRequested --------------------------------------------------------------------------- */
+
+enum { GIB = 1 << 30 };
+
+static void weighed_init(struct fixture *fixture)
+{
+    fixture_init(fixture);
+    for (size_t i = 0; i < MEMBERS; i++) {
+        fixture->members[i].cpu_milli = 4000;
+        fixture->members[i].memory_bytes = UINT64_C(8) * GIB;
+    }
+}
+
+static size_t choose_least(const struct fixture *fixture, int ordinal, uint32_t holder,
+                           uint32_t *ret_members)
+{
+    struct placement_child child = child_of(ordinal);
+    child.cpu_milli = 500;
+    child.memory_bytes = GIB;
+    child.holder = holder;
+    return placement_least_requested.choose(&fixture->view, &child, ret_members, MEMBERS);
+}
+
+static void the_least_asked_of_comes_first(void)
+{
+    struct fixture fixture;
+    uint32_t order[MEMBERS];
+    weighed_init(&fixture);
+    for (uint32_t i = 0; i < MEMBERS; i++)
+        fixture.members[i].cpu_milli_asked = 500 * ((i + 3) % MEMBERS);
+    CU_ASSERT_EQUAL(choose_least(&fixture, 0, UINT32_MAX, order), MEMBERS);
+    for (uint32_t i = 0; i < MEMBERS; i++)
+        CU_ASSERT_EQUAL(order[i], (i + 3) % MEMBERS);
+    /* Half as large, and as much asked of it: less of it is left. */
+    fixture.members[3].cpu_milli = 2000;
+    fixture.members[3].cpu_milli_asked = 1000;
+    choose_least(&fixture, 0, UINT32_MAX, order);
+    CU_ASSERT_EQUAL(order[0], 4);
+    /* Memory counts as much as cpu. */
+    fixture.members[4].memory_bytes_asked = UINT64_C(6) * GIB;
+    choose_least(&fixture, 0, UINT32_MAX, order);
+    CU_ASSERT_EQUAL(order[0], 5);
+    /* Who tells nothing comes last; nobody overflows. */
+    fixture.members[5].cpu_milli = fixture.members[5].memory_bytes = 0;
+    fixture.members[0].memory_bytes = UINT64_MAX;
+    fixture.members[0].memory_bytes_asked = 0;
+    choose_least(&fixture, 0, UINT32_MAX, order);
+    CU_ASSERT_EQUAL(order[MEMBERS - 1], 5);
+    CU_ASSERT(placement_least_requested.has_quorum(&fixture.view));
+    ring_release(&fixture.ring);
+}
+
+/* Equal shares: fewer children, then a draw that does not depend on the members' order. */
+static void among_equals_children_and_then_a_draw_decide(void)
+{
+    struct fixture fixture;
+    size_t firsts[MEMBERS] = {0};
+    uint32_t order[MEMBERS];
+    weighed_init(&fixture);
+    for (int ordinal = 0; ordinal < 600; ordinal++) {
+        choose_least(&fixture, ordinal, UINT32_MAX, order);
+        firsts[order[0]]++;
+    }
+    for (size_t i = 0; i < MEMBERS; i++)
+        CU_ASSERT(firsts[i] > 60 && firsts[i] < 140);
+    for (uint32_t i = 0; i < MEMBERS; i++)
+        fixture.members[i].children = i != 2;
+    for (int ordinal = 0; ordinal < 50; ordinal++) {
+        choose_least(&fixture, ordinal, UINT32_MAX, order);
+        CU_ASSERT_EQUAL(order[0], 2);
+    }
+    fixture.members[2].eligible = false;
+    fixture.members[1].phase = PLACEMENT_DEAD;
+    CU_ASSERT_EQUAL(choose_least(&fixture, 0, UINT32_MAX, order), MEMBERS - 2);
+    for (size_t i = 0; i < MEMBERS - 2; i++)
+        CU_ASSERT(order[i] != 1 && order[i] != 2);
+    ring_release(&fixture.ring);
+}
+
+/* Else the two would hand it to and fro. */
+static void a_holder_keeps_it_unless_another_is_much_better(void)
+{
+    struct fixture fixture;
+    uint32_t order[MEMBERS];
+    weighed_init(&fixture);
+    for (uint32_t i = 0; i < MEMBERS; i++) { /* beside it */
+        fixture.members[i].cpu_milli_asked = 1000;
+        fixture.members[i].children = 2;
+    }
+    for (int ordinal = 0; ordinal < 50; ordinal++) {
+        choose_least(&fixture, ordinal, 4, order);
+        CU_ASSERT_EQUAL(order[0], 4);
+    }
+    fixture.members[4].cpu_milli_asked = 1500; /* a sixteenth of a share */
+    choose_least(&fixture, 0, 4, order);
+    CU_ASSERT_EQUAL(order[0], 4);
+    fixture.members[4].cpu_milli_asked = 2000; /* an eighth */
+    choose_least(&fixture, 0, 4, order);
+    CU_ASSERT(order[0] != 4);
+    fixture.members[4].cpu_milli_asked = 1000;
+    fixture.members[4].children = 3;
+    choose_least(&fixture, 0, 4, order);
+    CU_ASSERT(order[0] != 4);
+    ring_release(&fixture.ring);
+}
+
 UNIT_MAIN("strategy", {"the strategies are built", the_strategies_are_built},
           {"a quorum is more than half of the voters", a_quorum_is_more_than_half_of_the_voters},
           {"who drains or is cordoned votes", who_drains_or_is_cordoned_votes},
@@ -306,4 +413,9 @@ UNIT_MAIN("strategy", {"the strategies are built", the_strategies_are_built},
           {"random is the same whatever the order of members",
            random_is_the_same_whatever_the_order_of_members},
           {"random draws anew for each epoch", random_draws_anew_for_each_epoch},
-          {"random passes over who may not run", random_passes_over_who_may_not_run})
+          {"random passes over who may not run", random_passes_over_who_may_not_run},
+          {"the least asked of comes first", the_least_asked_of_comes_first},
+          {"among equals children, and then a draw, decide",
+           among_equals_children_and_then_a_draw_decide},
+          {"a holder keeps it unless another is much better",
+           a_holder_keeps_it_unless_another_is_much_better})

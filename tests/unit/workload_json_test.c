@@ -151,6 +151,21 @@ static void probes_are_read_with_their_defaults(void)
     workload_release(&workload);
 }
 
+/* A limit without a request asks for all of it. */
+static void what_is_asked_for_is_read(void)
+{
+    struct workload workload = support_create(
+        "apiVersion: hordelet.dev/v1\nkind: Workload\nmetadata: {name: web}\nspec:\n  container:\n"
+        "    image: a\n"
+        "    resources: {requests: {cpu: 250m}, limits: {cpu: 2, memory: 64Mi}}\n");
+    CU_ASSERT_EQUAL(workload.cpu_milli, 250);
+    CU_ASSERT_EQUAL(workload.memory_bytes, 64 << 20);
+    workload_release(&workload);
+    workload = support_create(smallest);
+    CU_ASSERT(workload.cpu_milli == 0 && workload.memory_bytes == 0);
+    workload_release(&workload);
+}
+
 /* parse(print(x)) = x, also through YAML. */
 static void canonical_form_is_a_fixed_point(void)
 {
@@ -477,6 +492,7 @@ static void the_examples_are_accepted(void)
 }
 
 UNIT_MAIN("workload json", {"probes", probes_are_read_with_their_defaults},
+          {"what is asked for is read", what_is_asked_for_is_read},
           {"the smallest gets all defaults", the_smallest_gets_all_defaults},
           {"the sample is read whole", the_sample_is_read_whole},
           {"canonical form is a fixed point", canonical_form_is_a_fixed_point},
