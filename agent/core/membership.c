@@ -305,7 +305,8 @@ static void membership_verdicts(struct node *node)
             store_touch_member(&node->store, names[i]);
             sync_set_peer(node->sync, member->name, member->address,
                           member_phase_is_reachable(phase));
-            if (was_dead && member_phase_is_reachable(phase)) {
+            if (was_dead && member_phase_is_reachable(phase) &&
+                sync_is_near(node->sync, member->name)) {
                 sync_compare(node->sync, node->now.mono_ms, member->name, node->effects);
                 membership_greet_again(node, member);
             }
@@ -333,6 +334,8 @@ static void membership_forget_dead(struct node *node)
     if (node->now.mono_ms < membership->forget_ms)
         return;
     membership->forget_ms = node->now.mono_ms + FORGET_EVERY_MS;
+    if (swim_dead_count(node->swim) == 0)
+        return;
     bool first = membership_is_first(node);
     for (struct member *m = index_after(&membership->members, span_text("")); m;) {
         struct member *next = index_after(&membership->members, span_text(m->name));

@@ -38,23 +38,33 @@ static void membership_refuse(struct node *node, const struct greeting *to, cons
 
 /* --- Greetings ------------------------------------------------------------------------------- */
 
-/* Nothing new: the same run at the same address, by its own greeting or by its record, and we see
- * it alive. A comparison is as long as there are members; it is not made without need. */
-static bool member_is_met(const struct node *node, const char *name,
-                          const struct greeting *greeting)
+/* The same run at the same address, by its own greeting or by its record. */
+static bool member_is_known(const struct node *node, const char *name,
+                            const struct greeting *greeting)
 {
     const struct member *member = member_find(node, name);
     const struct member_entry *entry = store_member(&node->store, name);
-    if (!member || !entry || !member->recorded || strcmp(member->address, greeting->address) != 0 ||
-        !member_phase_is_reachable(swim_phase(node->swim, name)))
+    if (!member || !entry || !member->recorded || strcmp(member->address, greeting->address) != 0)
         return false;
     bool greeted = member->met_replica == greeting->replica && member->met_boot == greeting->boot;
     return greeted || (entry->record->replica == greeting->replica &&
                        entry->record->join_counter == greeting->boot);
 }
 
-static void member_meet(struct node *node, const char *name, const struct greeting *greeting)
+/* Nothing new, and we see it alive. A comparison is as long as there are members; it is not made
+ * without need. */
+static bool member_is_met(const struct node *node, const char *name,
+                          const struct greeting *greeting)
 {
+    return member_phase_is_reachable(swim_phase(node->swim, name)) &&
+           member_is_known(node, name, greeting);
+}
+
+/* asked: it answers our own greeting at a contact, so that it is we who come. */
+static void member_meet(struct node *node, const char *name, const struct greeting *greeting,
+                        bool asked)
+{
+    bool known = member_is_known(node, name, greeting);
     struct member *member = member_make(node, name);
     if (member->address[0] && strcmp(member->address, greeting->address) != 0)
         effects_disconnect(node->effects, member->address);
@@ -63,7 +73,8 @@ static void member_meet(struct node *node, const char *name, const struct greeti
     member_address(node, member, greeting->address);
     swim_heard(node->swim, node->now.mono_ms, name);
     sync_set_peer(node->sync, member->name, member->address, true);
-    sync_compare(node->sync, node->now.mono_ms, name, node->effects);
+    if (asked || !known || sync_is_near(node->sync, name))
+        sync_compare(node->sync, node->now.mono_ms, name, node->effects);
 }
 
 /* Two live agents must not share a name: the second is refused while the first lives. */
@@ -109,7 +120,7 @@ static void membership_on_join(struct node *node, const struct envelope *envelop
         return;
     }
     if (!member_is_met(node, envelope->from, greeting))
-        member_meet(node, envelope->from, greeting);
+        member_meet(node, envelope->from, greeting, false);
     struct greeting answer = {0};
     TEXT_SET(answer.contact, greeting->contact);
     membership_greet(node, greeting->address, MESSAGE_WELCOME, &answer);
@@ -135,7 +146,7 @@ static void membership_on_welcome(struct node *node, const struct envelope *enve
     node->membership.refused_ms = 0;
     if (contact || !member_is_met(node, envelope->from, greeting)) {
         effects_trace(node->effects, "welcomed by %s at %s", envelope->from, greeting->address);
-        member_meet(node, envelope->from, greeting);
+        member_meet(node, envelope->from, greeting, contact != NULL);
     }
     requests_welcomed(node, greeting->contact);
 }

@@ -375,7 +375,7 @@ void swim_tick(struct swim *swim, uint64_t now_ms, struct effects *effects)
     swim_gossip_tick(swim, effects);
 }
 
-uint64_t swim_deadline(const struct swim *swim)
+uint64_t swim_deadline(struct swim *swim)
 {
     uint64_t deadline_ms = swim_probe_deadline(swim), ask_ms = swim_ask_deadline(swim);
     if (ask_ms < deadline_ms)
@@ -394,6 +394,11 @@ enum placement_phase swim_phase(const struct swim *swim, const char *name)
         return swim_member_phase(&swim->self);
     const struct swim_member *member = swim_member_find(swim, span_text(name));
     return member ? swim_member_phase(member) : PLACEMENT_UNINITIALIZED;
+}
+
+size_t swim_dead_count(const struct swim *swim)
+{
+    return swim->state_counts[STATE_DEAD];
 }
 
 uint64_t swim_incarnation(const struct swim *swim, const char *name)

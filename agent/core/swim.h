@@ -66,11 +66,12 @@ void swim_hint_broken(struct swim *swim, uint64_t now_ms, const char *address,
  * Call it before the messages that arrived meanwhile. */
 void swim_thaw(struct swim *swim, uint64_t now_ms);
 void swim_tick(struct swim *swim, uint64_t now_ms, struct effects *effects);
-uint64_t swim_deadline(const struct swim *swim);
+uint64_t swim_deadline(struct swim *swim);
 
 /* Verdicts. Phases here are UNINITIALIZED, ALIVE, SUSPECT, DEAD, SHUTTING_DOWN. Unknown names are
  * UNINITIALIZED. One that was never heard, or is shutting down, is never presented as SUSPECT. */
 enum placement_phase swim_phase(const struct swim *swim, const char *name);
+size_t swim_dead_count(const struct swim *swim);
 uint64_t swim_incarnation(const struct swim *swim, const char *name);
 /* A member that has said since the last call that it does not know us (borrowed until swim_remove),
  * or NULL. */

@@ -236,13 +236,18 @@ static void suspicion_start(struct swim *swim, struct swim_member *member, const
     swim_rumour_queue(swim, member, accuser, true);
 }
 
+static bool suspicion_has_enough(const struct swim *swim, const struct swim_suspicion *suspicion)
+{
+    unsigned hoped = 1 + swim_confirmations_hoped(swim_live_count(swim));
+    assert(hoped <= SWIM_ACCUSERS_MAX);
+    return suspicion->accuser_count >= hoped;
+}
+
 /* One more who says so, if that still shortens anything. */
 static void suspicion_confirm(struct swim *swim, struct swim_member *member, const char *accuser)
 {
     struct swim_suspicion *suspicion = &member->trouble->suspicion;
-    unsigned hoped = 1 + swim_confirmations_hoped(swim_live_count(swim));
-    assert(hoped <= SWIM_ACCUSERS_MAX);
-    if (suspicion->accuser_count >= hoped)
+    if (suspicion_has_enough(swim, suspicion))
         return;
     uint64_t hash = accuser_hash(accuser);
     for (unsigned i = 0; i < suspicion->accuser_count; i++)
@@ -266,23 +271,37 @@ void swim_member_accuse(struct swim *swim, struct swim_member *member, bool hint
     }
 }
 
-/* When the verdict is due: a suspect must have been asked by us, and have had the time to answer.
- */
-uint64_t swim_suspicion_deadline_ms(const struct swim *swim, const struct swim_member *member)
+static uint64_t suspicion_patience_ms(const struct swim *swim, bool hinted, bool shutting_down,
+                                      unsigned accusers)
 {
-    const struct swim_suspicion *suspicion = &member->trouble->suspicion;
     const struct swim_timing *timing = &swim->timing;
     size_t live = swim_live_count(swim);
     uint64_t min_ms = swim_suspicion_ms_min(timing, live);
     uint64_t max_ms = min_ms * SWIM_SUSPICION_STRETCH;
-    if (suspicion->hinted) {
+    if (hinted) {
         min_ms = timing->hint_suspicion_ms_min;
         max_ms = timing->hint_suspicion_ms_max;
     }
-    uint64_t stretch = member->shutting_down ? SWIM_SHUTTING_DOWN_STRETCH : 1;
-    return suspicion->started_ms + suspicion_remaining_ms(suspicion->accuser_count - 1,
-                                                          swim_confirmations_hoped(live), 0,
-                                                          min_ms * stretch, max_ms * stretch);
+    uint64_t stretch = shutting_down ? SWIM_SHUTTING_DOWN_STRETCH : 1;
+    return suspicion_remaining_ms(accusers - 1, swim_confirmations_hoped(live), 0, min_ms * stretch,
+                                  max_ms * stretch);
+}
+
+/* When the verdict is due: a suspect must have been asked by us, and have had the time to answer.
+ * Of many suspects it is asked at each step: logarithms are taken once. */
+uint64_t swim_suspicion_deadline_ms(struct swim *swim, const struct swim_member *member)
+{
+    const struct swim_suspicion *suspicion = &member->trouble->suspicion;
+    if (swim->patience_live != swim_live_count(swim)) {
+        memset(swim->patience_ms, 0, sizeof swim->patience_ms);
+        swim->patience_live = swim_live_count(swim);
+    }
+    uint64_t *patience_ms =
+        &swim->patience_ms[suspicion->hinted][member->shutting_down][suspicion->accuser_count - 1];
+    if (*patience_ms == 0)
+        *patience_ms = suspicion_patience_ms(swim, suspicion->hinted, member->shutting_down,
+                                             suspicion->accuser_count);
+    return suspicion->started_ms + *patience_ms;
 }
 
 void swim_member_die(struct swim *swim, struct swim_member *member, const char *accuser)
@@ -344,6 +363,8 @@ static bool member_just_heard(const struct swim *swim, const struct swim_member 
 static void judge_suspect(struct swim *swim, struct swim_member *member,
                           const struct swim_rumour_text *rumour, struct effects *effects)
 {
+    if (swim_member_is_suspected(member) && suspicion_has_enough(swim, &member->trouble->suspicion))
+        return;
     struct swim_member *accuser = swim_member_find(swim, rumour->accuser);
     if (!accuser || accuser == member)
         return; /* our own accusation coming back, or one that we cannot attribute */

@@ -133,7 +133,7 @@ static void probe_failed(struct swim *swim, struct swim_member *member, struct e
 
 /* The verdict is a member's own: shortly before, it asks the suspect itself a last time. All
  * contradictions may have been lost on the way to us. */
-static uint64_t suspicion_wake_ms(const struct swim *swim, const struct swim_member *member)
+static uint64_t suspicion_wake_ms(struct swim *swim, const struct swim_member *member)
 {
     const struct swim_suspicion *suspicion = &member->trouble->suspicion;
     uint64_t deadline_ms = swim_suspicion_deadline_ms(swim, member);
@@ -181,7 +181,7 @@ static void watched_tick(struct swim *swim, struct effects *effects)
     }
 }
 
-static uint64_t watched_deadline(const struct swim *swim)
+static uint64_t watched_deadline(struct swim *swim)
 {
     uint64_t deadline_ms = SWIM_NEVER;
     for (size_t i = 0; i < swim->watched_count; i++) {
@@ -331,7 +331,7 @@ void swim_probe_tick(struct swim *swim, struct effects *effects)
     plan_tick(swim, effects);
 }
 
-uint64_t swim_probe_deadline(const struct swim *swim)
+uint64_t swim_probe_deadline(struct swim *swim)
 {
     uint64_t deadline_ms = watched_deadline(swim);
     if (swim->member_count > 0 && swim->probe_next_ms < deadline_ms)

@@ -128,6 +128,9 @@ struct swim {
     struct swim_member **rumours; /* by transmits, then newest first; may hold &self */
     size_t member_count, member_capacity, watched_count, watched_capacity, rumour_count;
     size_t state_counts[STATE_COUNT];
+    /* How long a suspicion goes on among so many living; what was not needed yet is 0. */
+    size_t patience_live;
+    uint64_t patience_ms[2][2][SWIM_ACCUSERS_MAX]; /* [hinted][shutting down][accusers - 1] */
     size_t order_cursor, uninitialized_cursor, dead_cursor, finger_cursor;
     unsigned bursts, asks; /* so far; asks: since somebody was added */
     uint64_t ask_next_ms;
@@ -163,7 +166,7 @@ bool swim_member_speaks(struct swim *swim, struct swim_member *member, uint64_t 
 /* We ourselves found no answer. */
 void swim_member_accuse(struct swim *swim, struct swim_member *member, bool hinted);
 void swim_member_die(struct swim *swim, struct swim_member *member, const char *accuser);
-uint64_t swim_suspicion_deadline_ms(const struct swim *swim, const struct swim_member *member);
+uint64_t swim_suspicion_deadline_ms(struct swim *swim, const struct swim_member *member);
 /* A rumour that `from` told. True: `from` should hear of our answer or of our newer knowledge. */
 bool swim_judge(struct swim *swim, struct swim_member *from, const struct swim_rumour_text *rumour,
                 struct effects *effects);
@@ -202,7 +205,7 @@ void swim_probe_start(struct swim *swim, struct swim_member *member, bool hinted
                       struct effects *effects);
 void swim_probe_acked(struct swim *swim, struct swim_member *member); /* it answered in time */
 void swim_probe_tick(struct swim *swim, struct effects *effects);
-uint64_t swim_probe_deadline(const struct swim *swim);
+uint64_t swim_probe_deadline(struct swim *swim);
 
 /* swim_circle.c */
 bool swim_is_large(const struct swim *swim);

@@ -44,6 +44,10 @@ void sync_remove_peer(struct sync *sync, const char *name);
 
 /* The map has new own writes: tell the peers. ack: a user waits for the second member. */
 void sync_push(struct sync *sync, uint64_t now_ms, bool ack, struct effects *effects);
+/* It is among those that we push to: all that are alive up to SYNC_MESH_MAX, above that our
+ * fingers. Who comes back is compared with by these only, not by thousands at once: each comparison
+ * is as long as there are members. The others learn of what differs by summaries. */
+bool sync_is_near(const struct sync *sync, const char *name);
 /* Begin an exchange in both directions with this peer now (after a join, a heal, a thaw). */
 void sync_compare(struct sync *sync, uint64_t now_ms, const char *name, struct effects *effects);
 /* A peer's digest summary arrived with a probe. */

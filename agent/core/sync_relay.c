@@ -44,6 +44,18 @@ static void relay_fingers(const struct sync *sync, struct sync_targets *ret_fing
     }
 }
 
+bool sync_is_near(const struct sync *sync, const char *name)
+{
+    const struct sync_peer *peer = sync_peer_find(sync, name);
+    if (!peer || !peer->alive)
+        return false;
+    if (sync->alive_count <= SYNC_MESH_MAX || !sync->self)
+        return true;
+    struct sync_targets fingers;
+    relay_fingers(sync, &fingers);
+    return targets_have(&fingers, peer);
+}
+
 /* Who does not know its place chooses among all. */
 static void relay_candidates(struct sync *sync, struct sync_targets *ret_candidates)
 {
