@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { TOUCHED_MEMBERS_KEPT = 64 }; /* room for so many stays when they are clear */
+
 /* --- Finding --------------------------------------------------------------------------------- */
 
 struct group *store_group(const struct store *store, const char *ns, const char *name)
@@ -325,6 +327,11 @@ void store_touched_clear(struct store *store)
             entry->touched = false;
     }
     names->count = children->count = groups->count = store->touched_member_count = 0;
+    if (store->touched_member_capacity <= TOUCHED_MEMBERS_KEPT)
+        return;
+    free(store->touched_members); /* all of a large cluster; that is rare */
+    store->touched_members = NULL;
+    store->touched_member_capacity = 0;
 }
 
 /* --- Groups and children come and go --------------------------------------------------------- */

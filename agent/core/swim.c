@@ -20,6 +20,14 @@ static void send_plainly(void *context, const char *address, struct span body,
     effects_send(effects, address, CHANNEL_GOSSIP, body);
 }
 
+static void member_set_name(struct swim_member *member, const char *name)
+{
+    size_t bytes = strlen(name);
+    assert(bytes <= NAME_BYTES_MAX);
+    member->name = name;
+    member->name_bytes = (uint8_t)bytes;
+}
+
 struct swim *swim_new(const struct swim_config *config, uint64_t now_ms)
 {
     assert(config->boot < UINT32_MAX);
@@ -29,7 +37,7 @@ struct swim *swim_new(const struct swim_config *config, uint64_t now_ms)
     swim->started_ms = swim->now_ms = now_ms;
     swim->random = random_of(config->seed);
     swim->send = send_plainly;
-    swim->self.name = config->self_name;
+    member_set_name(&swim->self, config->self_name);
     swim->self.address = config->self_address;
     swim->self.state = STATE_ALIVE;
     swim->self.incarnation = config->boot << 32 | 1; /* never 0, which is "unknown" */
@@ -50,6 +58,7 @@ void swim_free(struct swim *swim)
     }
     swim_member_release(&swim->self);
     free(swim->members);
+    free(swim->names.slots);
     free(swim->order);
     free(swim->watched);
     free(swim->rumours);
@@ -116,13 +125,14 @@ static void pointers_remove(struct swim_member **pointers, size_t count,
 static void swim_add_new(struct swim *swim, const char *name, const char *address)
 {
     struct swim_member *member = xcalloc(1, sizeof *member);
-    member->name = name;
+    member_set_name(member, name);
     member->address = address;
     swim_reserve(swim);
     size_t index = swim_member_place(swim, span_text(member->name));
     pointers_insert(swim->members, swim->member_count, index, member);
     size_t place = (size_t)random_below(&swim->random, swim->member_count + 1);
     pointers_insert(swim->order, swim->member_count, place, member);
+    swim_names_add(&swim->names, member);
     swim->member_count++;
     swim->state_counts[STATE_UNINITIALIZED]++;
     swim->asks = 0;
@@ -163,6 +173,7 @@ void swim_remove(struct swim *swim, const char *name)
         pointers_remove(swim->watched, swim->watched_count--, member);
     pointers_remove(swim->order, swim->member_count, member);
     pointers_remove(swim->members, swim->member_count, member);
+    swim_names_remove(&swim->names, member);
     swim->member_count--;
     swim->state_counts[member->state]--;
     swim->order_cursor = 0;

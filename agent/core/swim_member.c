@@ -37,13 +37,9 @@ static void member_move(struct swim *swim, struct swim_member *member, enum swim
     member_note_change(swim, member);
 }
 
-static int member_compare(const struct swim_member *member, struct span name)
+struct span swim_member_name(const struct swim_member *member)
 {
-    int order = name.bytes ? strncmp(member->name, (const char *)name.data, name.bytes) : 0;
-    if (order != 0)
-        return order;
-    size_t bytes = strlen(member->name);
-    return (bytes > name.bytes) - (bytes < name.bytes);
+    return span_of(member->name, member->name_bytes);
 }
 
 size_t swim_member_place(const struct swim *swim, struct span name)
@@ -51,7 +47,7 @@ size_t swim_member_place(const struct swim *swim, struct span name)
     size_t low = 0, high = swim->member_count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (member_compare(swim->members[middle], name) < 0)
+        if (span_compare(swim_member_name(swim->members[middle]), name) < 0)
             low = middle + 1;
         else
             high = middle;
@@ -61,9 +57,7 @@ size_t swim_member_place(const struct swim *swim, struct span name)
 
 struct swim_member *swim_member_find(const struct swim *swim, struct span name)
 {
-    size_t place = swim_member_place(swim, name);
-    bool found = place < swim->member_count && member_compare(swim->members[place], name) == 0;
-    return found ? swim->members[place] : NULL;
+    return swim_names_find(&swim->names, name);
 }
 
 bool swim_member_is_probed(const struct swim_member *member)

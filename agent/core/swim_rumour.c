@@ -92,7 +92,7 @@ static struct swim_rumour_text rumour_text(const struct swim_member *subject)
 {
     struct swim_rumour_text text = {
         .kind = subject->shutting_down ? RUMOUR_SHUTTING_DOWN : RUMOUR_ALIVE,
-        .name = span_text(subject->name),
+        .name = swim_member_name(subject),
         .incarnation = subject->incarnation,
         .accuser = span_text(subject->rumour.accuser ? subject->rumour.accuser : ""),
     };

@@ -2,6 +2,7 @@
  *
  *   swim.c          the public face: life cycle, what arrives, time passing
  *   swim_member.c   what we hold of each member; evidence, accusations, verdicts
+ *   swim_names.c    members by their names
  *   swim_rumour.c   what is told to whom, and how often
  *   swim_probe.c    whom to ask, and when an answer is overdue
  *   swim_relay.c    asking for others
@@ -88,6 +89,8 @@ struct swim_trouble {
 struct swim_member {
     const char *name, *address;   /* the caller's */
     struct swim_trouble *trouble; /* owned; NULL: neither probe nor suspicion; else in watched */
+    uint32_t hash;                /* of the name */
+    uint8_t name_bytes;
     enum swim_state state;
     bool shutting_down;
     bool changed;  /* not yet told to the caller */
@@ -103,6 +106,11 @@ struct swim_member {
     uint64_t unanswered_ms; /* the oldest question without answer, or the last reconnect since */
     uint64_t told_ms;       /* last time it was told of its death */
     struct swim_rumour rumour;
+};
+
+struct swim_names { /* slots by hash; NULL: free */
+    struct swim_member **slots;
+    size_t count, capacity; /* a power of two */
 };
 
 /* A probe that we make for another. */
@@ -123,6 +131,7 @@ struct swim {
     void *send_context;
     struct swim_member self;      /* ours is a rumour like any other */
     struct swim_member **members; /* owned, sorted by name */
+    struct swim_names names;      /* the same, by hash */
     struct swim_member **order;   /* the same, shuffled: the round of probes */
     struct swim_member **watched; /* those with trouble */
     struct swim_member **rumours; /* by transmits, then newest first; may hold &self */
@@ -147,6 +156,7 @@ struct swim {
 };
 
 /* swim_member.c */
+struct span swim_member_name(const struct swim_member *member);
 size_t swim_member_place(const struct swim *swim, struct span name); /* the first not before it */
 struct swim_member *swim_member_find(const struct swim *swim, struct span name);
 bool swim_member_is_probed(const struct swim_member *member);
@@ -172,6 +182,11 @@ bool swim_judge(struct swim *swim, struct swim_member *from, const struct swim_r
                 struct effects *effects);
 void swim_worsen(struct swim *swim);
 void swim_improve(struct swim *swim);
+
+/* swim_names.c */
+void swim_names_add(struct swim_names *names, struct swim_member *member);
+void swim_names_remove(struct swim_names *names, const struct swim_member *member);
+struct swim_member *swim_names_find(const struct swim_names *names, struct span name);
 
 /* swim_rumour.c */
 /* urgent: a few are told at once, not only with the next probes. accuser NULL: keep. */

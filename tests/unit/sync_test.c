@@ -11,6 +11,39 @@ static struct net *met(int count)
     return net;
 }
 
+/* --- Who is near --- */
+
+static size_t near_count(const struct net *net, int index)
+{
+    size_t near = 0;
+    for (int i = 0; i < net->count; i++)
+        near += sync_is_near(net->nodes[index].sync, net->nodes[i].name);
+    return near;
+}
+
+static void all_are_near_up_to_a_mesh(void)
+{
+    struct net *net = met(SYNC_MESH_MAX + 1); /* so many others */
+    CU_ASSERT_EQUAL(near_count(net, 3), SYNC_MESH_MAX);
+    sync_set_peer(net->nodes[3].sync, net->nodes[5].name, net->nodes[5].name, false);
+    CU_ASSERT_FALSE(sync_is_near(net->nodes[3].sync, net->nodes[5].name));
+    CU_ASSERT_FALSE(sync_is_near(net->nodes[3].sync, "nobody"));
+    net_free(net);
+}
+
+/* The distances 1, 2, 4, 8, 16 and 32; who is dead makes room for the next one. */
+static void above_that_the_fingers_are(void)
+{
+    struct net *net = met(40);
+    CU_ASSERT_EQUAL(near_count(net, 3), 6);
+    CU_ASSERT_TRUE(sync_is_near(net->nodes[3].sync, net->nodes[4].name));
+    CU_ASSERT_TRUE(sync_is_near(net->nodes[3].sync, net->nodes[35].name));
+    CU_ASSERT_FALSE(sync_is_near(net->nodes[3].sync, net->nodes[12].name));
+    sync_set_peer(net->nodes[3].sync, net->nodes[11].name, net->nodes[11].name, false);
+    CU_ASSERT_TRUE(sync_is_near(net->nodes[3].sync, net->nodes[12].name));
+    net_free(net);
+}
+
 /* --- Pushes and acknowledgements --- */
 
 static void a_write_reaches_all_within_one_delay(void)
@@ -493,7 +526,9 @@ static void removing_a_peer_ends_all_with_it(void)
 }
 
 UNIT_MAIN(
-    "sync", {"a write reaches all within one delay", a_write_reaches_all_within_one_delay},
+    "sync", {"all are near up to a mesh", all_are_near_up_to_a_mesh},
+    {"above that the fingers are", above_that_the_fingers_are},
+    {"a write reaches all within one delay", a_write_reaches_all_within_one_delay},
     {"nothing new is not sent twice", nothing_new_is_not_sent_twice},
     {"a peer acknowledges what it has seen", a_peer_acknowledges_what_it_has_seen},
     {"nobody alive, nobody acknowledges", nobody_alive_nobody_acknowledges},
