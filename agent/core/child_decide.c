@@ -28,7 +28,7 @@ static bool claim_is_of_present_uid(const struct child *child)
 /* --- Free children --------------------------------------------------------------------------- */
 
 /* May anybody claim it? Also tells whether its last holder was lost with it. */
-static bool child_is_free(const struct node *node, const struct child *child, bool *ret_lost)
+static bool child_is_free(struct node *node, const struct child *child, bool *ret_lost)
 {
     const struct claim *claim = &child->claim;
     const struct workload *workload = &child->group->workload;
@@ -40,7 +40,7 @@ static bool child_is_free(const struct node *node, const struct child *child, bo
         return !same || claim->spec_hash != workload->spec_hash;
     if (claim_is_ours(node, claim))
         return !same; /* and nothing runs here any more: the caller saw to it */
-    bool adoptable = claim_is_adoptable(node, claim);
+    bool adoptable = claim_is_adoptable(node, claim) || lease_outlasts_absence(node, child);
     *ret_lost = same && adoptable && claim->spec_hash == workload->spec_hash;
     return adoptable;
 }
@@ -125,6 +125,8 @@ static void child_candidate(struct node *node, struct child *child, bool lost)
         child_wake(child, turn_ms);
         return;
     }
+    if (lease_guards(node, child) && !lease_court(node, child, rank))
+        return;
     room_note_claim(node, child);
     child_claim(node, child, lost);
 }
@@ -158,7 +160,7 @@ static void child_unwanted(struct node *node, struct child *child)
 /* True once nothing of the child is left here. What is still being pulled may go on without it. */
 static bool child_forget(struct node *node, struct child *child)
 {
-    if (!child->local)
+    if (!child->local || child->local->courting)
         return true;
     if (child->local->pull_operation) {
         engine_abandon(node, child->local->pull_operation);
@@ -181,6 +183,9 @@ static void child_offer(struct node *node, struct child *child)
         child_candidate(node, child, lost);
     } else {
         waits = child->free_known = false;
+        child->court_tries = 0;
+        if (child->local)
+            child->local->courting = false;
         child->pending_reason = child->pending_message = NULL;
     }
     if (child->has_claim && claim_is_ours(node, &child->claim) &&
@@ -222,7 +227,7 @@ static bool child_take_back(struct node *node, struct child *child)
     const struct supervision *supervision = &node->supervision;
     if (!container || supervision->draining || !supervision->engine_healthy ||
         !supervision->engine_listed || ranking_excludes_self(node, child) ||
-        quorum_is_gone(node, child))
+        lease_is_late(node, child))
         return false;
     effects_trace(node->effects, "%s/%s/%u still runs here: takes it back from %s, who pulls",
                   child->id.ns, child->id.workload, child->id.ordinal, child->claim.node);
@@ -325,6 +330,7 @@ void child_decide(struct node *node, struct child *child)
         child_ours(node, child);
     else
         child_not_ours(node, child);
+    lease_update(node, child);
     registry_update(node, child);
     state_update(node, child);
     child_status_update(node, child);

@@ -49,8 +49,8 @@ static bool child_may_ask_engine(struct node *node, struct child *child,
 
 void child_request_stop(struct node *node, struct child *child, struct local_container *container)
 {
-    bool kill = node->supervision.killing;
     uint64_t stop_ms = child->group->workload.name[0] ? child->group->workload.shutdown_ms : 5000;
+    bool kill = lease_limits_stop(node, child, &stop_ms) || node->supervision.killing;
     child->local->running_since_ms = 0; /* its end will be our doing */
     if (kill && !container->killed && container->operation &&
         node->supervision.stops_in_flight < RUNTIME_STOPS_IN_FLIGHT_MAX) {
@@ -143,14 +143,15 @@ static void child_absent(struct node *node, struct child *child)
         child_wake(child, local->retry_ms);
         return;
     }
-    if (quorum_for(node, child) != QUORUM_HELD || child_must_wait_for_recreate(node, child) ||
-        !child_has_image(node, child))
+    if (child_must_wait_for_recreate(node, child) || !child_has_image(node, child) ||
+        lease_gives_back(node, child))
         return;
     if (child->claim.state == CLAIM_PULLING ||
         child->claim.spec_hash != child->group->workload.spec_hash)
         claim_write(node, child, CLAIM_CLAIMED, child->claim.epoch,
                     child->group->workload.spec_hash);
-    supervise_queue_start(node, child);
+    if (lease_allows_start(node, child))
+        supervise_queue_start(node, child);
 }
 
 bool child_start_now(struct node *node, struct child *child)
@@ -163,7 +164,7 @@ bool child_start_now(struct node *node, struct child *child)
     current &= child_is_wanted(child) && strcmp(child->claim.uid, child->group->workload.uid) == 0;
     if (!current || local->start_operation || local->stop != STOP_NONE ||
         node->supervision.draining || !node->supervision.engine_healthy ||
-        quorum_for(node, child) != QUORUM_HELD ||
+        !lease_allows_start(node, child) ||
         (container && container->container.state == CONTAINER_RUNNING))
         return false;
     engine_start(node, child);
@@ -206,7 +207,7 @@ static void child_running(struct node *node, struct child *child, struct local_c
         child_wake(child, forgiven_ms);
     }
     child_probe(node, child, container);
-    if (container->unhealthy)
+    if (container->unhealthy || lease_must_be_guarded(node, child, &container->container))
         child_request_stop(node, child, container);
     else if (container->container.spec_hash != workload->spec_hash &&
              child_may_replace(node, child))
@@ -236,11 +237,11 @@ static bool child_leave(struct node *node, struct child *child)
         local->stop = STOP_RELEASE; /* the supervisor's members are others now */
     if (local->stop == STOP_NONE && !node->supervision.draining && drain_lets_go(node, child))
         local->stop = STOP_RELEASE;
-    if (local->stop == STOP_NONE && quorum_is_gone(node, child)) {
+    if (local->stop == STOP_NONE && lease_is_late(node, child)) {
         local->stop = STOP_RELEASE;
-        TEXT_SET(local->reason, "quorum_lost");
-        effects_trace(node->effects, "leaves %s/%s/%u: quorum_lost", child->id.ns,
-                      child->id.workload, child->id.ordinal);
+        TEXT_SET(local->reason, lease_lost_reason(node, child));
+        effects_trace(node->effects, "leaves %s/%s/%u: %s", child->id.ns, child->id.workload,
+                      child->id.ordinal, local->reason);
     }
     if (!node->supervision.draining && local->stop == STOP_NONE)
         return false;
@@ -312,6 +313,8 @@ void child_run(struct node *node, struct child *child)
         child->local->running_since_ms = 0;
         if (container->unhealthy)
             child_judge_unhealthy(node, child, container);
+        else if (lease_ended_it(child, &container->container))
+            child_back_off(node, child);
         else if (!container->stopping && !child_end_is_known(child, &container->container))
             child_judge_end(node, child, &container->container);
     }

@@ -1,8 +1,9 @@
 /* What must survive: identity, dot counters, and the map, as records of one log.
  *
  * A log record is a batch of items, each a type byte, a varint length and bytes: 'M' who we are,
- * 'E' one key of the map, 'V' the map's vectors, always after the keys that they cover. Batches are
- * atomic on disk, so any prefix of the log is a consistent map.
+ * 'E' one key of the map, 'V' the map's vectors, always after the keys that they cover, 'L' leases
+ * that we have granted, 'Q' what we have agreed to of an electorate. Batches are atomic on disk, so
+ * any prefix of the log is a consistent map.
  *
  * Dots are reserved in blocks (design section 4). Our writes go to the peers while they are on
  * their way to the disk, so after anything but a clean stop peers may have some that the disk does
@@ -46,6 +47,15 @@ static void durable_append(struct node *node, struct buffer *batch)
     durable->log_bytes += batch->bytes;
     durable->room_bytes -= batch->bytes < durable->room_bytes ? batch->bytes : durable->room_bytes;
     buffer_clear(batch);
+}
+
+uint64_t durable_write(struct node *node, char type, const struct buffer *item)
+{
+    struct buffer batch = {0};
+    batch_item(&batch, type, item);
+    durable_append(node, &batch);
+    buffer_release(&batch);
+    return node->durable.sequence;
 }
 
 static void durable_meta(const struct node *node, struct buffer *batch)
@@ -173,6 +183,20 @@ static void batch_all_vectors(const struct node *node, struct buffer *batch)
     buffer_release(&item);
 }
 
+/* What is not in the map and must survive. */
+static void batch_promises(const struct node *node, struct buffer *batch)
+{
+    struct buffer item = {0};
+    char name[NAME_BYTES_MAX + 1] = "";
+    for (size_t at = 0; lease_acceptor_record(node->leases.acceptor, &at, &item);
+         buffer_clear(&item))
+        batch_item(batch, 'L', &item);
+    buffer_clear(&item);
+    for (; electorates_record(node, name, &item); buffer_clear(&item))
+        batch_item(batch, 'Q', &item);
+    buffer_release(&item);
+}
+
 static void durable_snapshot(struct node *node)
 {
     struct durable *durable = &node->durable;
@@ -181,6 +205,7 @@ static void durable_snapshot(struct node *node)
         return;
     struct buffer records = {0}, batch = {0}, item = {0};
     durable_meta(node, &batch);
+    batch_promises(node, &batch);
     for (const struct awmap_entry *e = awmap_next_any(node->map, NULL); e;
          e = awmap_next_any(node->map, e)) {
         buffer_clear(&item);
@@ -209,6 +234,7 @@ void node_disk(const struct node *node, struct buffer *ret_record)
 {
     struct buffer item = {0};
     durable_meta(node, ret_record);
+    batch_promises(node, ret_record);
     for (const struct awmap_entry *e = awmap_next_any(node->map, NULL); e;
          e = awmap_next_any(node->map, e)) {
         buffer_clear(&item);
@@ -367,8 +393,10 @@ bool node_restore(struct node *node, struct span record)
         struct span item = reader_span(&reader, record.bytes);
         if (reader.failed)
             return false;
-        bool good = type == 'M' ? durable_restore_meta(node, item)
-                                : (type == 'E' || type == 'V') && awmap_restore(node->map, item);
+        bool good = type == 'M'   ? durable_restore_meta(node, item)
+                    : type == 'L' ? lease_acceptor_restore(node->leases.acceptor, item)
+                    : type == 'Q' ? electorates_restore(node, item)
+                                  : (type == 'E' || type == 'V') && awmap_restore(node->map, item);
         if (!good)
             return false;
     }

@@ -68,8 +68,8 @@ struct runtime_operation {
  *
  * The shell writes pages in the order of effects: that of a START before it asks the engine for
  * anything, that of an EFFECT_GUARD at once, also while the START is on its way, and for containers
- * that an earlier run of the agent has started. What is written last counts. Within one boot of
- * the machine it only grows; of an earlier boot there must be no page (a tmpfs). A page that cannot
+ * that an earlier run of the agent has started. What is written last counts. Of an
+ * earlier boot of the machine there must be no page (a tmpfs). A page that cannot
  * be written needs no event: the guard keeps to the old deadline, and the container's end is told
  * as always. The guard refuses to begin once the deadline has passed, at the deadline kills
  * everything in the container, and in both cases exits with GUARD_EXIT_CODE. */

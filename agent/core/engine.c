@@ -87,6 +87,7 @@ void engine_start(struct node *node, struct child *child)
     local->start_epoch = asked->epoch;
     local->start_hash = workload->spec_hash;
     TEXT_SET(local->start_uid, workload->uid);
+    lease_note_start(node, child, asked);
 }
 
 void engine_pull(struct node *node, struct child *child)

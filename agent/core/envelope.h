@@ -19,6 +19,9 @@ enum message_type {
     MESSAGE_OUTPUT_ASK,    /* body: what somebody wants of a child's output: see output_sink.c */
     MESSAGE_OUTPUT,        /* body: a piece of it */
     MESSAGE_OUTPUT_TAKEN,  /* body: how far it has come */
+    MESSAGE_LEASE_ASK,     /* body: struct lease_ask */
+    MESSAGE_LEASE_GRANT,   /* body: struct lease_grant */
+    MESSAGE_ELECTORATE,    /* body: see electorate_step.c */
     MESSAGE_TYPE_END,
 };
 

@@ -87,6 +87,11 @@ struct key key_member(const char *node)
     return key_print('m', node, NULL);
 }
 
+struct key key_electorate(const char *supervisor)
+{
+    return key_print('e', supervisor, NULL);
+}
+
 struct span key_span(const struct key *key)
 {
     return span_of(key->text, key->bytes);
@@ -163,9 +168,10 @@ struct key_parts key_parse(struct span span)
         kind = text[0] == 'n' ? KEY_NAME : KEY_META;
         good = key_parse_pair(&parts, path);
         break;
+    case 'e':
     case 'm':
     case 'b':
-        kind = text[0] == 'm' ? KEY_MEMBER : KEY_REBALANCE;
+        kind = text[0] == 'm' ? KEY_MEMBER : text[0] == 'b' ? KEY_REBALANCE : KEY_ELECTORATE;
         good = key_parse_one(&parts, path);
         break;
     default:

@@ -13,6 +13,7 @@ enum key_kind {
     KEY_STATUS,
     KEY_NAME,
     KEY_MEMBER,
+    KEY_ELECTORATE, /* of a supervisor */
     KEY_META,
     KEY_STATE, /* which of the states that a child has left counts */
     KEY_PIECE, /* a part of one */
@@ -43,6 +44,7 @@ struct key key_meta(const char *ns, const char *name);
 struct key key_state(const struct child_id *id);
 struct key key_piece(const struct child_id *id, const struct state_id *state, uint32_t index);
 struct key key_member(const char *node);
+struct key key_electorate(const char *supervisor);
 struct span key_span(const struct key *key);
 
 struct key_parts {
@@ -51,7 +53,7 @@ struct key_parts {
     struct state_id state;         /* PIECE */
     uint32_t index;                /* PIECE */
     char ns[NAME_BYTES_MAX + 1];   /* WORKLOAD, NAME, META */
-    char name[NAME_BYTES_MAX + 1]; /* WORKLOAD, SUPERVISOR, NAME, META, MEMBER, REBALANCE */
+    char name[NAME_BYTES_MAX + 1]; /* WORKLOAD, SUPERVISOR, NAME, META, and the rest */
 };
 
 /* KEY_UNKNOWN for anything that is not one of ours: kept and replicated, not looked at. */

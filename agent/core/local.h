@@ -58,6 +58,7 @@ struct local {
     int32_t exit_code;
     uint64_t started_ms, finished_ms; /* wall clock */
     /* pulls */
+    bool courting;            /* its image is pulled before a lease is asked for: lease_child.c */
     bool image_ready;         /* pulled for the start that comes next */
     uint64_t pull_failing_ms; /* since when, 0: not */
     uint32_t pull_failures;

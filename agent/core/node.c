@@ -57,6 +57,7 @@ struct node *node_new(const struct node_config *config)
     node_copy_labels(node, config);
     node->membership.absence_ms = UINT64_MAX;
     node->shown.members_ms = UINT64_MAX; /* supervisors are looked at once, at the start */
+    leases_init(node, config->random_seed);
     node->map = awmap_new();
     node->store.listener = membership_listener(node);
     for (size_t i = 0; i < config->seed_count; i++)
@@ -69,6 +70,7 @@ void node_free(struct node *node)
     if (!node)
         return;
     supervise_release(node);
+    leases_release(node);
     ranking_release(node);
     membership_release(node);
     retirement_release(node);
@@ -133,6 +135,7 @@ static void node_start(struct node *node)
         store_apply(&node->store, e);
     awmap_changed_clear(node->map);
     supervise_start_held(node);
+    leases_start(node);
     membership_start(node);
     node->started = true;
     node->supervision.sweep_ms = now_ms;
@@ -184,6 +187,11 @@ static void node_on_message(struct node *node, const struct event *event)
     case MESSAGE_PREPARE:
         move_message(node, &envelope);
         break;
+    case MESSAGE_LEASE_ASK:
+    case MESSAGE_LEASE_GRANT:
+    case MESSAGE_ELECTORATE:
+        leases_message(node, &envelope);
+        break;
     case MESSAGE_EVENTS_ASK:
     case MESSAGE_EVENTS:
         gather_message(node, &envelope);
@@ -214,6 +222,7 @@ static void node_tick(struct node *node)
     outside_tick(node);
     output_tick(node);
     supervise_tick(node);
+    leases_tick(node);
     stop_tick(node);
 }
 
@@ -253,6 +262,7 @@ static void node_dispatch(struct node *node, const struct event *event)
         break;
     case EVENT_LOG_SYNCED:
         durable_synced(node, event->log_synced.sequence);
+        leases_synced(node);
         supervise_log_synced(node);
         break;
     case EVENT_DISK_STATE:
@@ -291,10 +301,10 @@ static uint64_t node_next_deadline(const struct node *node)
     uint64_t now_ms = node->now.mono_ms;
     if (node->dirty || node->own_writes || (node->store.dirty_count > 0 && supervise_is_open(node)))
         return now_ms;
-    const uint64_t candidates[] = {swim_deadline(node->swim), sync_deadline(node->sync),
-                                   membership_deadline(node), supervise_deadline(node),
-                                   requests_deadline(node),   outside_deadline(node),
-                                   shown_deadline(node),      output_deadline(node)};
+    const uint64_t candidates[] = {
+        swim_deadline(node->swim), sync_deadline(node->sync), membership_deadline(node),
+        supervise_deadline(node),  requests_deadline(node),   outside_deadline(node),
+        shown_deadline(node),      output_deadline(node),     leases_deadline(node)};
     uint64_t deadline_ms = now_ms + 60000;
     for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++)
         if (candidates[i] < deadline_ms)
@@ -345,5 +355,6 @@ void node_check(const struct node *node)
         }
     }
     assert(children == node->store.child_count);
+    leases_check(node);
     assert(node->supervision.starts_in_flight <= OPERATIONS_MAX);
 }

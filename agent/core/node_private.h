@@ -10,6 +10,7 @@
 
 #include "agent/core/envelope.h"
 #include "agent/core/journal.h"
+#include "agent/core/lease.h"
 #include "agent/core/local.h"
 #include "agent/core/node.h"
 #include "agent/core/query.h"
@@ -47,6 +48,8 @@ struct durable {
 void durable_start(struct node *node);
 /* Everything that changed in the map goes to the store and the log. */
 void durable_settle(struct node *node);
+/* One item of a kind that is not the map's; returns the log record that will have it. */
+uint64_t durable_write(struct node *node, char type, const struct buffer *item);
 void durable_push(struct node *node);            /* our own writes go to the peers */
 bool durable_may_write(const struct node *node); /* identity and counters are safe */
 void durable_synced(struct node *node, uint64_t sequence);
@@ -184,7 +187,8 @@ enum quorum {
     QUORUM_HELD,    /* always, if the strategy does not vote */
     QUORUM_UNKNOWN, /* those of whom nothing was heard yet may make it: nothing starts or stops */
     QUORUM_LOST,
-    QUORUM_NO_ELECTORATE, /* the strategy votes, and nobody was named */
+    QUORUM_NO_ELECTORATE, /* the strategy votes, and no electorate is in effect */
+    QUORUM_CONFLICT,      /* two are */
 };
 
 /* Members of further zones count as those of the last: few clouds have more than a handful. */
@@ -206,13 +210,11 @@ struct supervisor_plan { /* the members of one supervisor, prepared; rebuilt whe
     uint32_t max_children; /* 0: no limit */
     uint64_t room_ms;      /* we have said that there is room again: nothing is taken before */
     size_t zone_count;     /* different ones among the members; at most ZONES_MAX */
-    char zones[ZONES_MAX][NAME_BYTES_MAX + 1]; /* sorted */
-    struct placement_member *judged;           /* the members, as judged for one child; or NULL */
-    size_t count, eligible;                    /* members; those that may take anything */
-    enum quorum quorum, quorum_seen;           /* now; at the last look of quorum_tick */
-    /* If it votes: what was lost is taken over after so long. Its holder has then noticed that it
-     * has no quorum, and we that we have none: deaths are noticed one by one. */
-    uint64_t takeover_ms;
+    char zones[ZONES_MAX][NAME_BYTES_MAX + 1];  /* sorted */
+    struct placement_member *judged;            /* the members, as judged for one child; or NULL */
+    size_t count, eligible;                     /* members; those that may take anything */
+    enum quorum quorum, quorum_seen;            /* now; at the last look of quorum_tick */
+    char quorum_message[MESSAGE_BYTES_MAX + 1]; /* of no electorate, or a conflict */
     uint64_t regained_ms; /* when we had a quorum again: what the others did meanwhile comes soon */
     uint64_t ring_hash;   /* of the names and weights that the ring was built from */
     uint64_t load_turn;   /* the turn in which the members' loads were counted: load.c */
@@ -225,6 +227,8 @@ struct ranking {
     struct index plans;         /* supervisor name -> struct supervisor_plan */
 };
 
+/* Who has a quorum again hears first what the others did meanwhile. */
+enum { QUORUM_REGAINED_MS = 1000 };
 enum { RANKS_MAX = 64 };
 enum { RANK_NONE = UINT32_MAX };
 
@@ -305,14 +309,97 @@ void room_tell(struct node *node);
 /* Who comes first where room is scarce: by priority, if it differs. */
 void room_order(struct child **children, size_t count);
 
-/* --- quorum.c -------------------------------------------------------------------------------- */
+/* --- quorum.c: what people and placement see of it ---------------------------------------------
+ */
 
 enum quorum quorum_of(const struct node *node, const struct supervisor *supervisor);
-enum quorum quorum_for(struct node *node, const struct child *child);
-bool quorum_is_gone(struct node *node, const struct child *child); /* what runs must stop */
-void quorum_explain(const struct child *child, enum quorum quorum, const char **ret_reason,
-                    const char **ret_message);
+void quorum_explain(const struct supervisor_plan *plan, const struct child *child,
+                    const char **ret_reason, const char **ret_message);
+/* Why there is no electorate, or none that counts, and what to do. */
+void quorum_message(const struct node *node, const struct supervisor *supervisor,
+                    char ret_message[MESSAGE_BYTES_MAX + 1]);
 void quorum_tick(struct node *node);
+
+/* --- lease_node.c: leases between this node and the others --------------------------------------
+ */
+
+struct leases {
+    struct lease_acceptor *acceptor;
+    struct index holders;   /* supervisor -> struct lease_holder */
+    struct index ballots;   /* supervisor -> struct ballot_box: electorate_step.c */
+    uint64_t session;       /* of this run, true randomness */
+    bool may_vote;          /* compared with a peer, or there is none */
+    uint64_t electorate_ms; /* when to look again at who is to vote */
+    uint64_t generation;    /* of the membership, at the last look */
+};
+
+void leases_init(struct node *node, uint64_t random_seed);
+void leases_release(struct node *node);
+void leases_start(struct node *node);
+void leases_message(struct node *node, const struct envelope *envelope);
+void leases_tick(struct node *node);
+void leases_synced(struct node *node);
+uint64_t leases_deadline(const struct node *node);
+void leases_check(const struct node *node);
+/* The supervisor's holder, made if it is not there. */
+struct lease_holder *leases_holder(struct node *node, const char *supervisor);
+/* To a member, or to ourselves. */
+void leases_send(struct node *node, const char *name, enum message_type type,
+                 const struct buffer *body);
+
+/* --- lease_child.c: leases of this node's children ----------------------------------------------
+ */
+
+/* Its supervisor's strategy votes: it runs under a lease, and in a guard. */
+bool lease_guards(struct node *node, const struct child *child);
+struct lease *lease_of(const struct node *node, const struct child *child); /* NULL: none */
+/* The lease of our claim is asked for, if it is not yet. True: it may be started. */
+bool lease_may_start(struct node *node, struct child *child);
+bool lease_allows_start(struct node *node, struct child *child); /* or it needs none */
+/* Nothing runs here, and nothing can under this claim: it is released. */
+bool lease_gives_back(struct node *node, struct child *child);
+/* Of a free child, whose turn it is here: its image is here, and the lease of its next epoch. */
+bool lease_court(struct node *node, struct child *child, uint32_t rank);
+bool lease_is_late(struct node *node, const struct child *child); /* it must end */
+const char *lease_lost_reason(struct node *node, const struct child *child);
+/* Of a container that runs under our claim: it is to be replaced. Asks for its lease, too. */
+bool lease_must_be_guarded(struct node *node, struct child *child,
+                           const struct container *container);
+/* Its guard has ended it: no fault of its own. */
+bool lease_ended_it(const struct child *child, const struct container *container);
+bool lease_outlasts_absence(struct node *node, const struct child *child);
+/* Whether to kill it now, and how long it may take to end: *stop_ms is made shorter. */
+bool lease_limits_stop(struct node *node, const struct child *child, uint64_t *stop_ms);
+/* A start is asked for: fills in what the guard needs. */
+void lease_note_start(struct node *node, const struct child *child,
+                      struct runtime_operation *asked);
+/* ... and has ended. started: NULL: in none that we know; lost: one may come true all the same. */
+void lease_note_started(struct node *node, const struct child *child,
+                        const struct container *started, bool lost);
+/* The engine has told of a container. */
+void lease_observe(struct node *node, const struct child *child, const struct container *container);
+/* After each decision: a lease that is not needed any more is given up. */
+void lease_update(struct node *node, struct child *child);
+
+/* --- electorate_step.c: who votes, and who will -------------------------------------------------
+ */
+
+void electorates_release(struct node *node);
+void electorates_start(struct node *node); /* the longest lease of all */
+uint64_t electorates_lease_ms_max(const struct node *node);
+void electorates_message(struct node *node, const struct envelope *envelope);
+void electorates_tick(struct node *node);
+void electorates_synced(struct node *node);
+uint64_t electorates_deadline(const struct node *node);
+bool electorates_restore(struct node *node, struct span record);
+/* For a snapshot: of the supervisor after *name (empty: the first), which moves on; false: no more.
+ */
+bool electorates_record(const struct node *node, char name[NAME_BYTES_MAX + 1],
+                        struct buffer *ret_record);
+/* The electorate in which we vote about that supervisor's children, as our disk has it; NULL: in
+ * none, or not now. */
+const struct electorate_record *electorates_mine(const struct node *node, const char *supervisor);
+void electorates_force(struct node *node, const struct request *request);
 
 /* --- supervise.c ----------------------------------------------------------------------------- */
 
@@ -777,6 +864,7 @@ struct node {
     struct membership membership;
     struct retirement retirement;
     struct ranking ranking;
+    struct leases leases;
     struct supervision supervision;
     struct moves moves;
     struct registry registry;

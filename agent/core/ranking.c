@@ -154,8 +154,8 @@ static void plan_build(struct node *node, struct supervisor_plan *plan,
     plan->self = RANK_NONE;
     plan->strategy = placement_strategy_by_name(supervisor->strategy);
     plan->quorum = quorum_of(node, supervisor);
-    plan->takeover_ms =
-        plan->strategy && plan->strategy->votes ? supervisor->lease_seconds * UINT64_C(1000) : 0;
+    if (plan->strategy && plan->strategy->votes)
+        quorum_message(node, supervisor, plan->quorum_message);
     if (supervisor->members_auto) {
         for (struct member_entry *m = store_member_after(&node->store, ""); m;
              m = store_member_after(&node->store, m->name))
@@ -364,7 +364,7 @@ uint32_t ranking_of_self(struct node *node, const struct child *child, const cha
         return RANK_NONE;
     }
     if (plan->quorum != QUORUM_HELD) {
-        quorum_explain(child, plan->quorum, ret_reason, ret_message);
+        quorum_explain(plan, child, ret_reason, ret_message);
         return RANK_NONE;
     }
     struct candidates candidates = ranking_free(node, plan, child);
@@ -382,10 +382,8 @@ uint64_t ranking_turn_ms(struct node *node, const struct child *child, uint32_t 
 {
     const struct supervisor_plan *plan = ranking_plan(node, child->group->workload.supervisor);
     uint64_t turn_ms = child->free_since_ms + (uint64_t)rank * PLACEMENT_RANK_DELAY_MS;
-    if (plan && child->has_claim && child->claim.state <= CLAIM_CLAIMED)
-        turn_ms += plan->takeover_ms; /* its holder is lost */
-    if (plan && plan->regained_ms && turn_ms < plan->regained_ms + plan->takeover_ms)
-        turn_ms = plan->regained_ms + plan->takeover_ms;
+    if (plan && plan->regained_ms && turn_ms < plan->regained_ms + QUORUM_REGAINED_MS)
+        turn_ms = plan->regained_ms + QUORUM_REGAINED_MS;
     return plan && plan->room_ms > turn_ms ? plan->room_ms : turn_ms;
 }
 

@@ -58,6 +58,11 @@ struct supervisor_entry *store_supervisor_after(const struct store *store, const
     return index_after(&store->supervisors, span_text(name));
 }
 
+struct electorate_entry *store_electorate(const struct store *store, const char *supervisor)
+{
+    return index_find(&store->electorates, span_text(supervisor));
+}
+
 struct member_entry *store_member(const struct store *store, const char *name)
 {
     return index_find(&store->members, span_text(name));

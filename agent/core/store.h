@@ -9,6 +9,7 @@
 #define AGENT_CORE_STORE_H
 
 #include "agent/core/feed.h"
+#include "agent/core/electorate.h"
 #include "agent/core/index.h"
 #include "agent/core/kept.h"
 #include "agent/core/key.h"
@@ -81,6 +82,8 @@ struct child {
         *pending_message; /* free, and why nobody may claim it; static texts or NULL */
     bool free_known;      /* free_since_ms counts */
     uint64_t free_since_ms;
+    uint32_t court_tries;
+    uint64_t court_ms;       /* no lease is asked for before: lease_child.c */
     uint64_t wake_ms;        /* decide again then; UINT64_MAX: not */
     size_t wake_slot;        /* in the heap of wakes, from 1; 0: not there */
     uint64_t ready_since_ms; /* monotonic: since when we see it ready with the spec below, 0: not */
@@ -152,6 +155,17 @@ struct rebalance_entry {
     char supervisor[NAME_BYTES_MAX + 1];
 };
 
+struct electorate_entry {            /* of a supervisor, as the map has it */
+    struct electorate_record record; /* of a conflict: one of them */
+    bool conflict;
+    struct electorate others[ELECTORATE_OLD_MAX - 1]; /* of a conflict: the sides beside it */
+    size_t other_count;
+    uint64_t generation; /* the greatest of all siblings */
+    size_t siblings;
+    uint64_t version;
+    char name[NAME_BYTES_MAX + 1];
+};
+
 struct member_entry {
     const struct member_record *record; /* owned, see kept.h */
     struct cordon cordon;               /* the one that counts; the record's may be older */
@@ -193,6 +207,8 @@ struct store {
     struct index members;        /* name -> struct member_entry */
     struct index rebalances;     /* supervisor name -> struct rebalance_entry */
     bool redistribution_changed; /* a supervisor or a rebalance, since redistribute.c looked */
+    struct index electorates;    /* supervisor -> struct electorate_entry */
+    bool electorates_changed;    /* since leases looked at them */
     struct index holders;        /* node name -> struct holder */
     struct children waiting;     /* for which any change of members may decide: nobody holds them */
     struct name_entry **outside; /* the names whose record is of an outside owner */
@@ -227,6 +243,7 @@ struct meta_entry *store_meta(const struct store *store, const char *ns, const c
 struct supervisor_entry *store_supervisor(const struct store *store, const char *name);
 struct member_entry *store_member(const struct store *store, const char *name);
 struct rebalance_entry *store_rebalance(const struct store *store, const char *supervisor);
+struct electorate_entry *store_electorate(const struct store *store, const char *supervisor);
 /* The first after (ns, name) in order; "" "" begins. NULL ends. */
 struct group *store_group_after(const struct store *store, const char *ns, const char *name);
 struct name_entry *store_name_after(const struct store *store, const char *ns, const char *name);

@@ -232,6 +232,52 @@ static void store_apply_member(struct store *store, const char *name,
     store->listener.member_changed(store->listener.context, name);
 }
 
+/* The latest of one history counts; of one era, another history is a conflict. */
+static void electorate_take(struct electorate_entry *entry, const struct electorate_record *record)
+{
+    bool conflict, first = entry->siblings++ == 0;
+    entry->generation =
+        record->generation > entry->generation ? record->generation : entry->generation;
+    if (first) {
+        entry->record = *record;
+        return;
+    }
+    const struct electorate_record before = entry->record;
+    bool later = electorate_record_compare(record, &before, &conflict) > 0;
+    if (record->term.era > before.term.era) {
+        entry->conflict = false;
+        entry->other_count = 0;
+    }
+    if (later)
+        entry->record = *record;
+    if (!conflict)
+        return;
+    entry->conflict = true;
+    if (entry->other_count < ELECTORATE_OLD_MAX - 1)
+        entry->others[entry->other_count++] = later ? before.now : record->now;
+}
+
+static void store_apply_electorate(struct store *store, const char *name,
+                                   const struct awmap_entry *entry)
+{
+    free(index_remove(&store->electorates, span_text(name)));
+    struct electorate_entry *new = xcalloc(1, sizeof *new);
+    TEXT_SET(new->name, name);
+    for (size_t i = 0; i < awmap_entry_count(entry); i++) {
+        struct electorate_record record;
+        if (electorate_record_decode(&record, awmap_entry_sibling(entry, i).value))
+            electorate_take(new, &record);
+        else
+            store->undecodable++;
+    }
+    new->version = ++store->position;
+    if (new->siblings > 0)
+        index_insert(&store->electorates, span_text(name), new);
+    else
+        free(new);
+    store->electorates_changed = true;
+}
+
 void store_apply(struct store *store, const struct awmap_entry *entry)
 {
     struct key_parts key = key_parse(awmap_entry_key(entry));
@@ -266,6 +312,9 @@ void store_apply(struct store *store, const struct awmap_entry *entry)
     case KEY_REBALANCE:
         store_apply_rebalance(store, key.name, entry);
         break;
+    case KEY_ELECTORATE:
+        store_apply_electorate(store, key.name, entry);
+        break;
     case KEY_UNKNOWN:
         break;
     }
@@ -273,6 +322,7 @@ void store_apply(struct store *store, const struct awmap_entry *entry)
 
 void store_feed_release(struct store *store)
 {
+    index_release(&store->electorates, free);
     index_release(&store->supervisors, supervisor_entry_free);
     index_release(&store->members, member_entry_free);
     index_release(&store->rebalances, free);

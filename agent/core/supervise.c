@@ -75,6 +75,7 @@ static void supervise_observe(struct node *node, const struct container *contain
     if (container->epoch > child->epoch_max)
         child->epoch_max = container->epoch;
     local_observe(local, container, node->now.mono_ms);
+    lease_observe(node, child, container);
     store_mark(&node->store, child);
     store_touch(&node->store, child);
     node->dirty = true;

@@ -43,9 +43,6 @@ void sim_guard_write(struct sim *sim, size_t engine, const struct guard_page *pa
         known = &sim->pages[sim->page_count++];
         *known = (struct sim_page){.engine = engine};
     }
-    if (page->deadline_ms < known->page.deadline_ms && sim->violations++ == 0)
-        printf("\n[%llu] VIOLATION: the page of %s/%u goes back\n", (unsigned long long)sim->now_ms,
-               page->child.workload, page->child.ordinal);
     known->page = *page;
 }
 

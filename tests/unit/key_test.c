@@ -38,6 +38,8 @@ static struct key print(const struct key_parts *parts)
         return key_member(parts->name);
     case KEY_REBALANCE:
         return key_rebalance(parts->name);
+    case KEY_ELECTORATE:
+        return key_electorate(parts->name);
     case KEY_UNKNOWN:
         break;
     }
@@ -59,6 +61,7 @@ static void the_texts_are_those_of_the_design(void)
     CU_ASSERT_STRING_EQUAL(key_meta("default", "limits").text, "r/default/limits");
     CU_ASSERT_STRING_EQUAL(key_member("node-1").text, "m/node-1");
     CU_ASSERT_STRING_EQUAL(key_rebalance("quorum").text, "b/quorum");
+    CU_ASSERT_STRING_EQUAL(key_electorate("quorum").text, "e/quorum");
     struct key key = key_member("node-1");
     CU_ASSERT_TRUE(span_equal(key_span(&key), span_text("m/node-1")));
 }
@@ -113,9 +116,13 @@ static void each_kind_is_parsed_into_its_parts(void)
 static void the_longest_keys_survive_the_round_trip(void)
 {
     struct child_id id = {.ns = NAME_63, .workload = NAME_63, .ordinal = UINT32_MAX};
-    struct key keys[] = {
-        key_workload(NAME_63, NAME_63), key_supervisor(NAME_63), key_claim(&id), key_status(&id),
-        key_name(NAME_63, NAME_63),     key_member(NAME_63)};
+    struct key keys[] = {key_workload(NAME_63, NAME_63),
+                         key_supervisor(NAME_63),
+                         key_claim(&id),
+                         key_status(&id),
+                         key_name(NAME_63, NAME_63),
+                         key_member(NAME_63),
+                         key_electorate(NAME_63)};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         CU_ASSERT_EQUAL(keys[i].bytes, strlen(keys[i].text));
         struct key_parts parts = key_parse(key_span(&keys[i]));
