@@ -52,10 +52,10 @@ static bool image_is_here(const struct node *node, const struct workload *worklo
 }
 
 /* `temporary` means never, also across nodes: lost with its node, it has failed. */
-static void child_give_up_lost(struct node *node, struct child *child)
+static void child_give_up_lost(struct node *node, struct child *child, uint64_t epoch)
 {
     local_make(child);
-    child_finish(node, child, child->group->workload.spec_hash, child->epoch_max + 1, "NodeLost",
+    child_finish(node, child, child->group->workload.spec_hash, epoch, "NodeLost",
                  "its node died, and restart: temporary means never again");
 }
 
@@ -85,11 +85,12 @@ static void child_note_claim(struct node *node, const struct child *child, uint6
 void child_claim(struct node *node, struct child *child, bool lost)
 {
     const struct workload *workload = &child->group->workload;
+    const struct lease *lease = lease_guards(node, child) ? lease_of(node, child) : NULL;
+    uint64_t epoch = lease ? lease->epoch : offer_next_epoch(node, child);
     if (lost && child->claim.state == CLAIM_CLAIMED && workload->restart == RESTART_TEMPORARY) {
-        child_give_up_lost(node, child);
+        child_give_up_lost(node, child, epoch);
         return;
     }
-    uint64_t epoch = offer_next_epoch(node, child);
     child_note_claim(node, child, epoch, lost);
     bool ready = image_is_here(node, workload) || move_keeps(node, child);
     claim_write(node, child, ready ? CLAIM_CLAIMED : CLAIM_PULLING, epoch, workload->spec_hash);

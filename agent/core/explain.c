@@ -121,7 +121,7 @@ bool query_ring(const struct node *asked, const struct child_id *id, struct ring
         return true;
     }
     if (plan->quorum != QUORUM_HELD)
-        quorum_explain(child, plan->quorum, &ret->reason, &ret->message);
+        quorum_explain(plan, child, &ret->reason, &ret->message);
     explain_members(node, plan, child, ret);
     return true;
 }

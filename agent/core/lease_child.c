@@ -5,6 +5,7 @@
  * the child runs here any more. Whether its end was seen, so that others need not wait, is kept
  * account of here, from what the engine says of containers: a container that merely is not in a
  * list any more was not seen to end. */
+#include <assert.h>
 #include <string.h>
 
 #include "agent/core/node_private.h"
@@ -79,9 +80,8 @@ bool lease_gives_back(struct node *node, struct child *child)
     const struct lease *lease = lease_of(node, child);
     if (!lease || lease->epoch != child->claim.epoch || lease->state == LEASE_STATE_HELD)
         return false;
-    uint64_t back_ms = lease->stale_epoch > 0
-                           ? lease->stale_ms + GIVE_BACK_MS
-                           : lease->born_ms + 2 * lease->lease_ms + GIVE_BACK_MS;
+    uint64_t back_ms = lease->stale_epoch > 0 ? lease->stale_ms + GIVE_BACK_MS
+                                              : lease->born_ms + 2 * lease->lease_ms + GIVE_BACK_MS;
     if (node->now.mono_ms < back_ms || (lease->refused && lease->stale_epoch == 0)) {
         child_wake(child, node->now.mono_ms < back_ms ? back_ms : node->now.mono_ms + GIVE_BACK_MS);
         return false;
@@ -95,26 +95,21 @@ bool lease_gives_back(struct node *node, struct child *child)
 
 static bool court_has_image(struct node *node, struct child *child)
 {
-    const struct workload *workload = &child->group->workload;
-    if (workload->pull != PULL_ALWAYS &&
-        index_find(&node->supervision.images, span_text(workload->image)))
-        return true;
     struct local *local = local_make(child);
     local->courting = true;
-    if (local->image_ready || local->pull_operation)
-        return local->image_ready;
+    if (child_image_is_here(node, child))
+        return true;
     if (node->now.mono_ms < local->retry_ms)
         child_wake(child, local->retry_ms);
-    else if (node->supervision.pulls_in_flight < RUNTIME_PULLS_IN_FLIGHT_MAX)
-        engine_pull(node, child);
     else
-        child_wake(child, node->now.mono_ms + COURT_AGAIN_MS);
+        child_pull(node, child);
     return false;
 }
 
 /* Who has no majority lets go of what it has, so that another may get it; and the later in rank
  * comes so much later again. */
-static void court_in_vain(struct node *node, struct child *child, struct lease *lease, uint32_t rank)
+static void court_in_vain(struct node *node, struct child *child, struct lease *lease,
+                          uint32_t rank)
 {
     if (lease->stale_epoch > child->epoch_max)
         child->epoch_max = lease->stale_epoch;
@@ -140,8 +135,7 @@ bool lease_court(struct node *node, struct child *child, uint32_t rank)
         return false;
     struct lease *lease = lease_of(node, child);
     if (!lease || lease->epoch != child->epoch_max + 1) {
-        lease =
-            lease_holder_want(holder, &child->id, child->epoch_max + 1, node->now.mono_ms);
+        lease = lease_holder_want(holder, &child->id, child->epoch_max + 1, node->now.mono_ms);
         lease_begin(node, child, lease, child->group->workload.uid, true);
         lease->tries = child->court_tries;
         node->dirty = true;
@@ -165,7 +159,8 @@ bool lease_allows_start(struct node *node, struct child *child)
     const struct supervisor_plan *plan = ranking_plan(node, child->group->workload.supervisor);
     if (!plan || (plan->strategy && !plan->strategy->votes))
         return true;
-    return plan->strategy && lease_may_start(node, child);
+    return plan->strategy && child->has_claim && claim_is_ours(node, &child->claim) &&
+           lease_may_start(node, child);
 }
 
 const char *lease_lost_reason(struct node *node, const struct child *child)
@@ -224,8 +219,10 @@ bool lease_limits_stop(struct node *node, const struct child *child, uint64_t *s
 void lease_note_start(struct node *node, const struct child *child, struct runtime_operation *asked)
 {
     struct lease *lease = lease_of(node, child);
-    if (!lease || lease->epoch != asked->epoch)
+    if (!lease_guards(node, child))
         return;
+    assert(lease && lease->epoch == asked->epoch &&
+           lease_is_good_for_start(lease, node->now.mono_ms));
     lease->uncertain = true;
     lease->container_id[0] = '\0';
     asked->guarded = true;

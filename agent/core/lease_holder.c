@@ -291,7 +291,8 @@ void lease_holder_pause(struct lease_holder *holder, bool paused)
 static uint64_t acceptor_due_ms(const struct lease_holder *holder, const struct acceptor *acceptor)
 {
     uint64_t most_ms = holder->lease_ms / ASK_AGAIN_PARTS;
-    uint64_t again_ms = acceptor->misses < 8 ? (uint64_t)AGAIN_MS_FIRST << acceptor->misses : most_ms;
+    uint64_t again_ms =
+        acceptor->misses < 8 ? (uint64_t)AGAIN_MS_FIRST << acceptor->misses : most_ms;
     if (acceptor->waits)
         return acceptor->sent_ms + (again_ms < most_ms ? again_ms : most_ms);
     if (acceptor->not_yet_ms)
@@ -397,7 +398,8 @@ static void grant_refused(struct lease_holder *holder, struct lease *lease, uint
                            ? refusal->wait_ms + refusal->wait_ms / 50
                            : LEASE_SECONDS_MAX * UINT64_C(2000);
     /* It may be released at any moment, and nobody tells us. */
-    uint64_t look_ms = (uint64_t)LOOK_MS_FIRST << (lease->tries < LOOK_TRIES ? lease->tries++ : LOOK_TRIES);
+    uint64_t look_ms = (uint64_t)LOOK_MS_FIRST
+                       << (lease->tries < LOOK_TRIES ? lease->tries++ : LOOK_TRIES);
     wait_ms = wait_ms < look_ms ? wait_ms : look_ms;
     uint64_t retry_ms = now_ms + (wait_ms > RETRY_MS_MIN ? wait_ms : RETRY_MS_MIN);
     if (refusal->reason == LEASE_STALE) {
@@ -558,7 +560,8 @@ bool lease_holder_grant(struct lease_holder *holder, uint64_t now_ms, const char
             return false;
         acceptor->waits = false;
         if (grant->verdict == LEASE_NOT_YET) {
-            uint64_t wait_ms = (uint64_t)NOT_YET_MS << (acceptor->not_yets < 8 ? acceptor->not_yets++ : 8);
+            uint64_t wait_ms = (uint64_t)NOT_YET_MS
+                               << (acceptor->not_yets < 8 ? acceptor->not_yets++ : 8);
             uint64_t most_ms = holder->lease_ms / RENEW_PARTS;
             acceptor->not_yet_ms = now_ms + (wait_ms < most_ms ? wait_ms : most_ms);
             return false;

@@ -166,7 +166,8 @@ static void move_first(struct node *node, const struct supervisor *supervisor,
             child->awaited_s = (uint32_t)now_s(node);
         if (claim_is_ours(node, &child->claim) && child_can_go_now(node, child) &&
             redistribute_judge(node, child, &to) == MOVE_WANTED)
-            move_offer(node, child, to, supervisor->order == MOVE_START_FIRST);
+            move_offer(node, child, to,
+                       supervisor->order == MOVE_START_FIRST && !lease_guards(node, child));
     }
 }
 

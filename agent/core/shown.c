@@ -172,6 +172,10 @@ static uint64_t hash_supervisor(const struct node *node, const struct supervisor
     const struct supervisor_entry *entry = store_supervisor(&node->store, supervisor->name);
     uint64_t hash = mix(entry ? entry->version : 1, (uint64_t)specs << 32 | running);
     hash = mix(hash, quorum_of(node, supervisor));
+    const struct electorate_entry *electorate = store_electorate(&node->store, supervisor->name);
+    if (electorate)
+        hash = mix(mix(mix(hash, electorate->record.term.version), electorate->record.term.lineage),
+                   electorate->record.old_count);
     for (size_t i = 0; !supervisor->members_auto && i < supervisor->member_count; i++)
         hash = mix_text(hash, member_phase_text(node, supervisor->members[i]));
     for (bool more = supervisor->members_auto && query_member_phase_next(node, "", &name, &phase);

@@ -162,7 +162,6 @@ struct electorate_entry {            /* of a supervisor, as the map has it */
     size_t other_count;
     uint64_t generation; /* the greatest of all siblings */
     size_t siblings;
-    uint64_t version;
     char name[NAME_BYTES_MAX + 1];
 };
 

@@ -270,12 +270,11 @@ static void store_apply_electorate(struct store *store, const char *name,
         else
             store->undecodable++;
     }
-    new->version = ++store->position;
     if (new->siblings > 0)
         index_insert(&store->electorates, span_text(name), new);
     else
         free(new);
-    store->electorates_changed = true;
+    store->electorates_changed = store->supervisors_changed = true;
 }
 
 void store_apply(struct store *store, const struct awmap_entry *entry)

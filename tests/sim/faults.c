@@ -172,6 +172,7 @@ uint64_t swarm_set_members(struct swarm *swarm, size_t index, const char *name, 
     supervisor.document = document;
     supervisor.document_bytes = 2;
     supervisor.members_auto = mask == 0;
+    supervisor.lease_seconds = swarm->lease_seconds;
     supervisor.max_children = swarm->sim.max_children;
     supervisor.members = members;
     for (size_t i = 0; i < swarm->sim.count; i++)

@@ -66,17 +66,18 @@ struct ledger {
 
 struct swarm {
     struct sim sim;
-    struct random random; /* of the faults, apart from the world's own */
-    struct random kinds;  /* what workloads and supervisors are like, apart from both */
-    bool restarts;        /* not only permanent children */
-    bool terminates;      /* users end children for good */
-    bool escalates;       /* as OTP does */
-    bool probes;          /* containers are asked how they are */
-    bool moves;           /* supervisors redistribute, actively or when asked */
-    struct random mover;  /* ... how, apart from all others */
-    bool strategies;      /* w2 is placed by UniformRandom, w3 by UniformQuorum */
-    bool weighs;          /* ... w2 by LeastRequested */
-    bool updates;         /* not only one at a time */
+    struct random random;   /* of the faults, apart from the world's own */
+    struct random kinds;    /* what workloads and supervisors are like, apart from both */
+    bool restarts;          /* not only permanent children */
+    bool terminates;        /* users end children for good */
+    bool escalates;         /* as OTP does */
+    bool probes;            /* containers are asked how they are */
+    bool moves;             /* supervisors redistribute, actively or when asked */
+    struct random mover;    /* ... how, apart from all others */
+    bool strategies;        /* w2 is placed by UniformRandom, w3 by UniformQuorum */
+    uint32_t lease_seconds; /* of w3 */
+    bool weighs;            /* ... w2 by LeastRequested */
+    bool updates;           /* not only one at a time */
     uint64_t seed;
     unsigned weight[FAULT_COUNT]; /* 0: off */
     struct ledger ledgers[WORKLOADS];

@@ -4,6 +4,8 @@
 
 #include "tests/sim/faults.h"
 
+enum { LEASE_PPM = 10000 }; /* 1 %, by which no clock is wrong by more */
+
 static size_t world_below(struct swarm *swarm, size_t bound)
 {
     return (size_t)random_below(&swarm->random, bound);
@@ -91,6 +93,18 @@ static void world_draw_places(struct swarm *swarm)
         swarm->weight[FAULT_MEMBERS] = 1; /* by which the limit is told */
 }
 
+/* Drawn apart, too. A guard has 0.07 of a lease for its kill, a stop all the grace there is. */
+static void world_draw_leases(struct swarm *swarm)
+{
+    static const uint32_t seconds[] = {1, 1, 2, 3, 5, 5, 10, 20, 60};
+    struct random random = random_of(~swarm->seed ^ 0x1ea5e);
+    swarm->lease_seconds = seconds[random_below(&random, sizeof seconds / sizeof *seconds)];
+    if (!swarm->strategies)
+        return;
+    swarm->sim.guard_slow_ms_max = swarm->lease_seconds * 70;
+    swarm->sim.stubborn_percent = random_below(&random, 2) ? 40 : 0;
+}
+
 void swarm_begin(struct swarm *swarm, uint64_t seed, size_t nodes)
 {
     struct sim *sim = &swarm->sim;
@@ -102,12 +116,15 @@ void swarm_begin(struct swarm *swarm, uint64_t seed, size_t nodes)
     world_draw_places(swarm);
     sim->drain_timeout_ms = 5000;
     sim->engine_grace_ms = 4000;
+    world_draw_leases(swarm);
     bool drift = world_half(swarm);
     for (size_t i = 0; i < sim->count; i++) {
         if (swarm->weight[FAULT_CLOCK])
             sim->nodes[i].wall_offset_ms = (int64_t)world_below(swarm, 600000) - 300000;
-        if (drift) /* up to the 1 % by which clocks may part */
+        if (drift)
             sim->nodes[i].drift_ppm = (int32_t)world_below(swarm, 10001) - 5000;
+        if (drift && swarm->strategies) /* to the bound, mostly */
+            sim->nodes[i].drift_ppm = sim->nodes[i].drift_ppm < 0 ? -LEASE_PPM : LEASE_PPM;
         sim_add_foreign(sim, i, NULL);
         sim_add_foreign(sim, i, "stranger");
     }
@@ -131,11 +148,11 @@ void swarm_print_options(const struct swarm *swarm)
     const struct sim *sim = &swarm->sim;
     printf(
         "seed %llu: %zu nodes, loss %u %%, copies %u %%, delay to %llu ms, slow links %u %% by "
-        "%llu ms, capacity %llu B/ms, drift %d ppm, %u children a node, faults:",
+        "%llu ms, capacity %llu B/ms, drift %d ppm, %u children a node, leases %u s, faults:",
         (unsigned long long)swarm->seed, sim->count, sim->loss_percent, sim->duplicate_percent,
         (unsigned long long)sim->delay_ms_max, sim->slow_link_percent,
         (unsigned long long)sim->slow_link_ms, (unsigned long long)sim->bytes_per_ms,
-        sim->nodes[0].drift_ppm, sim->max_children);
+        sim->nodes[0].drift_ppm, sim->max_children, swarm->lease_seconds);
     printf("%s%s%s%s%s%s%s", swarm->moves ? " moves" : "", swarm->strategies ? " strategies" : "",
            swarm->probes ? " probes" : "", swarm->restarts ? " restarts" : "",
            swarm->terminates ? " terminates" : "", swarm->escalates ? " escalates" : "",

@@ -6,6 +6,7 @@
 #ifndef TESTS_SIM_SIM_H
 #define TESTS_SIM_SIM_H
 
+#include "agent/core/electorate.h"
 #include "agent/core/node.h"
 #include "agent/core/query.h"
 #include "agent/core/random.h"
@@ -29,9 +30,10 @@ struct sim_container {
     bool dying;                 /* its guard is killing it, whatever its page says by now */
 };
 
-struct sim_page { /* of a guarded container: it outlives the agent, not the power */
+struct sim_page { /* of a guarded container: it outlives the agent */
     struct guard_page page;
     size_t engine;
+    struct term term; /* of the electorate, when the last start was asked for */
 };
 
 struct sim_record { /* one log record on a simulated disk */
@@ -201,7 +203,9 @@ size_t sim_running(const struct sim *sim, const char *workload, size_t *ret_dupl
 /* Every wanted child runs exactly once, where every live node says it does; nothing else runs. Who
  * has no room waits, as long as no node has any. */
 bool sim_is_converged(struct sim *sim);
-bool sim_is_still(struct sim *sim);       /* no operation in flight */
+bool sim_is_still(struct sim *sim); /* no operation in flight */
+/* Every running node sees the electorate of all nodes as they are, and none before it. */
+bool sim_electorate_is_settled(const struct sim *sim, const char *supervisor);
 bool sim_maps_are_equal(struct sim *sim); /* of all running nodes, by digest */
 void sim_print(struct sim *sim);     /* what every node thinks, and what runs: for a failing seed */
 bool sim_all_alive(struct sim *sim); /* every running node sees every running node alive */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/core/node_private.h"
 #include "tests/sim/sim_private.h"
 
 static bool page_is_of(const struct sim_page *page, size_t engine, const struct child_id *child,
@@ -25,10 +26,14 @@ static struct sim_page *page_find(const struct sim *sim, size_t engine,
     return NULL;
 }
 
+static const struct sim_page *page_of(const struct sim *sim, const struct sim_container *at)
+{
+    return page_find(sim, at->engine, &at->container.child, at->container.uid, at->container.epoch);
+}
+
 static uint64_t page_deadline_ms(const struct sim *sim, const struct sim_container *at)
 {
-    const struct sim_page *page =
-        page_find(sim, at->engine, &at->container.child, at->container.uid, at->container.epoch);
+    const struct sim_page *page = page_of(sim, at);
     return page ? page->page.deadline_ms : 0;
 }
 
@@ -53,6 +58,10 @@ void sim_guard_start(struct sim *sim, size_t engine, const struct runtime_operat
                               .deadline_ms = operation->guard_deadline_ms};
     TEXT_SET(page.uid, operation->uid);
     sim_guard_write(sim, engine, &page);
+    const struct electorate_entry *entry =
+        store_electorate(&sim->nodes[engine].node->store, operation->supervisor);
+    if (entry)
+        page_find(sim, engine, &page.child, page.uid, page.epoch)->term = entry->record.term;
 }
 
 static void guard_wait(struct sim *sim, const struct sim_container *at, enum sim_kind kind,
@@ -64,13 +73,23 @@ static void guard_wait(struct sim *sim, const struct sim_container *at, enum sim
                                      .container_index = (size_t)(at - sim->containers)});
 }
 
+/* First electorates that were made on two sides of a cut: each side runs its own, until they meet.
+ */
+static bool guard_is_of_another_world(const struct sim *sim, const struct sim_container *a,
+                                      const struct sim_container *b)
+{
+    const struct sim_page *one = page_of(sim, a), *two = page_of(sim, b);
+    return one && two && one->term.era == two->term.era && one->term.lineage != two->term.lineage;
+}
+
 static void guard_check_alone(struct sim *sim, const struct sim_container *made)
 {
     const struct child_id *child = &made->container.child;
     for (size_t i = sim_bucket(sim, child); i != SIZE_MAX; i = sim->containers[i].next) {
         const struct sim_container *other = &sim->containers[i];
         if (other != made && other->container.state == CONTAINER_RUNNING &&
-            child_id_compare(&other->container.child, child) == 0)
+            child_id_compare(&other->container.child, child) == 0 &&
+            !guard_is_of_another_world(sim, made, other))
             sim_violation(sim, "two copies of a guarded child", &made->container);
     }
 }
@@ -106,4 +125,23 @@ void sim_guard_due(struct sim *sim, const struct sim_event *due)
         guard_wait(sim, at, SIM_GUARD_KILL, sim->now_ms + slow_ms);
     else
         guard_wait(sim, at, SIM_GUARD, sim_world_ms(self, deadline_ms));
+}
+
+bool sim_electorate_is_settled(const struct sim *sim, const char *supervisor)
+{
+    for (size_t i = 0; i < sim->count; i++) {
+        const struct electorate_entry *entry =
+            sim->nodes[i].node ? store_electorate(&sim->nodes[i].node->store, supervisor) : NULL;
+        if (!sim->nodes[i].node)
+            continue;
+        if (!entry || entry->conflict || entry->record.old_count > 0 ||
+            entry->record.now.count != sim->count)
+            return false;
+        for (size_t j = 0; j < sim->count; j++)
+            if (sim->nodes[j].node &&
+                electorate_find(&entry->record.now, sim->nodes[j].name,
+                                sim->nodes[j].node->durable.replica) == SIZE_MAX)
+                return false;
+    }
+    return true;
 }

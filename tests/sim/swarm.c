@@ -22,7 +22,8 @@ enum { STATUS_CLEAN = 0, STATUS_USAGE = 2, STATUS_SAFETY = 3, STATUS_LIVENESS = 
 
 enum {
     QUIET_MS = 10000,
-    QUIET_BYTES = 500, /* per node and second, at three to ten nodes */
+    QUIET_BYTES = 500,       /* per node and second, at three to ten nodes */
+    QUIET_LEASE_BYTES = 250, /* a request or an answer, to one voter, three times a lease */
     QUIET_TICKS = 40,
     QUIET_PROBE_TICKS = 2, /* a probe is begun and it ends */
     JOBS_MAX = 64,
@@ -35,8 +36,9 @@ struct options {
 
 /* --- What must come to rest ------------------------------------------------------------------- */
 
-static bool swarm_is_quiet(struct sim *sim)
+static bool swarm_is_quiet(struct swarm *swarm)
 {
+    struct sim *sim = &swarm->sim;
     uint64_t bytes[SWARM_NODES_MAX], ticks[SWARM_NODES_MAX], started = sim->started;
     uint64_t probes = sim->probes;
     bool quiet = true;
@@ -46,10 +48,13 @@ static bool swarm_is_quiet(struct sim *sim)
     }
     sim_run(sim, QUIET_MS);
     uint64_t ticks_max = QUIET_TICKS + QUIET_PROBE_TICKS * (sim->probes - probes) * 1000 / QUIET_MS;
+    uint64_t bytes_max =
+        QUIET_BYTES +
+        (swarm->strategies ? 2 * sim->count * QUIET_LEASE_BYTES * 3 / swarm->lease_seconds : 0);
     for (size_t i = 0; i < sim->count; i++) {
         bytes[i] = (sim->nodes[i].sent_bytes - bytes[i]) * 1000 / QUIET_MS;
         ticks[i] = (sim->nodes[i].ticks - ticks[i]) * 1000 / QUIET_MS;
-        if (bytes[i] <= QUIET_BYTES && ticks[i] <= ticks_max)
+        if (bytes[i] <= bytes_max && ticks[i] <= ticks_max)
             continue;
         printf("%s sends %llu bytes/s and ticks %llu times a second at rest\n", sim->nodes[i].name,
                (unsigned long long)bytes[i], (unsigned long long)ticks[i]);
@@ -112,10 +117,20 @@ static struct verdict swarm_rest(struct swarm *swarm)
     struct sim *sim = &swarm->sim;
     if (!sim_until(sim, sim_all_alive, 60000))
         return (struct verdict){STATUS_LIVENESS, "not all alive"};
+    for (int i = 0; swarm->strategies && !sim_electorate_is_settled(sim, SWARM_VOTERS); i++) {
+        if (i == 300)
+            return (struct verdict){STATUS_LIVENESS, "the electorate is not settled"};
+        sim_run(sim, 1000);
+    }
     if (!sim_until(sim, sim_is_converged, 700000)) /* back-off and declines may be minutes long */
         return (struct verdict){STATUS_LIVENESS, "not converged"};
     if (swarm->moves && !sim_until(sim, moves_are_over, 1500000))
         return (struct verdict){STATUS_LIVENESS, "moves do not end"};
+    for (int i = 0; swarm->strategies && !sim_electorate_is_settled(sim, SWARM_VOTERS); i++) {
+        if (i == 300)
+            return (struct verdict){STATUS_LIVENESS, "the electorate is not settled"};
+        sim_run(sim, 1000);
+    }
     if (!sim_until(sim, sim_is_converged, 700000))
         return (struct verdict){STATUS_LIVENESS, "not converged after moves"};
     if (!sim_until(sim, sim_is_still, 10000))
@@ -126,7 +141,7 @@ static struct verdict swarm_rest(struct swarm *swarm)
     if (!swarm_edits_are_kept(swarm))
         return (struct verdict){STATUS_SAFETY, "an acknowledged edit is lost"};
     sim_run(sim, 5000); /* last statuses */
-    if (!swarm_is_quiet(sim))
+    if (!swarm_is_quiet(swarm))
         return (struct verdict){STATUS_LIVENESS, "not quiet"};
     if (!sim_is_converged(sim))
         return (struct verdict){STATUS_LIVENESS, "not at rest"};
