@@ -35,6 +35,11 @@ struct api_client *api_client_new(const struct api_address *address, uint64_t ti
     return client;
 }
 
+struct api_client *api_client_another(const struct api_client *client)
+{
+    return api_client_new(&client->address, API_TIMEOUT_MS);
+}
+
 void api_client_free(struct api_client *client)
 {
     if (!client)
@@ -242,10 +247,14 @@ int api_client_get(struct api_client *client, const char *path, cJSON **ret_json
 /* --- Lists ------------------------------------------------------------------------------------ */
 
 /* Moves the items of a page, which is deleted, to the list. *ret_token: where the next page begins,
- * NULL at the end; the caller frees. */
-static void list_take_page(cJSON *items, cJSON *page, char **ret_token)
+ * NULL at the end; the caller frees. The version of the first page is that of the list: what
+ * changes while the others are read is told after it. */
+static void list_take_page(cJSON *items, cJSON *page, char **ret_token, char *ret_version)
 {
     const char *token = json_get_text(json_get_object(page, "metadata"), "continue");
+    const char *version = json_get_text(json_get_object(page, "metadata"), "resourceVersion");
+    if (ret_version && !*ret_version)
+        snprintf(ret_version, API_VERSION_BYTES, "%s", version ? version : "");
     cJSON *from = cJSON_GetObjectItemCaseSensitive(page, "items");
     *ret_token = token && *token ? xstrdup(token) : NULL;
     while (from && from->child)
@@ -254,8 +263,10 @@ static void list_take_page(cJSON *items, cJSON *page, char **ret_token)
 }
 
 int api_client_list(struct api_client *client, const char *path, cJSON **ret_items,
-                    struct error *err)
+                    char *ret_version, struct error *err)
 {
+    if (ret_version)
+        *ret_version = '\0';
     cleanup_json cJSON *items = json_new_array();
     cleanup_free char *token = NULL;
     do {
@@ -267,9 +278,101 @@ int api_client_list(struct api_client *client, const char *path, cJSON **ret_ite
         if (api_client_get(client, terminal_text(&page_path), &page, err) < 0)
             return -1;
         free(token);
-        list_take_page(items, page, &token);
+        list_take_page(items, page, &token, ret_version);
     } while (token);
     *ret_items = items;
     items = NULL;
     return 0;
+}
+
+/* --- Watches ---------------------------------------------------------------------------------- */
+
+enum { KEEPALIVE_SECONDS = 10 }; /* an agent whose machine died says nothing any more */
+
+struct watch {
+    struct api_client *client;
+    api_client_event *event;
+    void *context;
+    int result; /* of the event that ended it; 0: none */
+};
+
+/* One line. A Status instead of an event is left in the body, for api_answer_fail. */
+static int watch_line(struct watch *watch, struct span line)
+{
+    struct error malformed = {0};
+    cleanup_json cJSON *json = json_parse(line, API_ANSWER_BYTES_MAX, &malformed);
+    const char *type = json_get_text(json, "type");
+    const cJSON *object = json_get_object(json, "object");
+    if (!type)
+        return 0;
+    if (strcmp(type, "ERROR") != 0)
+        return watch->event(watch->context, type, object);
+    return json_get_integer(object, "code", 0) == 410 ? API_WATCH_EXPIRED : API_WATCH_FAILED;
+}
+
+static size_t on_watch(char *data, size_t size, size_t count, void *context)
+{
+    struct watch *watch = context;
+    struct buffer *body = &watch->client->body;
+    if (on_body(data, size, count, watch->client) != size * count)
+        return 0;
+    size_t at = 0;
+    for (uint8_t *end; (end = memchr(body->data + at, '\n', body->bytes - at)) != NULL;) {
+        size_t bytes = (size_t)(end - body->data) - at;
+        watch->result = watch_line(watch, span_of(body->data + at, bytes));
+        at += bytes + 1;
+        if (watch->result != 0)
+            return 0; /* ends the transfer */
+    }
+    memmove(body->data, body->data + at, body->bytes - at);
+    body->bytes -= at;
+    return size * count;
+}
+
+static int watch_perform(struct watch *watch, const char *path, uint64_t timeout_ms,
+                         long *ret_status)
+{
+    struct api_client *client = watch->client;
+    struct api_send send = {.method = "GET", .path = path};
+    cleanup_buffer struct buffer url = {0};
+    terminal_printf(&url, "%s%s", client->address.base_url, path);
+    struct curl_slist *headers = prepare_headers(&send);
+    prepare(client, &send, terminal_text(&url), headers);
+    curl_easy_setopt(client->curl, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+    curl_easy_setopt(client->curl, CURLOPT_WRITEFUNCTION, on_watch);
+    curl_easy_setopt(client->curl, CURLOPT_WRITEDATA, watch);
+    curl_easy_setopt(client->curl, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(client->curl, CURLOPT_TCP_KEEPIDLE, (long)KEEPALIVE_SECONDS);
+    curl_easy_setopt(client->curl, CURLOPT_TCP_KEEPINTVL, (long)KEEPALIVE_SECONDS);
+    buffer_clear(&client->body);
+    CURLcode code = curl_easy_perform(client->curl);
+    curl_slist_free_all(headers);
+    curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, ret_status);
+    return (int)code;
+}
+
+int api_client_watch(struct api_client *client, const char *path, uint64_t timeout_ms,
+                     api_client_event *event, void *context, struct error *err)
+{
+    struct watch watch = {.client = client, .event = event, .context = context};
+    long status = 0;
+    if (!client->curl)
+        return error_set(err, ERROR_IO, "libcurl cannot be set up");
+    CURLcode code = (CURLcode)watch_perform(&watch, path, timeout_ms, &status);
+    client->reached = code == CURLE_OK || status != 0;
+    if (watch.result == API_WATCH_FAILED)
+        return error_set(err, ERROR_IO, "the agent at %s ended the watch", client->address.text);
+    if (watch.result != 0)
+        return watch.result;
+    if (status == 410)
+        return API_WATCH_EXPIRED;
+    if (status >= 300) {
+        struct error malformed = {0};
+        cleanup_json cJSON *json =
+            json_parse(buffer_view(&client->body), API_ANSWER_BYTES_MAX, &malformed);
+        return api_answer_fail(err, (int)status, json);
+    }
+    if (code == CURLE_OK || (code == CURLE_OPERATION_TIMEDOUT && status == 200))
+        return API_WATCH_ENDED;
+    return fail(client, code, err);
 }

@@ -23,6 +23,7 @@ struct api_send {
 };
 
 struct api_client *api_client_new(const struct api_address *address, uint64_t timeout_ms);
+struct api_client *api_client_another(const struct api_client *client); /* of the same agent */
 void api_client_free(struct api_client *client);
 const char *api_client_address(const struct api_client *client);
 const struct api_address *api_client_where(const struct api_client *client);
@@ -40,8 +41,19 @@ bool api_client_reached(const struct api_client *client);
 /* GET of one path. */
 int api_client_get(struct api_client *client, const char *path, cJSON **ret_json,
                    struct error *err);
-/* GET of a collection, page by page: an array of all items. path may have a query. */
+/* GET of a collection, page by page: an array of all items. path may have a query. ret_version (or
+ * NULL) has room for API_VERSION_BYTES: from where a watch goes on. */
+enum { API_VERSION_BYTES = 32 };
 int api_client_list(struct api_client *client, const char *path, cJSON **ret_items,
-                    struct error *err);
+                    char *ret_version, struct error *err);
+
+/* One event of a watch, borrowed. Anything but 0 ends the watch. */
+typedef int api_client_event(void *context, const char *type, const cJSON *object);
+enum { API_WATCH_ENDED = 0, API_WATCH_FAILED = -1, API_WATCH_EXPIRED = -2 };
+/* GET of a path whose query asks for a watch; returns what the function returned, or how else it
+ * ended. API_WATCH_EXPIRED: list again. API_WATCH_FAILED: err is set; if it is ERROR_IO it may be
+ * worth another try. timeout_ms: for all of it; 0: none. */
+int api_client_watch(struct api_client *client, const char *path, uint64_t timeout_ms,
+                     api_client_event *event, void *context, struct error *err);
 
 #endif

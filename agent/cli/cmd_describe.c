@@ -39,7 +39,8 @@ static int fetch_related(struct describe *describe, const char *title, enum api_
     api_path_object(&path, resource, same ? describe->ns : NULL, NULL, NULL);
     terminal_printf(&selector, "%s=%s", key, value);
     api_path_query(&path, selector_kind, terminal_text(&selector));
-    if (api_client_list(describe->client, terminal_text(&path), &describe->related[at], err) < 0)
+    if (api_client_list(describe->client, terminal_text(&path), &describe->related[at], NULL, err) <
+        0)
         return -1;
     describe->shown.related[at].title = title;
     describe->shown.related[at].resource = resource;
@@ -100,7 +101,7 @@ static int fetch_events(struct describe *describe, struct error *err)
                     member ? API_NAMESPACE_DEFAULT : describe->ns);
     api_path_query(&path, "fieldSelector",
                    member ? "involvedObject.kind=Member" : "involvedObject.kind=Child");
-    if (api_client_list(describe->client, terminal_text(&path), &describe->events, err) < 0)
+    if (api_client_list(describe->client, terminal_text(&path), &describe->events, NULL, err) < 0)
         return -1;
     events_keep(describe->events, events_of(describe, &owner));
     describe->shown.events = describe->events;

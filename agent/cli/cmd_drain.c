@@ -99,7 +99,7 @@ static int look(struct drain *drain, struct error *err)
     if (look_member(drain, err) < 0)
         return -1;
     api_path_object(&path, API_CHILDREN, NULL, NULL, NULL);
-    if (api_client_list(drain->client, terminal_text(&path), &children, err) < 0)
+    if (api_client_list(drain->client, terminal_text(&path), &children, NULL, err) < 0)
         return -1;
     const cJSON *child;
     drain->homeless = 0;

@@ -53,7 +53,7 @@ static int events_fetch(struct invocation *invocation, cJSON **ret_items, struct
         terminal_printf(&path, "/namespaces/%s", options->ns ? options->ns : API_NAMESPACE_DEFAULT);
     terminal_printf(&path, "/events");
     api_path_query(&path, "fieldSelector", options->warnings ? "type=Warning" : NULL);
-    return api_client_list(invocation->client, terminal_text(&path), ret_items, err);
+    return api_client_list(invocation->client, terminal_text(&path), ret_items, NULL, err);
 }
 
 static void event_add_row(struct text_table *table, const cJSON *event, uint64_t now_ms)

@@ -25,7 +25,7 @@ static int export_kind(struct invocation *invocation, enum api_resource resource
     cleanup_buffer struct buffer path = {0};
     cleanup_json cJSON *items = NULL;
     api_path_object(&path, resource, NULL, NULL, NULL);
-    if (api_client_list(invocation->client, terminal_text(&path), &items, err) < 0)
+    if (api_client_list(invocation->client, terminal_text(&path), &items, NULL, err) < 0)
         return error_wrap(err, "%s", api_resources[resource].plural);
     cJSON *item;
     cJSON_ArrayForEach(item, items)

@@ -7,6 +7,8 @@
 #include "agent/cli/cleanup.h"
 #include "agent/cli/cli.h"
 #include "agent/cli/columns.h"
+#include "agent/cli/follow.h"
+#include "agent/cli/get_watch.h"
 #include "agent/cli/output.h"
 #include "agent/cli/target.h"
 #include "agent/cli/terminal.h"
@@ -68,7 +70,7 @@ static int get_fetch(struct get *get, const struct target *target, struct error 
     }
     api_path_query(&path, "labelSelector", get->options->selector);
     api_path_query(&path, "fieldSelector", get->options->field_selector);
-    if (api_client_list(client, terminal_text(&path), &found, err) < 0)
+    if (api_client_list(client, terminal_text(&path), &found, NULL, err) < 0)
         return -1;
     while (found->child)
         cJSON_AddItemToArray(items, cJSON_DetachItemViaPointer(found, found->child));
@@ -181,9 +183,8 @@ static int get_check(const struct get_options *options, const struct targets *ta
     bool named = false;
     for (size_t i = 0; i < targets->count; i++)
         named = named || targets->items[i].name;
-    if (options->watch)
-        return error_set(err, ERROR_INVALID,
-                         "--watch comes with a later release; until then: watch hordelet get ...");
+    if (options->watch && targets->count > 1)
+        return error_set(err, ERROR_INVALID, "--watch follows one kind, or one object");
     if (named && options->all_namespaces)
         return error_set(err, ERROR_INVALID,
                          "a name is looked up in one namespace: --namespace, not --all-namespaces");
@@ -192,6 +193,27 @@ static int get_check(const struct get_options *options, const struct targets *ta
     if (options->ns && options->all_namespaces)
         return error_set(err, ERROR_INVALID, "--namespace and --all-namespaces exclude each other");
     return 0;
+}
+
+static int get_watch_target(struct get *get, const struct target *target)
+{
+    const struct get_options *options = get->options;
+    cleanup_buffer struct buffer path = {0}, one = {0};
+    struct error err = {0};
+    api_path_object(&path, target->resource, get_namespace(options), NULL, NULL);
+    terminal_printf(&one, "metadata.name=%s", target->name ? target->name : "");
+    api_path_query(&path, "labelSelector", options->selector);
+    api_path_query(&path, "fieldSelector",
+                   target->name ? terminal_text(&one) : options->field_selector);
+    struct get_watch what = {
+        .resource = target->resource,
+        .path = terminal_text(&path),
+        .format = get->format,
+        .with_namespace = options->all_namespaces,
+        .managed_fields = options->managed_fields,
+        .deadline_ms = options->cli.timeout.given ? follow_now_ms() + options->cli.timeout.ms : 0};
+    return get_watch(get->invocation->client, &what, &err) < 0 ? cli_fail(get->invocation, &err)
+                                                               : CLI_DONE;
 }
 
 static int run_get(struct invocation *invocation)
@@ -204,6 +226,11 @@ static int run_get(struct invocation *invocation)
         get_check(get.options, &targets, &err) < 0) {
         targets_release(&targets);
         return cli_fail_usage(invocation, "%s", err.text);
+    }
+    if (get.options->watch) {
+        int code = get_watch_target(&get, &targets.items[0]);
+        targets_release(&targets);
+        return code;
     }
     get_fetch_all(&get, &targets);
     if (!get.failed || api_client_reached(invocation->client))
@@ -228,7 +255,7 @@ static const struct flag get_flags[] = {
     {"show-managed-fields", 0, FLAG_BOOL, offsetof(struct get_options, managed_fields), NULL,
      "keep metadata.managedFields in yaml and json"},
     {"watch", 'w', FLAG_BOOL, offsetof(struct get_options, watch), NULL,
-     "comes with a later release"},
+     "go on, and show what changes, until interrupted or for --timeout"},
     {0},
 };
 
@@ -248,6 +275,7 @@ const struct verb verb_get = {
         "  hordelet get children -A -o wide\n"
         "  hordelet get ch -l hordelet.dev/workload=web\n"
         "  hordelet get wl,ch\n"
+        "  hordelet get children -w\n"
         "  hordelet get workload/web -o yaml\n",
     .flags = get_flags,
     .options_bytes = sizeof(struct get_options),

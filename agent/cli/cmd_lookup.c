@@ -37,7 +37,7 @@ static int lookup_workload(struct api_client *client, const char *ns, const char
     api_path_object(&path, API_NAMES, ns, NULL, NULL);
     terminal_printf(&selector, "%s=%s", API_WORKLOAD_LABEL, name);
     api_path_query(&path, "labelSelector", terminal_text(&selector));
-    return api_client_list(client, terminal_text(&path), ret_items, err);
+    return api_client_list(client, terminal_text(&path), ret_items, NULL, err);
 }
 
 /* The name itself, which may be another workload's. */

@@ -187,7 +187,7 @@ static int rebalance_all(struct rebalance *rebalance, struct text_table *table,
     cleanup_json cJSON *supervisors = NULL;
     const cJSON *supervisor;
     api_path_object(&path, API_SUPERVISORS, NULL, NULL, NULL);
-    if (api_client_list(rebalance->client, terminal_text(&path), &supervisors, err) < 0)
+    if (api_client_list(rebalance->client, terminal_text(&path), &supervisors, NULL, err) < 0)
         return -1;
     cJSON_ArrayForEach(supervisor, supervisors)
     {

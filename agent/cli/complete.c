@@ -62,7 +62,7 @@ static void offer_names(struct completion *completion, enum api_resource resourc
         return;
     struct api_client *client = api_client_new(&address, NAMES_TIMEOUT_MS);
     api_path_object(&path, resource, ns, NULL, NULL);
-    api_client_list(client, terminal_text(&path), &items, &err);
+    api_client_list(client, terminal_text(&path), &items, NULL, &err);
     api_client_free(client);
     const cJSON *item;
     cJSON_ArrayForEach(item, items)

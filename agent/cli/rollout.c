@@ -10,6 +10,7 @@
 
 #include "agent/cli/api_path.h"
 #include "agent/cli/cleanup.h"
+#include "agent/cli/follow.h"
 #include "agent/cli/output.h"
 #include "agent/cli/terminal.h"
 #include "agent/codec/api_objects.h"
@@ -121,7 +122,7 @@ static int children_list(struct api_client *client, const char *ns, const char *
     api_path_object(&path, API_CHILDREN, ns, NULL, NULL);
     terminal_printf(&selector, "%s=%s", API_WORKLOAD_LABEL, workload);
     api_path_query(&path, "labelSelector", terminal_text(&selector));
-    return api_client_list(client, terminal_text(&path), ret_children, err);
+    return api_client_list(client, terminal_text(&path), ret_children, NULL, err);
 }
 
 /* A failure that will not go away by waiting: the agent has answered, and it is neither busy nor
@@ -160,17 +161,6 @@ static int fail_timeout(struct api_client *client, const char *ns, const char *n
 typedef int rollout_look(struct api_client *client, const char *ns, const char *name,
                          struct buffer *progress, struct error *err);
 
-static int look_ready(struct api_client *client, const char *ns, const char *name,
-                      struct buffer *progress, struct error *err)
-{
-    cleanup_buffer struct buffer path = {0};
-    cleanup_json cJSON *workload = NULL;
-    api_path_object(&path, API_WORKLOADS, ns, name, NULL);
-    if (api_client_get(client, terminal_text(&path), &workload, err) < 0)
-        return -1;
-    return rollout_is_ready(workload, progress);
-}
-
 static int look_gone(struct api_client *client, const char *ns, const char *name,
                      struct buffer *progress, struct error *err)
 {
@@ -204,10 +194,122 @@ static int wait_until(struct api_client *client, const char *ns, const char *nam
     return fail_timeout(client, ns, name, terminal_text(&shown), err);
 }
 
+/* --- Readiness, followed ---------------------------------------------------------------------- */
+
+struct rollout {
+    struct api_client *second; /* for what is asked while the first follows */
+    const char *ns, *name;
+    struct buffer progress, shown;
+    cJSON *children; /* name -> its last line */
+    struct error *err;
+};
+
+enum { ROLLOUT_READY = 1, ROLLOUT_FAILED = 2 };
+
+static void show_child(struct rollout *rollout, const cJSON *child)
+{
+    cleanup_buffer struct buffer line = {0};
+    const char *name = json_get_text(json_get_object(child, "metadata"), "name");
+    if (!name)
+        return;
+    describe_child(child, &line);
+    if (json_get_bool(json_get_object(child, "status"), "ready", false))
+        terminal_printf(&line, ", ready");
+    const char *text = terminal_text(&line), *known = json_get_text(rollout->children, name);
+    if (known && strcmp(known, text) == 0)
+        return;
+    printf("%s\n", text + strspn(text, "\n"));
+    cJSON_DeleteItemFromObjectCaseSensitive(rollout->children, name);
+    json_add_text(rollout->children, name, text);
+}
+
+static void show_children(struct rollout *rollout)
+{
+    cleanup_json cJSON *children = NULL;
+    struct error unused = {0};
+    const cJSON *child;
+    if (children_list(rollout->second, rollout->ns, rollout->name, &children, &unused) < 0)
+        return;
+    cJSON_ArrayForEach(child, children) show_child(rollout, child);
+    fflush(stdout);
+}
+
+const char *rollout_failure(const cJSON *workload)
+{
+    const cJSON *status = json_get_object(workload, "status"), *condition;
+    cJSON_ArrayForEach(condition, json_get_array(status, "conditions"))
+    {
+        const char *type = json_get_text(condition, "type");
+        const char *value = json_get_text(condition, "status");
+        if (type && value && strcmp(type, "Progressing") == 0 && strcmp(value, "False") == 0)
+            return json_get_text(condition, "message");
+    }
+    return NULL;
+}
+
+static int fail_late(struct rollout *rollout, const char *why)
+{
+    cleanup_buffer struct buffer text = {0};
+    cleanup_json cJSON *children = NULL;
+    struct error unused = {0};
+    terminal_printf(&text, "workload/%s does not get on: %s", rollout->name, why);
+    if (children_list(rollout->second, rollout->ns, rollout->name, &children, &unused) == 0)
+        rollout_describe_missing(children, &text);
+    error_set(rollout->err, ERROR_INVALID, "%s", terminal_text(&text));
+    return ROLLOUT_FAILED;
+}
+
+static int rollout_changed(void *context, const char *type, const cJSON *workload)
+{
+    struct rollout *rollout = context;
+    if (strcmp(type, "DELETED") == 0) {
+        error_set(rollout->err, ERROR_NOT_FOUND, "workload/%s was deleted", rollout->name);
+        return ROLLOUT_FAILED;
+    }
+    buffer_clear(&rollout->progress);
+    bool ready = rollout_is_ready(workload, &rollout->progress);
+    show_children(rollout);
+    show_progress(rollout->name, &rollout->progress, &rollout->shown);
+    const char *why = rollout_failure(workload);
+    return ready ? ROLLOUT_READY : why ? fail_late(rollout, why) : 0;
+}
+
+static int rollout_listed(void *context, const cJSON *items)
+{
+    struct rollout *rollout = context;
+    if (items->child)
+        return rollout_changed(context, "ADDED", items->child);
+    error_set(rollout->err, ERROR_NOT_FOUND, "workload/%s is not there", rollout->name);
+    return ROLLOUT_FAILED;
+}
+
+static int rollout_idle(void *context)
+{
+    show_children(context);
+    return 0;
+}
+
 int rollout_wait_ready(struct api_client *client, const char *ns, const char *name,
                        struct rollout_clock *clock, struct error *err)
 {
-    return wait_until(client, ns, name, clock, look_ready, err);
+    struct rollout rollout = {.second = api_client_another(client),
+                              .ns = ns,
+                              .name = name,
+                              .children = json_new_object(),
+                              .err = err};
+    struct follower follower = {&rollout, rollout_listed, rollout_changed, rollout_idle};
+    cleanup_buffer struct buffer path = {0}, one = {0};
+    api_path_object(&path, API_WORKLOADS, ns, NULL, NULL);
+    terminal_printf(&one, "metadata.name=%s", name);
+    api_path_query(&path, "fieldSelector", terminal_text(&one));
+    int result = follow(client, terminal_text(&path), clock->deadline_ms, &follower, err);
+    if (result == 0)
+        result = fail_timeout(rollout.second, ns, name, terminal_text(&rollout.shown), err);
+    api_client_free(rollout.second);
+    cJSON_Delete(rollout.children);
+    buffer_release(&rollout.progress);
+    buffer_release(&rollout.shown);
+    return result == ROLLOUT_READY ? 0 : -1;
 }
 
 int rollout_wait_gone(struct api_client *client, const char *ns, const char *name,

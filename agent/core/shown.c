@@ -48,11 +48,24 @@ static uint64_t mix_text(uint64_t hash, const char *text)
     return mix(mix(hash, word), strlen(text));
 }
 
-static uint64_t hash_child(const struct child_view *view, uint64_t document_version)
+/* All that children and names show of their workload's document: the text between the braces, which
+ * labels cannot have in them. Quotes inside texts are escaped, so it is found nowhere else. */
+static uint64_t hash_labels(const struct group *group)
 {
-    uint64_t hash =
-        mix(document_version, view->phase | view->ready << 8 | view->has_exit_code << 9 |
-                                  (view->workload != NULL) << 10);
+    static const char key[] = "\"labels\":{";
+    const char *at = group->has_workload ? strstr(group->workload.document, key) : NULL;
+    if (!at)
+        return 0;
+    uint64_t hash = 1;
+    for (at += sizeof key - 1; *at && *at != '}'; at++)
+        hash = mix(hash, (uint8_t)*at);
+    return hash;
+}
+
+static uint64_t hash_child(const struct child_view *view, uint64_t labels)
+{
+    uint64_t hash = mix(labels, view->phase | view->ready << 8 | view->has_exit_code << 9 |
+                                    (view->workload != NULL) << 10);
     hash = mix(mix(mix(hash, view->epoch), view->restarts), view->started_ms);
     hash = mix(mix(hash, view->spec_hash), (uint64_t)(int64_t)view->exit_code);
     hash = mix_text(mix_text(hash, view->node), view->container_id);
@@ -94,8 +107,9 @@ static void shown_child(struct node *node, struct child *child)
         struct child_view view;
         struct feed_key key = {child->id.ns, child->id.workload, child->id.ordinal};
         query_fill_child(node, child, &view);
+        child->lost = child->has_claim && claim_holder_is_lost(node, &child->claim);
         counts = child_count(child, &view);
-        feed_show(feed, FEED_CHILDREN, &child->shown, &key, hash_child(&view, group->version));
+        feed_show(feed, FEED_CHILDREN, &child->shown, &key, hash_child(&view, group->labels));
     } else {
         const char *uid = child->claim.uid[0] ? child->claim.uid : group->workload.uid;
         feed_hide(feed, FEED_CHILDREN, &child->shown, uid, child->claim.epoch);
@@ -131,7 +145,7 @@ static void shown_name(struct node *node, struct name_entry *name)
         return;
     }
     struct feed_key key = {.ns = name->ns, .name = name->name};
-    uint64_t labels = name->owner ? name->owner->group->version : 0;
+    uint64_t labels = name->owner ? name->owner->group->labels : 0;
     feed_show(feed, FEED_NAMES, &name->shown, &key, mix(name->version, labels));
 }
 
@@ -177,7 +191,9 @@ static uint64_t hash_supervisor(const struct node *node, const struct supervisor
         hash = mix(mix(mix(hash, electorate->record.term.version), electorate->record.term.lineage),
                    electorate->record.old_count);
     for (size_t i = 0; !supervisor->members_auto && i < supervisor->member_count; i++)
-        hash = mix_text(hash, member_phase_text(node, supervisor->members[i]));
+        hash = mix_text(hash, store_member(&node->store, supervisor->members[i])
+                                  ? member_phase_text(node, supervisor->members[i])
+                                  : "");
     for (bool more = supervisor->members_auto && query_member_phase_next(node, "", &name, &phase);
          more; more = query_member_phase_next(node, name, &name, &phase))
         hash = mix_text(mix_text(hash, name), phase);
@@ -240,6 +256,12 @@ static void shown_touched(struct node *node)
 {
     struct store *store = &node->store;
     uint64_t position = store->feed.position;
+    for (size_t i = 0; i < store->touched_groups.count; i++) {
+        struct group *group = store->touched_groups.items[i];
+        if (group->labels_version != group->version)
+            group->labels = hash_labels(group);
+        group->labels_version = group->version;
+    }
     for (size_t i = 0; i < store->touched_children.count; i++)
         shown_child(node, store->touched_children.items[i]);
     for (size_t i = 0; i < store->touched_member_count; i++)

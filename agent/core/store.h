@@ -70,7 +70,7 @@ struct child {
     uint64_t remember_ms;   /* ... until then */
     uint64_t unknown_epoch; /* of a start here of which no list has told yet what became of it; 0 */
     struct feed_item *shown;              /* NULL: users do not see it */
-    bool lost;                            /* its holder is, as of the last decision */
+    bool lost;                            /* its holder is, as last shown or decided about */
     uint32_t touched_place;               /* in store.touched_children, from 1; 0: not there */
     struct child_counts counted;          /* in the group's */
     struct local *local;                  /* NULL: nothing here */
@@ -113,8 +113,9 @@ struct group {
     uint64_t version;         /* of the document */
     struct feed_item *shown;
     uint32_t touched_place;
-    struct child_counts counts; /* the sum of its children's */
-    struct child **children;    /* by ordinal */
+    struct child_counts counts;      /* the sum of its children's */
+    uint64_t labels, labels_version; /* a hash, and of which version of the document */
+    struct child **children;         /* by ordinal */
     size_t child_count, child_capacity;
     uint64_t finished_since_ms; /* monotonic: since when we see all children finished, 0: not */
     struct progress progress;
