@@ -135,7 +135,7 @@ static int logs_add_workload(struct logs *logs, const char *name, struct error *
     api_path_object(&path, API_CHILDREN, logs->ns, NULL, NULL);
     terminal_printf(&selector, "%s=%s", API_WORKLOAD_LABEL, name);
     api_path_query(&path, "labelSelector", terminal_text(&selector));
-    if (api_client_list(logs->invocation->client, terminal_text(&path), &items, err) < 0)
+    if (api_client_list(logs->invocation->client, terminal_text(&path), &items, NULL, err) < 0)
         return -1;
     const cJSON *item;
     cJSON_ArrayForEach(item, items)

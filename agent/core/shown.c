@@ -53,7 +53,8 @@ static uint64_t mix_text(uint64_t hash, const char *text)
 static uint64_t hash_labels(const struct group *group)
 {
     static const char key[] = "\"labels\":{";
-    const char *at = group->has_workload ? strstr(group->workload.document, key) : NULL;
+    const char *document = group->has_workload ? group->workload.document : NULL;
+    const char *at = document ? strstr(document, key) : NULL;
     if (!at)
         return 0;
     uint64_t hash = 1;
