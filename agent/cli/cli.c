@@ -12,35 +12,13 @@
 #include "agent/cli/suggest.h"
 #include "agent/cli/terminal.h"
 
-const struct verb *const cli_verbs[] = {&verb_agent,
-                                        &verb_apply,
-                                        &verb_get,
-                                        &verb_describe,
-                                        &verb_logs,
-                                        &verb_delete,
-                                        &verb_terminate,
-                                        &verb_scale,
-                                        &verb_lookup,
-                                        &verb_register,
-                                        &verb_unregister,
-                                        &verb_join,
-                                        &verb_leave,
-                                        &verb_detach,
-                                        &verb_cordon,
-                                        &verb_drain,
-                                        &verb_uncordon,
-                                        &verb_forget,
-                                        &verb_set_members,
-                                        &verb_rebalance,
-                                        &verb_ring,
-                                        &verb_wait,
-                                        &verb_events,
-                                        &verb_export,
-                                        &verb_restore,
-                                        &verb_completion,
-                                        &verb_version,
-                                        &verb_help,
-                                        NULL};
+const struct verb *const cli_verbs[] = {
+    &verb_agent,      &verb_apply,      &verb_get,     &verb_describe,    &verb_logs,
+    &verb_delete,     &verb_terminate,  &verb_scale,   &verb_lookup,      &verb_register,
+    &verb_unregister, &verb_join,       &verb_leave,   &verb_detach,      &verb_cordon,
+    &verb_drain,      &verb_uncordon,   &verb_forget,  &verb_set_members, &verb_rebalance,
+    &verb_ring,       &verb_wait,       &verb_events,  &verb_export,      &verb_restore,
+    &verb_gc,         &verb_completion, &verb_version, &verb_help,        NULL};
 enum { VERB_COUNT = sizeof cli_verbs / sizeof *cli_verbs - 1 };
 
 const struct flag cli_flags[] = {
@@ -96,18 +74,8 @@ static const struct verb *verb_find(const char *name)
 
 static int fail_unknown_verb(const char *name)
 {
-    static const char *const later[] = {
-        "gc",
-    };
     struct error err = {0};
     const char *words[VERB_COUNT], *near;
-    for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
-        if (strcmp(name, later[i]) == 0) {
-            error_set(&err, ERROR_INVALID, "%s comes with a later release", name);
-            complain(NULL, err.text);
-            return CLI_USAGE;
-        }
-    }
     for (size_t i = 0; i < VERB_COUNT; i++)
         words[i] = cli_verbs[i]->name;
     near = suggest(name, words, VERB_COUNT);

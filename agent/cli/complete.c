@@ -130,6 +130,8 @@ static void offer_value(struct completion *completion)
     const struct flag *flag = completion->open;
     if (strcmp(flag->value, "FILE") == 0)
         offer(completion, COMPLETE_FILES, "");
+    if (strcmp(flag->value, "MEMBER") == 0)
+        offer_names(completion, API_MEMBERS);
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
         if (strcmp(flag->name, "output") == 0 && strstr(flag->help, formats[i]))
             offer(completion, formats[i], "");

@@ -247,6 +247,8 @@ static int call_dispatch(struct api_call *call, const struct api_context *contex
         return api_state(call, context);
     if (route->subresource == API_LOG)
         return api_log(call, context);
+    if (route->subresource == API_ORPHANS)
+        return api_orphans(call, context);
     if (route->subresource == API_QUORUM)
         return api_action(call, context);
     if (route->subresource == API_RING || route->subresource == API_REBALANCE)
@@ -349,6 +351,10 @@ enum api_progress api_call_reply(struct api_call *call, const struct reply *repl
     }
     if (call->waiting)
         return call_run(call, context);
+    if (call->submit.kind == REQUEST_ORPHANS) {
+        api_orphans_answer(call, reply);
+        return call_finish(call);
+    }
     if (call->submit.kind == REQUEST_EVENTS) {
         api_events_answer(call, reply);
         return call_finish(call);

@@ -23,6 +23,9 @@ int api_state(struct api_call *call, const struct api_context *context);
 int api_placement(struct api_call *call, const struct api_context *context);
 /* children/NAME/log */
 int api_log(struct api_call *call, const struct api_context *context);
+/* members/NAME/orphans */
+int api_orphans(struct api_call *call, const struct api_context *context);
+void api_orphans_answer(struct api_call *call, const struct reply *reply);
 /* -1: not over the socket in the containers. */
 int api_child_may(struct api_call *call);
 /* Events: asks all members, and answers with what came */

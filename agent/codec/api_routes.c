@@ -72,8 +72,10 @@ const struct api_resource_info api_resources[API_RESOURCE_COUNT] = {
                       {API_LEAVE, "leave", NULL, NULL, NULL, API_CAN(API_CREATE)},
                       {API_DETACH, "detach", NULL, NULL, NULL, API_CAN(API_CREATE)},
                       {API_FORGET, "forget", NULL, NULL, NULL, API_CAN(API_CREATE)},
-                      {API_DRAIN, "drain", NULL, NULL, NULL, API_CAN(API_CREATE)}},
-                     6},
+                      {API_DRAIN, "drain", NULL, NULL, NULL, API_CAN(API_CREATE)},
+                      {API_ORPHANS, "orphans", NULL, NULL, NULL,
+                       API_CAN(API_GET) | API_CAN(API_DELETE)}},
+                     7},
 };
 
 static const char *const verb_names[API_VERB_COUNT] = {

@@ -49,6 +49,7 @@ enum api_subresource {
     API_DETACH,
     API_FORGET,
     API_DRAIN,
+    API_ORPHANS,
     API_STATE,
     API_LOG,
     API_QUORUM,
@@ -83,7 +84,7 @@ struct api_resource_info {
     const char *kind, *list_kind;
     bool namespaced;
     unsigned verbs;
-    struct api_subresource_info subresources[6];
+    struct api_subresource_info subresources[7];
     size_t subresource_count;
 };
 

@@ -150,6 +150,17 @@ uint64_t engine_output(struct node *node, const struct child_id *child, const ch
     return operation->id;
 }
 
+uint64_t engine_end_orphan(struct node *node, enum runtime_kind kind, const char *container_id,
+                           uint64_t stop_ms)
+{
+    struct operation *operation = engine_begin(node, kind, NULL);
+    TEXT_SET(operation->container_id, container_id);
+    uint64_t timeout_ms =
+        kind == RUNTIME_STOP ? stop_ms + RUNTIME_STOP_MARGIN_MS : RUNTIME_REMOVE_TIMEOUT_MS;
+    engine_emit(node, operation, timeout_ms)->stop_ms = stop_ms;
+    return operation->id;
+}
+
 void engine_abandon(struct node *node, uint64_t id)
 {
     struct operation *operation = engine_find(node, id);

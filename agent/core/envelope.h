@@ -22,6 +22,8 @@ enum message_type {
     MESSAGE_LEASE_ASK,     /* body: struct lease_ask */
     MESSAGE_LEASE_GRANT,   /* body: struct lease_grant */
     MESSAGE_ELECTORATE,    /* body: see electorate_step.c */
+    MESSAGE_ORPHANS_ASK,   /* body: an id, and whether they are to end: see orphans.c */
+    MESSAGE_ORPHANS,       /* body: that id, a status, and what there is */
     MESSAGE_TYPE_END,
 };
 

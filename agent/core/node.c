@@ -200,6 +200,10 @@ static void node_on_message(struct node *node, const struct event *event)
     case MESSAGE_OUTPUT_TAKEN:
         output_source_message(node, &envelope);
         break;
+    case MESSAGE_ORPHANS_ASK:
+    case MESSAGE_ORPHANS:
+        orphans_message(node, &envelope);
+        break;
     case MESSAGE_OUTPUT:
         output_sink_message(node, &envelope);
         break;

@@ -418,7 +418,26 @@ enum {
                      RUNTIME_OUTPUTS_IN_FLIGHT_MAX + 4
 };
 
-enum { STRANGERS_MAX = 4096 };
+/* orphans.c: a container of nobody that is known here */
+struct orphan {
+    char id[CONTAINER_ID_BYTES_MAX + 1];
+    struct child_id child;
+    char uid[UID_BYTES + 1];
+    uint64_t replica, epoch;
+    enum container_state state;
+    bool condemned;     /* a user wants it gone */
+    uint64_t operation; /* towards that, 0: none is under way */
+    uint64_t seen_ms;
+    char message[MESSAGE_BYTES_MAX + 1]; /* why it did not work */
+};
+
+enum { ORPHANS_MAX = 4096 };
+
+struct orphans {
+    struct orphan *items; /* ORPHANS_MAX of them once there is one */
+    size_t count, reported;
+};
+
 enum { IMAGES_MAX = 1024 }; /* beyond that all are asked for once more */
 
 struct supervision {
@@ -441,11 +460,10 @@ struct supervision {
     uint64_t engine_lost_ms;
     char engine_name[NAME_BYTES_MAX + 1], engine_version[NAME_BYTES_MAX + 1];
     char engine_message[MESSAGE_BYTES_MAX + 1];
-    bool relist;                /* something is missing: ask for a list */
-    uint64_t relist_ms;         /* ... but not before */
-    uint64_t listed_ms;         /* the last list, come or asked for */
-    struct child_id *strangers; /* whose containers were seen here while nobody knew them */
-    size_t stranger_count, strangers_reported;
+    bool relist;        /* something is missing: ask for a list */
+    uint64_t relist_ms; /* ... but not before */
+    uint64_t listed_ms; /* the last list, come or asked for */
+    struct orphans orphans;
     uint64_t children_made;       /* by the store, when they were last looked for */
     bool compared;                /* with a peer, as of the last tick */
     bool settled;                 /* decisions are allowed: see supervise_is_open */
@@ -476,6 +494,16 @@ void supervise_run_stops(struct node *node);
 /* May it be asked now? If not it waits its turn, first come, first served. */
 bool supervise_probe_turn(struct node *node, struct child *child);
 void supervise_run_probes(struct node *node);
+
+/* orphans.c */
+void orphan_observe(struct node *node, const struct container *container);
+void orphans_listed(struct node *node); /* what the list that was told now has not shown is gone */
+bool orphans_became_known(struct node *node); /* the child of one */
+void orphans_run(struct node *node);
+/* False: that operation was of no orphan. */
+bool orphan_done(struct node *node, const struct operation *operation, const struct event *event);
+void orphans_request(struct node *node, const struct request *request);
+void orphans_message(struct node *node, const struct envelope *envelope);
 
 /* claim.c */
 bool claim_is_ours(const struct node *node, const struct claim *claim);
@@ -617,6 +645,9 @@ uint64_t engine_probe(struct node *node, struct child *child,
 /* Returns the operation's id. */
 uint64_t engine_output(struct node *node, const struct child_id *child, const char *container_id,
                        const struct output_wish *wish);
+/* STOP or REMOVE of a container of no child. Returns the operation's id. */
+uint64_t engine_end_orphan(struct node *node, enum runtime_kind kind, const char *container_id,
+                           uint64_t stop_ms);
 void engine_list(struct node *node);
 void engine_abandon(struct node *node, uint64_t id); /* its end will concern no child any more */
 

@@ -43,8 +43,9 @@ enum request_kind {
     REQUEST_FORGET,      /* name (a dead member) */
     REQUEST_WAIT_QUORUM, /* name (a supervisor), wait_ms: until this node sees its quorum, or 504 */
     REQUEST_OUTPUT,      /* child, output: what its container has printed, in pieces */
-    REQUEST_EVENTS, /* the journals of all members: reply.found; in reply.message who was silent */
-    REQUEST_WAIT,   /* until seen covers `after`: read your writes; 504 after REQUEST_TIMEOUT_MS */
+    REQUEST_ORPHANS, /* name (a member), flag: they are to end. reply.found: see orphan_decode */
+    REQUEST_EVENTS,  /* the journals of all members: reply.found; in reply.message who was silent */
+    REQUEST_WAIT,    /* until seen covers `after`: read your writes; 504 after REQUEST_TIMEOUT_MS */
 };
 
 /* A name as an outside process wants it. Borrowed for the step. */
@@ -87,6 +88,18 @@ struct request {
     size_t address_count;
     struct dot after;
 };
+
+/* A container of nobody that is known. In reply.found is the number of all, then some of them. */
+struct orphan_view {
+    char id[CONTAINER_ID_BYTES_MAX + 1];
+    struct child_id child;
+    char uid[UID_BYTES + 1];
+    uint64_t epoch;
+    bool running, condemned;             /* condemned: its end is under way */
+    char message[MESSAGE_BYTES_MAX + 1]; /* why that did not work; empty: nothing went wrong */
+};
+
+bool orphan_view_decode(struct reader *reader, struct orphan_view *ret_view); /* false: the end */
 
 struct reply {
     uint64_t id;

@@ -228,7 +228,7 @@ static bool request_is_write(enum request_kind kind)
 {
     return kind != REQUEST_JOIN && kind != REQUEST_LEAVE && kind != REQUEST_DETACH &&
            kind != REQUEST_WAIT && kind != REQUEST_WAIT_QUORUM && kind != REQUEST_EVENTS &&
-           kind != REQUEST_OUTPUT && kind != REQUEST_DELETE_CHILD;
+           kind != REQUEST_OUTPUT && kind != REQUEST_ORPHANS && kind != REQUEST_DELETE_CHILD;
 }
 
 static void requests_refuse_room(struct node *node, const struct request *request)
@@ -294,6 +294,7 @@ void requests_step(struct node *node, const struct request *request)
         [REQUEST_DETACH] = request_detach,
         [REQUEST_FORGET] = request_forget,
         [REQUEST_OUTPUT] = output_begin,
+        [REQUEST_ORPHANS] = orphans_request,
         [REQUEST_EVENTS] = gather_begin,
         [REQUEST_WAIT_QUORUM] = request_wait_quorum,
         [REQUEST_WAIT] = request_wait,

@@ -52,23 +52,11 @@ static struct child *supervise_owner(struct node *node, const struct container *
     return child || !ours ? child : store_child_make(&node->store, &container->child);
 }
 
-/* It may be that its child becomes known later, when peers have told of it. */
-static void supervise_note_stranger(struct node *node, const struct container *container)
-{
-    struct supervision *supervision = &node->supervision;
-    if (!container->child.ns[0] || strcmp(container->node, node->name) != 0 ||
-        container->state == CONTAINER_GONE || supervision->stranger_count == STRANGERS_MAX)
-        return;
-    if (!supervision->strangers)
-        supervision->strangers = xcalloc(STRANGERS_MAX, sizeof *supervision->strangers);
-    supervision->strangers[supervision->stranger_count++] = container->child;
-}
-
 static void supervise_observe(struct node *node, const struct container *container)
 {
     struct child *child = supervise_owner(node, container);
     if (!child) {
-        supervise_note_stranger(node, container);
+        orphan_observe(node, container);
         return;
     }
     struct local *local = local_make(child);
@@ -100,26 +88,11 @@ static size_t supervise_list_child(struct node *node, struct child *child)
     return local ? local->container_count : 0;
 }
 
-/* Orphans are left alone, but somebody should know of them. */
-static void supervise_report_strangers(struct node *node)
-{
-    struct supervision *supervision = &node->supervision;
-    if (!supervision->settled || supervision->stranger_count == supervision->strangers_reported)
-        return;
-    supervision->strangers_reported = supervision->stranger_count;
-    effects_trace(
-        node->effects,
-        "orphans: %zu containers have our labels but belong to nothing that is known here; "
-        "they are left alone",
-        supervision->stranger_count);
-}
-
 /* A list is the truth as of now (the driver lays over it what it told meanwhile): what it lacks is
  * gone. */
 static void supervise_list(struct node *node, const struct event *event)
 {
     struct store *store = &node->store;
-    node->supervision.stranger_count = 0;
     node->supervision.children_made = store->children_made;
     for (size_t i = 0; i < event->list.count; i++)
         supervise_observe(node, &event->list.containers[i]);
@@ -133,7 +106,7 @@ static void supervise_list(struct node *node, const struct event *event)
     node->supervision.listed_ms = node->now.mono_ms;
     node->supervision.relist = false;
     node->dirty = true;
-    supervise_report_strangers(node);
+    orphans_listed(node);
 }
 
 /* A child has become known of which a container was listed before: nothing is decided about it
@@ -141,15 +114,13 @@ static void supervise_list(struct node *node, const struct event *event)
 static void supervise_look_for_strangers(struct node *node)
 {
     struct supervision *supervision = &node->supervision;
-    if (supervision->stranger_count == 0 || supervision->children_made == node->store.children_made)
+    if (supervision->children_made == node->store.children_made)
         return;
     supervision->children_made = node->store.children_made;
-    for (size_t i = 0; i < supervision->stranger_count; i++)
-        if (store_child(&node->store, &supervision->strangers[i])) {
-            supervision->engine_listed = false;
-            supervision->relist = true;
-            return;
-        }
+    if (!orphans_became_known(node))
+        return;
+    supervision->engine_listed = false;
+    supervision->relist = true;
 }
 
 static void supervise_engine(struct node *node, const struct event *event)
@@ -305,6 +276,7 @@ void supervise_tick(struct node *node)
         return;
     supervise_look_for_strangers(node);
     supervise_run_stops(node);
+    orphans_run(node);
     supervise_run_probes(node);
     supervise_wake(node);
     quorum_tick(node);
@@ -390,7 +362,7 @@ void supervise_release(struct node *node)
         }
     index_release(&node->supervision.images, NULL);
     index_release(&node->supervision.intensities, free);
-    free(node->supervision.strangers);
+    free(node->supervision.orphans.items);
     free(node->supervision.wakes);
     free(node->supervision.queue);
     free(node->supervision.stop_queue);

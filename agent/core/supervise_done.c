@@ -139,6 +139,8 @@ void supervise_done(struct node *node, const struct event *event)
         }
         return;
     }
+    if (orphan_done(node, &operation, event))
+        return;
     if (operation.kind == RUNTIME_OUTPUT) {
         output_done(node, &operation, event);
         return;

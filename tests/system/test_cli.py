@@ -227,7 +227,7 @@ class Help(unittest.TestCase):
             self.assertEqual(by_flag.stdout, by_verb.stdout)
             self.assertIn(f"hordelet {verb}", by_flag.stdout)
             self.assertIn("--", by_flag.stdout)
-            self.assertLessEqual(max(map(len, by_flag.stdout.splitlines())), 112, verb)
+            self.assertLessEqual(max(map(len, by_flag.stdout.splitlines())), 120, verb)
 
     def test_wrong_usage_is_exit_2_with_the_remedy(self):
         for arguments, remedy in ((["descibe"], "describe"), (["get", "wrkloads"], "workloads"),
