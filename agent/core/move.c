@@ -95,11 +95,8 @@ void move_offer(struct node *node, struct child *child, const char *member, bool
 
 static const char *offer_obstacle(struct node *node, const struct child *child)
 {
-    const struct offer *offer = child->offer;
-    if (member_life_is_lost(node, offer->node, offer->replica))
-        return "it is not alive";
-    if (!ranking_would_take(node, child, offer->node))
-        return "it does not take it";
+    if (!ranking_would_take(node, child, child->offer->node))
+        return "it does not take it any more, or is not alive";
     if (node->now.mono_ms >= child->local->offer_ms + OFFER_PATIENCE_MS)
         return "it does not answer";
     return NULL;

@@ -14,6 +14,11 @@ static void of_least(struct workload *workload)
     workload->cpu_milli = asked_milli;
 }
 
+static void of_nobody(struct workload *workload)
+{
+    TEXT_SET(workload->supervisor, "nobody");
+}
+
 static void of_least_urgent(struct workload *workload)
 {
     of_least(workload);
@@ -69,6 +74,20 @@ static void many_at_once_spread_evenly(void)
         for (size_t i = 0; i < 4; i++)
             CU_ASSERT_EQUAL(running_on(&sim, i), 5);
         CU_ASSERT_EQUAL(sim.started, 20);
+        sim_release(&sim);
+    }
+}
+
+/* Where the last one went, others would go as well, if they were not meant for elsewhere. */
+static void an_odd_one_is_one_too_many_for_one_member_only(void)
+{
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        struct sim sim;
+        begin(&sim, seed, "444");
+        story_run(&sim, 1, "web", 7, of_least);
+        CU_ASSERT_EQUAL(sim.started, 7);
+        for (size_t i = 0; i < 3; i++)
+            CU_ASSERT(running_on(&sim, i) == 2 || running_on(&sim, i) == 3);
         sim_release(&sim);
     }
 }
@@ -166,6 +185,24 @@ static void a_rebalance_evens_out_and_rests(void)
     sim_release(&sim);
 }
 
+/* Also among so many others that a round of looking at all takes long. */
+static void who_waits_for_room_is_looked_at_again_soon(void)
+{
+    struct sim sim;
+    begin(&sim, 1, "11");
+    story_put(&sim, 0, "many", 2000, of_nobody);
+    asked_milli = 600;
+    story_put(&sim, 0, "web", 2, of_least);
+    story_put(&sim, 0, "late", 1, of_least);
+    sim_run(&sim, 3000);
+    CU_ASSERT_EQUAL(sim_running(&sim, "web", NULL), 2);
+    CU_ASSERT_EQUAL(without_room(&sim, "late", 1), 1);
+    sim_delete_workload(&sim, 0, "web");
+    sim_run(&sim, 2500);
+    CU_ASSERT_EQUAL(sim_running(&sim, "late", NULL), 1);
+    sim_release(&sim);
+}
+
 /* Members say what they have only when a supervisor asks for it. */
 static void nothing_is_told_that_nobody_asks_for(void)
 {
@@ -183,9 +220,13 @@ static void nothing_is_told_that_nobody_asks_for(void)
 }
 
 UNIT_MAIN("least", {"many at once spread evenly", many_at_once_spread_evenly},
+          {"an odd one is one too many for one member only",
+           an_odd_one_is_one_too_many_for_one_member_only},
           {"a larger member takes more", a_larger_member_takes_more},
           {"who does not fit waits", who_does_not_fit_waits},
           {"what a dead member had goes where least is asked for",
            what_a_dead_member_had_goes_where_least_is_asked_for},
           {"a rebalance evens out and rests", a_rebalance_evens_out_and_rests},
+          {"who waits for room is looked at again soon",
+           who_waits_for_room_is_looked_at_again_soon},
           {"nothing is told that nobody asks for", nothing_is_told_that_nobody_asks_for})

@@ -160,6 +160,17 @@ static size_t index_of(const struct sim *sim, const char *name)
     return index;
 }
 
+static size_t copy_on(const struct sim *sim, uint32_t ordinal, size_t engine)
+{
+    for (size_t i = 0; i < sim->container_count; i++)
+        if (sim->containers[i].engine == engine &&
+            sim->containers[i].container.child.ordinal == ordinal &&
+            sim->containers[i].container.state == CONTAINER_RUNNING)
+            return i;
+    CU_FAIL_FATAL("it does not run there");
+    return 0;
+}
+
 /* --- Pace ------------------------------------------------------------------------------------- */
 
 static void who_joins_gets_its_share_one_by_one(void)
@@ -308,6 +319,9 @@ static void a_copy_that_never_gets_ready_ends_and_the_old_one_stays(void)
     join(&sim, 2);
     CU_ASSERT(sim_until(&sim, a_second_copy_runs, 60000));
     sim_run(&sim, 150000);
+    const struct member_record *record = store_member(&sim.nodes[0].node->store, "n2")->record;
+    CU_ASSERT_FATAL(record->declined_count > 0);
+    CU_ASSERT_STRING_EQUAL(record->declined[0].reason, "NotReady");
     CU_ASSERT_EQUAL(held_by(&sim, 0, 2), 0);
     CU_ASSERT_EQUAL(seen.least, CHILDREN);
     CU_ASSERT(seen.most_copies <= 1);
@@ -361,9 +375,11 @@ static void the_holder_dies_while_its_successor_prepares(void)
         uint32_t ordinal = moving_child(&sim)->id.ordinal;
         uint64_t epoch = moving_child(&sim)->offer->epoch;
         size_t holder = index_of(&sim, moving_child(&sim)->claim.node);
+        size_t begun = copy_on(&sim, ordinal, 2);
         sim_kill_engine(&sim, holder);
         sim_kill(&sim, holder);
         sim_run(&sim, 12000);
+        CU_ASSERT_EQUAL(sim.containers[begun].container.state, CONTAINER_RUNNING);
         struct child_view child = story_child(&sim, 2, "web", ordinal);
         CU_ASSERT_STRING_EQUAL(child.node, "n2");
         CU_ASSERT_EQUAL(child.epoch, epoch);
@@ -411,6 +427,48 @@ static void an_offer_that_is_not_heard_is_withdrawn(void)
     CU_ASSERT(!somebody_prepares(&sim));
     sim_freeze(&sim, 2, false);
     CU_ASSERT(sim_until(&sim, is_at_rest, 900000));
+    CU_ASSERT_EQUAL(seen.least, CHILDREN);
+    sim_release(&sim);
+}
+
+static bool nobody_prepares(struct sim *sim)
+{
+    return !somebody_prepares(sim);
+}
+
+/* It lives, but its engine does not answer: it says nothing of the child it was offered. */
+static void who_does_not_answer_an_offer_is_not_waited_for(void)
+{
+    struct sim sim;
+    begin(&sim, 1, 3, start_first(), NULL);
+    sim.engine_grace_ms = 600000;
+    join(&sim, 2);
+    sim_engine_state(&sim, 2, false);
+    CU_ASSERT(sim_until(&sim, somebody_prepares, 60000));
+    sim_run(&sim, 12000);
+    CU_ASSERT(somebody_prepares(&sim));
+    CU_ASSERT(sim_until(&sim, nobody_prepares, 120000)); /* one after the other */
+    sim_run(&sim, 60000);
+    CU_ASSERT(nobody_prepares(&sim));
+    CU_ASSERT_EQUAL(held_by(&sim, 0, 2), 0);
+    CU_ASSERT_EQUAL(seen.least, CHILDREN);
+    sim_release(&sim);
+}
+
+static void who_is_cordoned_meanwhile_gets_nothing(void)
+{
+    struct sim sim;
+    begin(&sim, 1, 3, start_first(), of_moving_probed);
+    sim.ready_ms = 60000;
+    sim_run(&sim, 120000); /* they have been up for longer */
+    join(&sim, 2);
+    CU_ASSERT_FATAL(sim_until(&sim, a_second_copy_runs, 60000));
+    story_request(&sim, 0, REQUEST_SET_UNSCHEDULABLE, "n2", true);
+    sim_run(&sim, 3000);
+    CU_ASSERT(nobody_prepares(&sim));
+    CU_ASSERT(!a_second_copy_runs(&sim));
+    sim_run(&sim, 60000);
+    CU_ASSERT_EQUAL(held_by(&sim, 0, 2), 0);
     CU_ASSERT_EQUAL(seen.least, CHILDREN);
     sim_release(&sim);
 }
@@ -578,6 +636,9 @@ UNIT_MAIN("redistribute",
           {"a cut between the two leaves one copy after it",
            a_cut_between_the_two_leaves_one_copy_after_it},
           {"an offer that is not heard is withdrawn", an_offer_that_is_not_heard_is_withdrawn},
+          {"who does not answer an offer is not waited for",
+           who_does_not_answer_an_offer_is_not_waited_for},
+          {"who is cordoned meanwhile gets nothing", who_is_cordoned_meanwhile_gets_nothing},
           {"a rebalance moves what is misplaced, once, and is over",
            a_rebalance_moves_what_is_misplaced_once_and_is_over},
           {"a rebalance may be called off, and ends with nothing to do",
