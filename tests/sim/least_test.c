@@ -78,16 +78,33 @@ static void many_at_once_spread_evenly(void)
     }
 }
 
-/* Where the last one went, others would go as well, if they were not meant for elsewhere. */
-static void an_odd_one_is_one_too_many_for_one_member_only(void)
+/* Free all at once, of different sizes: each goes where it is counted, though in the end there
+ * would be more left for one of the middling ones beside the other. */
+static void each_goes_where_it_was_counted(void)
 {
+    static const uint64_t sizes[] = {300, 300, 100, 500};
+    static const char *const names[] = {"a", "b", "c", "d"};
     for (uint64_t seed = 1; seed <= 10; seed++) {
         struct sim sim;
-        begin(&sim, seed, "444");
-        story_run(&sim, 1, "web", 7, of_least);
-        CU_ASSERT_EQUAL(sim.started, 7);
-        for (size_t i = 0; i < 3; i++)
-            CU_ASSERT(running_on(&sim, i) == 2 || running_on(&sim, i) == 3);
+        story_begin(&sim, seed, 2);
+        for (size_t i = 0; i < 2; i++) {
+            sim_kill(&sim, i);
+            sim.nodes[i].cpu_milli = 4000;
+            sim_start(&sim, i);
+        }
+        CU_ASSERT_FATAL(sim_until(&sim, sim_all_alive, 10000));
+        story_supervisor(&sim, 0, "other", "LeastRequested", "", 0);
+        sim_run(&sim, 1500);
+        for (size_t i = 0; i < 4; i++) {
+            asked_milli = sizes[i];
+            story_put(&sim, 0, names[i], 1, of_least);
+        }
+        story_supervisor(&sim, 0, "least", "LeastRequested", "", 0);
+        sim_run(&sim, 5000);
+        CU_ASSERT(sim_is_converged(&sim));
+        CU_ASSERT(running_on(&sim, 0) == 2 && running_on(&sim, 1) == 2);
+        CU_ASSERT(story_where(&sim, "c", NULL) != story_where(&sim, "d", NULL));
+        CU_ASSERT_EQUAL(sim.started, 4);
         sim_release(&sim);
     }
 }
@@ -220,8 +237,7 @@ static void nothing_is_told_that_nobody_asks_for(void)
 }
 
 UNIT_MAIN("least", {"many at once spread evenly", many_at_once_spread_evenly},
-          {"an odd one is one too many for one member only",
-           an_odd_one_is_one_too_many_for_one_member_only},
+          {"each goes where it was counted", each_goes_where_it_was_counted},
           {"a larger member takes more", a_larger_member_takes_more},
           {"who does not fit waits", who_does_not_fit_waits},
           {"what a dead member had goes where least is asked for",
