@@ -93,6 +93,7 @@ static void each_goes_where_it_was_counted(void)
             sim_start(&sim, i);
         }
         CU_ASSERT_FATAL(sim_until(&sim, sim_all_alive, 10000));
+        sim_run(&sim, 6000); /* they may write by then */
         story_supervisor(&sim, 0, "other", "LeastRequested", "", 0);
         sim_run(&sim, 1500);
         for (size_t i = 0; i < 4; i++) {
