@@ -12,13 +12,37 @@
 #include "agent/cli/suggest.h"
 #include "agent/cli/terminal.h"
 
-const struct verb *const cli_verbs[] = {
-    &verb_agent,      &verb_apply,      &verb_get,     &verb_describe,    &verb_logs,
-    &verb_delete,     &verb_terminate,  &verb_scale,   &verb_lookup,      &verb_register,
-    &verb_unregister, &verb_join,       &verb_leave,   &verb_detach,      &verb_cordon,
-    &verb_drain,      &verb_uncordon,   &verb_forget,  &verb_set_members, &verb_rebalance,
-    &verb_ring,       &verb_wait,       &verb_events,  &verb_export,      &verb_restore,
-    &verb_gc,         &verb_completion, &verb_version, &verb_help,        NULL};
+const struct verb *const cli_verbs[] = {&verb_agent,
+                                        &verb_apply,
+                                        &verb_get,
+                                        &verb_describe,
+                                        &verb_logs,
+                                        &verb_delete,
+                                        &verb_terminate,
+                                        &verb_scale,
+                                        &verb_lookup,
+                                        &verb_register,
+                                        &verb_unregister,
+                                        &verb_join,
+                                        &verb_leave,
+                                        &verb_detach,
+                                        &verb_cordon,
+                                        &verb_drain,
+                                        &verb_uncordon,
+                                        &verb_forget,
+                                        &verb_set_members,
+                                        &verb_rebalance,
+                                        &verb_ring,
+                                        &verb_wait,
+                                        &verb_events,
+                                        &verb_export,
+                                        &verb_restore,
+                                        &verb_gc,
+                                        &verb_completion,
+                                        &verb_version,
+                                        &verb_help,
+                                        &verb_force_electorate,
+                                        NULL};
 enum { VERB_COUNT = sizeof cli_verbs / sizeof *cli_verbs - 1 };
 
 const struct flag cli_flags[] = {

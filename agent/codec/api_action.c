@@ -152,6 +152,24 @@ static int action_wait_quorum(struct api_call *call, const struct api_context *c
     return API_SUBMIT;
 }
 
+/* The way out when a majority is lost for good. Who asks says that it knows what may happen. */
+static int action_force_electorate(struct api_call *call, const struct api_context *context)
+{
+    const char *name = call->route.name;
+    struct supervisor_view view;
+    if (!query_supervisor(context->node, name, &view))
+        return api_failure_not_found(&call->failure, API_SUPERVISORS, name);
+    if (!api_query_flag(&call->query, "acceptTwoCopies"))
+        return api_failure_set(&call->failure, 400,
+                               "acceptTwoCopies: must be true: while the members of before are "
+                               "cut off, two copies of a child may run");
+    api_call_success(call, 200, NULL);
+    call->answered = true;
+    call->submit.kind = REQUEST_FORCE_ELECTORATE;
+    TEXT_SET(call->submit.name, name);
+    return API_SUBMIT;
+}
+
 int api_action(struct api_call *call, const struct api_context *context)
 {
     const struct api_route *route = &call->route;
@@ -159,6 +177,8 @@ int api_action(struct api_call *call, const struct api_context *context)
         return action_delete_child(call, context);
     if (route->subresource == API_QUORUM)
         return action_wait_quorum(call, context);
+    if (route->subresource == API_FORCE_ELECTORATE)
+        return action_force_electorate(call, context);
     struct api_item item;
     if (!api_item_get(&item, context->node, API_MEMBERS, "", route->name))
         return api_failure_not_found(&call->failure, API_MEMBERS, route->name);

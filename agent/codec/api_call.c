@@ -249,7 +249,7 @@ static int call_dispatch(struct api_call *call, const struct api_context *contex
         return api_log(call, context);
     if (route->subresource == API_ORPHANS)
         return api_orphans(call, context);
-    if (route->subresource == API_QUORUM)
+    if (route->subresource == API_QUORUM || route->subresource == API_FORCE_ELECTORATE)
         return api_action(call, context);
     if (route->subresource == API_RING || route->subresource == API_REBALANCE)
         return api_placement(call, context);

@@ -11,6 +11,7 @@
 
 #include "agent/codec/api_scan.h"
 #include "agent/codec/supervisor_json.h"
+#include "agent/core/electorate.h"
 #include "agent/core/record.h"
 #include "placement/strategy.h"
 
@@ -123,25 +124,53 @@ static void write_workload_status(struct api_writer *writer, const struct worklo
     api_writer_close(writer, '}');
 }
 
-/* Who votes, in order of name; null as long as nobody is named. */
-static void write_electorate(struct api_writer *writer, const struct supervisor_view *view,
-                             const struct node *node)
+static void write_members(struct api_writer *writer, const char *key,
+                          const struct electorate *electorate)
 {
-    const struct supervisor *supervisor = view->supervisor;
-    const char *name = "", *phase;
-    size_t first = placement_first_voter(supervisor->member_count);
-    if (supervisor->members_auto || supervisor->member_count == 0) {
+    api_writer_open(writer, key, '[');
+    for (size_t i = 0; i < electorate->count; i++) {
+        char replica[17];
+        snprintf(replica, sizeof replica, "%016llx",
+                 (unsigned long long)electorate->members[i].replica);
+        api_writer_open(writer, NULL, '{');
+        api_writer_text(writer, "node", electorate->members[i].node);
+        api_writer_text(writer, "replica", replica);
+        api_writer_close(writer, '}');
+    }
+    api_writer_close(writer, ']');
+}
+
+/* Who votes, in order of name; null as long as none is in effect. While it is not settled, those
+ * before it are asked, too. */
+static void write_electorate(struct api_writer *writer, const struct supervisor_view *view)
+{
+    const struct electorate_record *record = view->electorate;
+    if (!record) {
         api_writer_raw(writer, "electorate", span_text("null"));
         return;
     }
     api_writer_open(writer, "electorate", '{');
+    api_writer_unsigned(writer, "version", record->term.version);
+    api_writer_unsigned(writer, "leaseSeconds", record->now.lease_seconds);
+    api_writer_bool(writer, "settled", record->old_count == 0);
+    write_members(writer, "members", &record->now);
     api_writer_open(writer, "voters", '[');
-    for (size_t at = 0; query_supervisor_member_next(node, supervisor->name, name, &name, &phase);
-         at++)
-        if (at >= first)
-            api_writer_text(writer, NULL, name);
+    for (size_t i = placement_first_voter(record->now.count); i < record->now.count; i++)
+        api_writer_text(writer, NULL, record->now.members[i].node);
     api_writer_close(writer, ']');
     api_writer_close(writer, '}');
+}
+
+static void write_fenced(struct api_writer *writer, const struct supervisor_view *view)
+{
+    const char *message = view->electorate
+                              ? "a child runs only under a lease from a majority of the voters"
+                              : view->electorate_message;
+    write_condition(writer, "Fenced", view->electorate != NULL,
+                    view->electorate ? "Leases"
+                    : view->conflict ? "ElectorateConflict"
+                                     : "NoElectorate",
+                    message, view->supervisor->generation);
 }
 
 /* Only of those that move anything: it costs a look at each child. */
@@ -165,7 +194,7 @@ static void write_supervisor_status(struct api_writer *writer, const struct supe
     api_writer_open(writer, "status", '{');
     api_writer_bool(writer, "quorum", view->quorum);
     if (view->votes)
-        write_electorate(writer, view, node);
+        write_electorate(writer, view);
     else
         api_writer_raw(writer, "electorate", span_text("null"));
     api_writer_open(writer, "members", '{');
@@ -179,10 +208,7 @@ static void write_supervisor_status(struct api_writer *writer, const struct supe
     write_redistribution(writer, view->supervisor->name, node);
     if (view->votes) {
         api_writer_open(writer, "conditions", '[');
-        write_condition(writer, "Fenced", false, "NotInThisRelease",
-                        "the quorum decides where children run, but copies are not fenced yet: "
-                        "around a cut, or with a frozen agent, two may run for a while",
-                        view->supervisor->generation);
+        write_fenced(writer, view);
         api_writer_close(writer, ']');
     }
     api_writer_close(writer, '}');

@@ -55,6 +55,7 @@ enum api_subresource {
     API_QUORUM,
     API_RING,
     API_REBALANCE,
+    API_FORCE_ELECTORATE,
 };
 
 enum api_endpoint {

@@ -26,7 +26,7 @@ static const struct schema_field spec_rows[] = {
         .description =
             "Which member runs a child: Uniform (hash ring over the members that are alive), "
             "UniformQuorum (the same, and only where more than half of the members are alive; "
-            "copies are not fenced in this release) or "
+            "a child runs only under a lease from a majority of them) or "
             "UniformRandom (another member for each epoch) or LeastRequested (the one with most "
             "cpu "
             "and memory left, by what children's resources ask for; who has not enough takes "
@@ -50,8 +50,9 @@ static const struct schema_field spec_rows[] = {
         .min = 1,
         .max = 60,
         .fallback = "5",
-        .description = "UniformQuorum: what was lost with a member runs elsewhere after this "
-                       "long. There are no leases in this release: copies are not fenced.",
+        .description = "UniformQuorum: how long a lease is. What was lost with a member runs "
+                       "elsewhere after this long; who cannot reach a majority stops its "
+                       "children at half of it, and has killed them before its end.",
     },
     {
         .name = "processRedistribution",

@@ -13,6 +13,7 @@
 
 enum {
     ACCEPTORS_MAX = 64,
+    SENT_MAX = 8,        /* of one acceptor: answers to older requests come too late to be of use */
     ASK_AGAIN_PARTS = 6, /* of a lease: without an answer for so long it is asked again */
     RENEW_PARTS = 3,
     AGAIN_MS_FIRST = 100, /* ... doubling up to that: a message was lost, or nobody is there */
@@ -25,14 +26,16 @@ enum {
 
 struct acceptor { /* as this holder sees it */
     struct elector elector;
-    uint64_t number, sent_ms; /* of the last request; 0: none yet */
+    uint64_t sent_numbers[SENT_MAX], sent_at_ms[SENT_MAX]; /* the last ones, by number */
+    uint64_t number, sent_ms;                              /* of the last request; 0: none yet */
     uint64_t answered,
         since_ms; /* the last number that was answered with yes, and when it was sent */
     uint64_t generation, session; /* of its session of ours; 0: say all */
-    uint32_t misses, not_yets;    /* requests without an answer, in a row; or with that one */
-    uint64_t not_yet_ms;          /* it has asked us to wait until then; 0: not */
-    bool waits;                   /* the last request is not answered */
-    bool urgent;                  /* there is something to say before the next third of a lease */
+    uint32_t sent_count;
+    uint32_t misses, not_yets; /* requests without an answer, in a row; or with that one */
+    uint64_t not_yet_ms;       /* it has asked us to wait until then; 0: not */
+    bool waits;                /* the last request is not answered */
+    bool urgent;               /* there is something to say before the next third of a lease */
 };
 
 struct drop { /* one that is given up, and who is still to be told */
@@ -364,6 +367,8 @@ bool lease_holder_send(struct lease_holder *holder, uint64_t now_ms, struct leas
             continue;
         acceptor->number = ++holder->number;
         acceptor->sent_ms = now_ms;
+        acceptor->sent_numbers[acceptor->sent_count % SENT_MAX] = acceptor->number;
+        acceptor->sent_at_ms[acceptor->sent_count++ % SENT_MAX] = now_ms;
         acceptor->misses = acceptor->waits ? acceptor->misses + 1 : 0;
         acceptor->not_yet_ms = 0;
         acceptor->waits = true;
@@ -495,16 +500,26 @@ static const struct lease_refusal *refusal_find(const struct lease_grant *grant,
     return NULL;
 }
 
+/* It is asked again soon, and ever less soon while that goes on. */
+static void acceptor_later(const struct lease_holder *holder, struct acceptor *acceptor,
+                           uint64_t now_ms)
+{
+    uint32_t times = acceptor->not_yets < 8 ? acceptor->not_yets++ : 8;
+    uint64_t wait_ms = (uint64_t)NOT_YET_MS << times;
+    uint64_t most_ms = holder->lease_ms / RENEW_PARTS;
+    acceptor->not_yet_ms = now_ms + (wait_ms < most_ms ? wait_ms : most_ms);
+}
+
 static void grant_extended(struct lease_holder *holder, struct acceptor *acceptor,
                            const struct lease_grant *grant, uint64_t now_ms)
 {
     uint64_t bit = UINT64_C(1) << (acceptor - holder->acceptors);
     acceptor->answered = acceptor->number;
-    acceptor->not_yets = 0;
     acceptor->since_ms = acceptor->sent_ms;
     acceptor->generation = grant->generation;
     acceptor->session = grant->session;
     size_t left = grant->refusal_count;
+    bool later = false; /* a confirmation may be lost, or may have come before this answer */
     for (struct held *at = held_after(holder, NULL); at; at = held_after(holder, at)) {
         if (!(at->lease.asked & bit)) {
             acceptor->urgent |=
@@ -513,18 +528,25 @@ static void grant_extended(struct lease_holder *holder, struct acceptor *accepto
         }
         const struct lease_refusal *refusal = left > 0 ? refusal_find(grant, &at->lease) : NULL;
         if (refusal) {
+            later |= refusal->reason == LEASE_LATER;
             grant_refused(holder, &at->lease, bit, refusal, now_ms);
             continue;
         }
         at->lease.asked &= ~bit;
         at->lease.granted |= bit;
     }
+    if (later)
+        acceptor_later(holder, acceptor, now_ms);
+    else
+        acceptor->not_yets = 0;
 }
 
 static void grant_confirmed(struct lease_holder *holder, struct acceptor *acceptor,
                             const struct lease_grant *grant)
 {
     uint64_t bit = UINT64_C(1) << (acceptor - holder->acceptors);
+    acceptor->not_yet_ms = 0;
+    acceptor->not_yets = 0;
     for (size_t i = 0; i < grant->refusal_count; i++) {
         struct lease *lease = lease_holder_find(holder, &grant->refusals[i].child);
         if (!lease || lease->epoch != grant->refusals[i].asked_epoch || !(lease->asked & bit))
@@ -532,6 +554,19 @@ static void grant_confirmed(struct lease_holder *holder, struct acceptor *accept
         lease->asked &= ~bit;
         lease->granted |= bit;
     }
+}
+
+/* An answer to a request that was asked again meanwhile. What was asked for with it is left to the
+ * later answer, but all that had been granted before it was extended by it. */
+static void grant_overtaken(struct acceptor *acceptor, const struct lease_grant *grant)
+{
+    if (grant->verdict != LEASE_EXTENDED || grant->number <= acceptor->answered ||
+        grant->session != acceptor->session)
+        return;
+    for (size_t i = 0; i < SENT_MAX; i++)
+        if (acceptor->sent_numbers[i] == grant->number &&
+            acceptor->sent_at_ms[i] > acceptor->since_ms)
+            acceptor->since_ms = acceptor->sent_at_ms[i];
 }
 
 static void drops_told(struct lease_holder *holder, uint64_t bit)
@@ -555,15 +590,14 @@ bool lease_holder_grant(struct lease_holder *holder, uint64_t now_ms, const char
         if (grant->number != acceptor->answered || grant->session != acceptor->session)
             return false;
         grant_confirmed(holder, acceptor, grant);
+    } else if (grant->number != acceptor->number) {
+        grant_overtaken(acceptor, grant);
     } else {
-        if (grant->number != acceptor->number || !acceptor->waits)
+        if (!acceptor->waits)
             return false;
         acceptor->waits = false;
         if (grant->verdict == LEASE_NOT_YET) {
-            uint64_t wait_ms = (uint64_t)NOT_YET_MS
-                               << (acceptor->not_yets < 8 ? acceptor->not_yets++ : 8);
-            uint64_t most_ms = holder->lease_ms / RENEW_PARTS;
-            acceptor->not_yet_ms = now_ms + (wait_ms < most_ms ? wait_ms : most_ms);
+            acceptor_later(holder, acceptor, now_ms);
             return false;
         }
         drops_told(holder, UINT64_C(1) << index);

@@ -395,6 +395,12 @@ bool query_supervisor(const struct node *node, const char *name, struct supervis
     const struct placement_strategy *strategy = placement_strategy_by_name(supervisor->strategy);
     ret->quorum = quorum_of(node, supervisor) == QUORUM_HELD;
     ret->votes = strategy && strategy->votes;
+    const struct electorate_entry *electorate = store_electorate(&node->store, name);
+    ret->conflict = ret->votes && electorate && electorate->conflict;
+    if (ret->votes && electorate && !electorate->conflict)
+        ret->electorate = &electorate->record;
+    if (ret->votes)
+        quorum_message(node, supervisor, ret->electorate_message);
     for (struct group *g = store_group_after(&node->store, "", ""); g;
          g = store_group_after(&node->store, g->ns, g->name)) {
         if (!g->has_workload || strcmp(g->workload.supervisor, name) != 0)

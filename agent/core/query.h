@@ -10,7 +10,8 @@
 #include "agent/core/journal.h"
 #include "agent/core/node.h"
 
-struct full; /* record.h */
+struct full;              /* record.h */
+struct electorate_record; /* electorate.h */
 
 struct workload_view {
     const struct workload *workload;
@@ -116,7 +117,10 @@ struct supervisor_view {
     uint64_t status_version;
     bool quorum; /* as this agent sees it; always, if the strategy does not vote */
     bool votes;  /* its strategy asks the members; that none are named is no electorate */
-    uint32_t specs, active, workers; /* Horde.count_children, cluster-wide */
+    const struct electorate_record *electorate; /* in effect; NULL: none, or two in conflict */
+    bool conflict;
+    char electorate_message[MESSAGE_BYTES_MAX + 1]; /* why there is none */
+    uint32_t specs, active, workers;                /* Horde.count_children, cluster-wide */
 };
 
 struct ring_entry { /* a member of the supervisor, as one who might run the child */

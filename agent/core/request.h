@@ -40,7 +40,9 @@ enum request_kind {
     /* away_ms, DETACH_MS_MIN to MAX: exit with the containers left running; answered when a second
      * member knows, or there is none; 504 if none ever did */
     REQUEST_DETACH,
-    REQUEST_FORGET,      /* name (a dead member) */
+    REQUEST_FORGET,           /* name (a dead member) */
+    REQUEST_FORCE_ELECTORATE, /* name (a supervisor): spec.members vote from now on, whatever the
+                                 electorate before says; answered when all of them have agreed */
     REQUEST_WAIT_QUORUM, /* name (a supervisor), wait_ms: until this node sees its quorum, or 504 */
     REQUEST_OUTPUT,      /* child, output: what its container has printed, in pieces */
     REQUEST_ORPHANS, /* name (a member), flag: they are to end. reply.found: see orphan_decode */

@@ -296,6 +296,7 @@ void requests_step(struct node *node, const struct request *request)
         [REQUEST_OUTPUT] = output_begin,
         [REQUEST_ORPHANS] = orphans_request,
         [REQUEST_EVENTS] = gather_begin,
+        [REQUEST_FORCE_ELECTORATE] = electorates_force,
         [REQUEST_WAIT_QUORUM] = request_wait_quorum,
         [REQUEST_WAIT] = request_wait,
     };

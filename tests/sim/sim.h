@@ -205,6 +205,8 @@ size_t sim_running(const struct sim *sim, const char *workload, size_t *ret_dupl
 bool sim_is_converged(struct sim *sim);
 bool sim_is_still(struct sim *sim); /* no operation in flight */
 /* Every running node sees the electorate of all nodes as they are, and none before it. */
+/* Too many voters have lost their data: nobody can settle it any more. */
+bool sim_electorate_is_lost(const struct sim *sim, const char *supervisor);
 bool sim_electorate_is_settled(const struct sim *sim, const char *supervisor);
 bool sim_maps_are_equal(struct sim *sim); /* of all running nodes, by digest */
 void sim_print(struct sim *sim);     /* what every node thinks, and what runs: for a failing seed */

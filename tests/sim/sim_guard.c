@@ -145,3 +145,25 @@ bool sim_electorate_is_settled(const struct sim *sim, const char *supervisor)
     }
     return true;
 }
+
+static bool majority_is_lost(const struct sim *sim, const struct electorate *electorate)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < sim->count; i++)
+        left += sim->nodes[i].node && electorate_votes(electorate, sim->nodes[i].name,
+                                                       sim->nodes[i].node->durable.replica);
+    return !electorate_is_majority(electorate, left);
+}
+
+bool sim_electorate_is_lost(const struct sim *sim, const char *supervisor)
+{
+    const struct electorate_entry *entry = store_electorate(&sim->nodes[0].node->store, supervisor);
+    if (!entry)
+        return false;
+    bool lost = majority_is_lost(sim, &entry->record.now);
+    for (size_t i = 0; i < entry->record.old_count; i++)
+        lost |= majority_is_lost(sim, &entry->record.olds[i]);
+    for (size_t i = 0; i < entry->other_count; i++)
+        lost |= majority_is_lost(sim, &entry->others[i]);
+    return lost;
+}

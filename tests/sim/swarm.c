@@ -118,7 +118,12 @@ static struct verdict swarm_rest(struct swarm *swarm)
     if (!sim_until(sim, sim_all_alive, 60000))
         return (struct verdict){STATUS_LIVENESS, "not all alive"};
     for (int i = 0; swarm->strategies && !sim_electorate_is_settled(sim, SWARM_VOTERS); i++) {
-        if (i == 300)
+        if (i % 100 == 99 && sim_electorate_is_lost(sim, SWARM_VOTERS)) {
+            struct request request = {.kind = REQUEST_FORCE_ELECTORATE}; /* no lease is left */
+            TEXT_SET(request.name, SWARM_VOTERS);
+            sim_request(sim, 0, &request);
+        }
+        if (i == 400)
             return (struct verdict){STATUS_LIVENESS, "the electorate is not settled"};
         sim_run(sim, 1000);
     }

@@ -5,6 +5,7 @@
 #include <cjson/cJSON.h>
 #include <string.h>
 
+#include "agent/core/electorate.h"
 #include "agent/codec/api_call.h"
 #include "agent/core/record.h"
 #include "agent/core/journal.h"
@@ -464,26 +465,31 @@ static void a_member_tells_what_it_has_no_room_for(void)
     end();
 }
 
-static void supervisors_that_vote_say_who_and_that_nothing_is_fenced(void)
+static void supervisors_that_vote_say_who_and_whether_they_are_fenced(void)
 {
     begin();
-    struct supervisor *quorum = &node->supervisors[1].value;
-    char voters[2][NAME_BYTES_MAX + 1] = {"a", "b"};
+    struct electorate_record record = {.term = {0, 7, 1}, .now = {.count = 2, .lease_seconds = 5}};
+    TEXT_SET(record.now.members[0].node, "a");
+    TEXT_SET(record.now.members[1].node, "b");
+    record.now.members[1].replica = 0xab;
     CU_ASSERT_EQUAL(get(ROOT "/supervisors/default"), 200);
     CU_ASSERT_PTR_NULL(at("status.conditions"));
     CU_ASSERT_EQUAL(get(ROOT "/supervisors/quorum"), 200);
     CU_ASSERT_TRUE(cJSON_IsNull(at("status.electorate")));
     CU_ASSERT_STRING_EQUAL(text("status.conditions.0.type"), "Fenced");
     CU_ASSERT_STRING_EQUAL(text("status.conditions.0.status"), "False");
-    quorum->members_auto = false;
-    quorum->members = voters;
-    quorum->member_count = 2; /* of an even number the first has no vote */
+    node->supervisors[1].electorate = &record; /* of an even number the first has no vote */
     CU_ASSERT_EQUAL(get(ROOT "/supervisors/quorum"), 200);
     CU_ASSERT_STRING_EQUAL(text("status.electorate.voters.0"), "b");
     CU_ASSERT_PTR_NULL(at("status.electorate.voters.1"));
-    quorum->members_auto = true;
-    quorum->members = NULL;
-    quorum->member_count = 0;
+    CU_ASSERT_STRING_EQUAL(text("status.electorate.members.1.replica"), "00000000000000ab");
+    CU_ASSERT_EQUAL(number("status.electorate.version"), 7);
+    CU_ASSERT_STRING_EQUAL(text("status.conditions.0.status"), "True");
+    node->supervisors[1].electorate = NULL;
+    CU_ASSERT_EQUAL(send("POST", ROOT "/supervisors/quorum/force-electorate", JSON, ""), 400);
+    CU_ASSERT_EQUAL(
+        send("POST", ROOT "/supervisors/none/force-electorate?acceptTwoCopies=true", JSON, ""),
+        404);
     end();
 }
 
@@ -1015,8 +1021,8 @@ UNIT_MAIN("api calls", {"objects have their shapes", objects_have_their_shapes},
           {"a write that changes nothing is not written",
            a_write_that_changes_nothing_is_not_written},
           {"a member tells what it has no room for", a_member_tells_what_it_has_no_room_for},
-          {"supervisors that vote say who, and that nothing is fenced",
-           supervisors_that_vote_say_who_and_that_nothing_is_fenced},
+          {"supervisors that vote say who, and whether they are fenced",
+           supervisors_that_vote_say_who_and_whether_they_are_fenced},
           {"a quorum is waited for", a_quorum_is_waited_for},
           {"the ring of a child is explained", the_ring_of_a_child_is_explained},
           {"a rebalance is shown, asked for and called off",

@@ -22,6 +22,7 @@ struct fake_workload {
     uint32_t ready;
 };
 struct fake_supervisor {
+    const struct electorate_record *electorate;
     struct supervisor value;
     uint64_t version;
     uint32_t specs;
@@ -542,6 +543,7 @@ bool query_supervisor(const struct node *node, const char *name, struct supervis
                                             .version = at->version,
                                             .quorum = true,
                                             .votes = strcmp(name, SUPERVISOR_QUORUM) == 0,
+                                            .electorate = at->electorate,
                                             .specs = at->specs,
                                             .workers = at->specs};
             return true;

@@ -1,0 +1,228 @@
+/* Leases and electorates, scene by scene. That no two copies of a guarded child run at once is
+ * looked at by the simulator at each start (sim_guard.c): sim.violations. */
+#include <string.h>
+
+#include "agent/core/node_private.h"
+#include "tests/sim/story.h"
+
+enum { LEASE_MS = 5000, START_MS = 300 };
+
+static void of_voters(struct workload *workload)
+{
+    TEXT_SET(workload->supervisor, "voters");
+}
+
+/* Five nodes, clocks at the bound, one guarded child; returns where it runs. */
+static size_t scene(struct sim *sim, uint64_t seed, const char *members)
+{
+    story_begin(sim, seed, 5);
+    for (size_t i = 0; i < 5; i++)
+        sim->nodes[i].drift_ppm = i % 2 ? 10000 : -10000;
+    sim->guard_slow_ms_max = LEASE_MS * 7 / 100;
+    story_supervisor(sim, 0, "voters", "UniformQuorum", members, 0);
+    story_run(sim, 1, "web", 1, of_voters);
+    sim_run(sim, 5000);
+    return story_where(sim, "web", NULL);
+}
+
+static void end(struct sim *sim)
+{
+    CU_ASSERT_EQUAL(sim->violations, 0);
+    sim_release(sim);
+}
+
+/* How long until it runs elsewhere; the limit: not at all. */
+static uint64_t until_elsewhere(struct sim *sim, size_t here, uint64_t limit_ms)
+{
+    uint64_t began_ms = sim->now_ms;
+    while (sim->now_ms < began_ms + limit_ms) {
+        for (size_t i = 0; i < sim->container_count; i++)
+            if (sim->containers[i].container.state == CONTAINER_RUNNING &&
+                sim->containers[i].container.guarded && sim->containers[i].engine != here)
+                return sim->now_ms - began_ms;
+        sim_run(sim, 10);
+    }
+    return limit_ms;
+}
+
+/* Within a lease, a second, and the start; and the minority has ended its own by then. */
+static void after_a_cut_it_runs_elsewhere(void)
+{
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        struct sim sim;
+        size_t at = scene(&sim, seed, "01234");
+        story_cut(&sim, at, true);
+        CU_ASSERT(until_elsewhere(&sim, at, 60000) <= LEASE_MS + 1000 + START_MS);
+        sim_run(&sim, 10000);
+        sim_heal_cuts(&sim);
+        CU_ASSERT(sim_until(&sim, sim_is_converged, 10000));
+        end(&sim);
+    }
+}
+
+/* Nobody tells the container but its guard. */
+static void a_frozen_agents_child_is_ended_by_its_guard(void)
+{
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        struct sim sim;
+        size_t container = 0, at = scene(&sim, seed, "01234");
+        story_where(&sim, "web", &container);
+        sim_freeze(&sim, at, true);
+        CU_ASSERT(until_elsewhere(&sim, at, 60000) <= LEASE_MS + 1000 + START_MS);
+        CU_ASSERT_EQUAL(sim.containers[container].container.exit_code, GUARD_EXIT_CODE);
+        sim_run(&sim, 20000);
+        sim_freeze(&sim, at, false);
+        CU_ASSERT(sim_until(&sim, sim_is_converged, 20000));
+        end(&sim);
+    }
+}
+
+static void a_dead_engine_does_not_keep_its_child(void)
+{
+    struct sim sim;
+    size_t at = scene(&sim, 1, "01234");
+    sim.nodes[at].engine_dead = true; /* it hangs: stops come to nothing */
+    story_cut(&sim, at, true);
+    CU_ASSERT(until_elsewhere(&sim, at, 60000) <= LEASE_MS + 1000 + START_MS);
+    end(&sim);
+}
+
+/* A planned hand-over waits for no lease: it is released as soon as the container has ended. */
+static void a_drain_hands_over_at_once(void)
+{
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        struct sim sim;
+        size_t at = scene(&sim, seed, "01234");
+        sim_stop(&sim, at);
+        CU_ASSERT(until_elsewhere(&sim, at, 60000) <= sim.stop_ms + sim.start_ms + 150);
+        end(&sim);
+    }
+}
+
+/* Its guard outlives the agent, and the same container is renewed by the next run. */
+static void a_restarted_agent_keeps_its_child(void)
+{
+    struct sim sim;
+    size_t container = 0, at = scene(&sim, 1, "01234");
+    story_where(&sim, "web", &container);
+    for (int i = 0; i < 3; i++) {
+        sim_kill(&sim, at);
+        sim_run(&sim, 500);
+        sim_start(&sim, at);
+        sim_run(&sim, 10000);
+    }
+    CU_ASSERT_EQUAL(sim.containers[container].container.state, CONTAINER_RUNNING);
+    CU_ASSERT_EQUAL(sim.started, 1);
+    end(&sim);
+}
+
+static const struct electorate_entry *electorate(struct sim *sim, size_t index)
+{
+    return store_electorate(&sim->nodes[index].node->store, "voters");
+}
+
+/* Three members become five and other three while their child runs on. */
+static void an_electorate_is_changed_step_by_step(void)
+{
+    struct sim sim;
+    scene(&sim, 1, "012");
+    uint64_t lineage = electorate(&sim, 0)->record.term.lineage;
+    story_supervisor(&sim, 0, "voters", "UniformQuorum", "01234", 0);
+    sim_run(&sim, 2000);
+    CU_ASSERT_EQUAL(electorate(&sim, 0)->record.term.version, 2);
+    CU_ASSERT_EQUAL(electorate(&sim, 0)->record.old_count, 1); /* both majorities */
+    sim_run(&sim, 2 * LEASE_MS);
+    CU_ASSERT_EQUAL(electorate(&sim, 0)->record.old_count, 0);
+    story_supervisor(&sim, 0, "voters", "UniformQuorum", "234", 0);
+    sim_run(&sim, 3 * LEASE_MS);
+    CU_ASSERT_EQUAL(electorate(&sim, 4)->record.term.version, 3);
+    CU_ASSERT_EQUAL(electorate(&sim, 4)->record.now.count, 3);
+    CU_ASSERT_EQUAL(electorate(&sim, 4)->record.term.lineage, lineage);
+    sim_kill(&sim, 0);
+    sim_kill(&sim, 1); /* they have no say any more */
+    sim_run(&sim, 20000);
+    CU_ASSERT_EQUAL(sim_running(&sim, "web", NULL), 1);
+    CU_ASSERT(story_where(&sim, "web", NULL) >= 2);
+    end(&sim);
+}
+
+/* Its promises are gone: it votes again only after a step has named its new replica id. */
+static void a_voter_without_its_data_does_not_vote_before_a_step(void)
+{
+    struct sim sim;
+    scene(&sim, 1, "012");
+    uint64_t before = electorate(&sim, 0)->record.now.members[2].replica;
+    sim_kill(&sim, 2);
+    sim_kill_engine(&sim, 2);
+    sim_forget_disk(&sim, 2);
+    sim_start(&sim, 2);
+    for (; electorate(&sim, 0)->record.term.version == 1; sim_run(&sim, 10))
+        CU_ASSERT_PTR_NULL(electorates_mine(sim.nodes[2].node, "voters"));
+    sim_run(&sim, 3 * LEASE_MS);
+    CU_ASSERT(electorate(&sim, 0)->record.now.members[2].replica != before);
+    CU_ASSERT_EQUAL(electorate(&sim, 0)->record.term.version, 2);
+    CU_ASSERT_PTR_NOT_NULL(electorates_mine(sim.nodes[2].node, "voters"));
+    end(&sim);
+}
+
+/* Two sides of a cut have each named themselves. They meet, and nothing runs until somebody says.
+ */
+static void disjoint_first_electorates_are_a_conflict(void)
+{
+    struct sim sim;
+    story_begin(&sim, 1, 4);
+    for (size_t i = 0; i < 2; i++)
+        for (size_t j = 2; j < 4; j++)
+            sim_cut(&sim, i, j, true);
+    sim_run(&sim, 10000);
+    story_supervisor(&sim, 0, "voters", "UniformQuorum", "01", 0);
+    story_supervisor(&sim, 2, "voters", "UniformQuorum", "23", 0);
+    story_put(&sim, 0, "web", 1, of_voters);
+    sim_run(&sim, 3000);
+    sim_heal_cuts(&sim);
+    sim_run(&sim, 3 * LEASE_MS);
+    CU_ASSERT_EQUAL(sim_running(&sim, "web", NULL), 0);
+    CU_ASSERT_STRING_EQUAL(story_child(&sim, 0, "web", 0).reason, "ElectorateConflict");
+    story_supervisor(&sim, 3, "voters", "UniformQuorum", "0123", 0);
+    CU_ASSERT(sim_until(&sim, sim_is_converged, 30000));
+    CU_ASSERT_EQUAL(sim_running(&sim, "web", NULL), 1);
+    end(&sim);
+}
+
+static void by_force_a_minority_becomes_the_electorate(void)
+{
+    struct sim sim;
+    scene(&sim, 1, "012");
+    for (size_t i = 1; i < 3; i++) {
+        sim_kill(&sim, i);
+        sim_kill_engine(&sim, i);
+    }
+    sim_run(&sim, 20000);
+    CU_ASSERT_EQUAL(sim_running(&sim, "web", NULL), 0);
+    story_supervisor(&sim, 0, "voters", "UniformQuorum", "034", 0);
+    sim_run(&sim, 10000);
+    CU_ASSERT_EQUAL(electorate(&sim, 0)->record.term.version,
+                    1); /* who would have to agree is gone */
+    uint64_t wrong = story_request(&sim, 1 + 3, REQUEST_FORCE_ELECTORATE, "default", false);
+    CU_ASSERT(sim_reply(&sim, wrong) && sim_reply(&sim, wrong)->status == 409);
+    uint64_t id = story_request(&sim, 3, REQUEST_FORCE_ELECTORATE, "voters", false);
+    sim_run(&sim, 2000);
+    CU_ASSERT(sim_reply(&sim, id) && sim_reply(&sim, id)->status == 200);
+    sim_run(&sim, 10000);
+    CU_ASSERT_EQUAL(sim_running(&sim, "web", NULL), 1);
+    CU_ASSERT_EQUAL(electorate(&sim, 0)->record.term.era, 1);
+    end(&sim);
+}
+
+UNIT_MAIN("lease", {"after a cut it runs elsewhere", after_a_cut_it_runs_elsewhere},
+          {"a frozen agent's child is ended by its guard",
+           a_frozen_agents_child_is_ended_by_its_guard},
+          {"a dead engine does not keep its child", a_dead_engine_does_not_keep_its_child},
+          {"a drain hands over at once", a_drain_hands_over_at_once},
+          {"a restarted agent keeps its child", a_restarted_agent_keeps_its_child},
+          {"an electorate is changed step by step", an_electorate_is_changed_step_by_step},
+          {"a voter without its data does not vote before a step",
+           a_voter_without_its_data_does_not_vote_before_a_step},
+          {"disjoint first electorates are a conflict", disjoint_first_electorates_are_a_conflict},
+          {"by force a minority becomes the electorate",
+           by_force_a_minority_becomes_the_electorate})
