@@ -356,7 +356,7 @@ enum api_progress api_call_reply(struct api_call *call, const struct reply *repl
         return call_finish(call);
     }
     if (call->submit.kind == REQUEST_EVENTS) {
-        api_events_answer(call, reply);
+        api_events_answer(call, reply, context);
         return call_finish(call);
     }
     api_call_submitted(call, context);

@@ -30,7 +30,14 @@ void api_orphans_answer(struct api_call *call, const struct reply *reply);
 int api_child_may(struct api_call *call);
 /* Events: asks all members, and answers with what came */
 int api_events(struct api_call *call, const struct api_context *context);
-void api_events_answer(struct api_call *call, const struct reply *reply);
+void api_events_answer(struct api_call *call, const struct reply *reply,
+                       const struct api_context *context);
+/* A watch of them: positions are serials of this agent's journal. Appends the next one after
+ * *position, which moves on. False: there is none. */
+bool api_events_tell(struct api_call *call, const struct api_context *context, uint64_t complete,
+                     uint64_t *position);
+uint64_t api_events_position(const struct api_context *context);
+uint64_t api_events_dropped(const struct api_context *context);
 /* /version, /apis, /livez, ... */
 int api_discovery(struct api_call *call, const struct api_context *context);
 

@@ -2,8 +2,10 @@
  *
  *   GET /api/v1/events, /api/v1/namespaces/NS/events      ?fieldSelector=involvedObject.name=...
  *
- * A list only, the oldest first: events are no objects of the map, so there is nothing to get or
- * watch by name. Events of members are in the namespace `default`, as Kubernetes has them. */
+ * A list asks all members, and has the oldest first. A watch tells what this agent has noted, and
+ * goes on from where the list was in its journal: what others note is not told. Events are no
+ * objects of the map: nothing to get by name, and their end is not told. Events of members are in
+ * the namespace `default`, as Kubernetes has them. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,18 +90,30 @@ static int event_compare(const void *a, const void *b)
     return (left->entry.serial > right->entry.serial) - (left->entry.serial < right->entry.serial);
 }
 
-static void event_write(const struct found_event *event, struct api_writer *writer)
+static void write_version(struct api_writer *writer, uint64_t serial, uint32_t run_tag)
+{
+    char text[API_RESOURCE_VERSION_BYTES];
+    api_resource_version_print(serial, run_tag, text);
+    api_writer_text(writer, "resourceVersion", text);
+}
+
+/* version: of this agent's journal, also for what another one has noted. */
+static void event_write(const struct found_event *event, uint64_t version, uint32_t run_tag,
+                        struct api_writer *writer)
 {
     const struct journal_entry *entry = &event->entry;
     struct span ns = event_namespace(event);
     char name[API_OBJECT_NAME_BYTES_MAX + NAME_BYTES_MAX + 24];
     snprintf(name, sizeof name, "%.*s.%.*s.%" PRIx64, (int)entry->name.bytes,
              (const char *)entry->name.data, (int)event->member.bytes,
-             (const char *)event->member.data, entry->serial);
+             (const char *)event->member.data, entry->first_serial);
     api_writer_open(writer, NULL, '{');
+    api_writer_text(writer, "apiVersion", "v1");
+    api_writer_text(writer, "kind", "Event");
     api_writer_open(writer, "metadata", '{');
     api_writer_text(writer, "name", name);
     api_writer_text_span(writer, "namespace", ns);
+    write_version(writer, version, run_tag);
     api_writer_time(writer, "creationTimestamp", entry->first_ms);
     api_writer_close(writer, '}');
     api_writer_open(writer, "involvedObject", '{');
@@ -139,12 +153,49 @@ int api_events(struct api_call *call, const struct api_context *context)
     if (events_selector(call, &selector) < 0)
         return -1;
     if (api_query_flag(&call->query, "watch"))
-        return api_failure_set(&call->failure, 405, "watch is not supported in this release");
+        return api_watch_begin(call, context);
     call->submit = (struct request){.id = context->request_id, .kind = REQUEST_EVENTS};
     return API_SUBMIT;
 }
 
-void api_events_answer(struct api_call *call, const struct reply *reply)
+uint64_t api_events_position(const struct api_context *context)
+{
+    return query_journal(context->node)->serial;
+}
+
+uint64_t api_events_dropped(const struct api_context *context)
+{
+    return query_journal(context->node)->dropped;
+}
+
+bool api_events_tell(struct api_call *call, const struct api_context *context, uint64_t complete,
+                     uint64_t *position)
+{
+    struct buffer *body = &call->response.body;
+    struct api_field_selector selector;
+    struct found_event event = {.member = span_text(context->member)};
+    const struct journal_entry *entry = journal_after(query_journal(context->node), *position);
+    if (!entry || events_selector(call, &selector) < 0)
+        return false;
+    event.entry = *entry;
+    *position = entry->serial;
+    if (!events_want(call, &selector, &event))
+        return true;
+    struct api_writer writer = api_writer_of(body);
+    api_writer_open(&writer, NULL, '{');
+    api_writer_text(&writer, "type", entry->first_serial > complete ? "ADDED" : "MODIFIED");
+    struct buffer object = {0};
+    struct api_writer inner = api_writer_of(&object);
+    event_write(&event, entry->serial, context->run_tag, &inner);
+    api_writer_raw(&writer, "object", buffer_view(&object));
+    buffer_release(&object);
+    api_writer_close(&writer, '}');
+    buffer_append(body, "\n", 1);
+    return true;
+}
+
+void api_events_answer(struct api_call *call, const struct reply *reply,
+                       const struct api_context *context)
 {
     struct api_field_selector selector;
     struct found_events events = {0};
@@ -156,11 +207,16 @@ void api_events_answer(struct api_call *call, const struct reply *reply)
     api_writer_open(&writer, NULL, '{');
     api_writer_text(&writer, "apiVersion", "v1");
     api_writer_text(&writer, "kind", "EventList");
+    uint64_t now = api_events_position(context);
     api_writer_open(&writer, "metadata", '{');
+    write_version(&writer, now, context->run_tag);
     api_writer_close(&writer, '}');
     api_writer_open(&writer, "items", '[');
-    for (size_t i = 0; i < events.count; i++)
-        event_write(&events.items[i], &writer);
+    for (size_t i = 0; i < events.count; i++) {
+        bool own = span_equal(events.items[i].member, span_text(context->member));
+        event_write(&events.items[i], own ? events.items[i].entry.serial : now, context->run_tag,
+                    &writer);
+    }
     api_writer_close(&writer, ']');
     api_writer_close(&writer, '}');
     free(events.items);

@@ -66,13 +66,32 @@ static void event_write_item(struct api_call *call, const struct api_context *co
     event_end(body);
 }
 
+/* Events have a feed of their own: the journal of this agent. */
+static bool is_events(const struct api_call *call)
+{
+    return call->route.endpoint == API_ENDPOINT_EVENTS;
+}
+
+static uint64_t feed_position(const struct api_call *call, const struct api_context *context)
+{
+    return is_events(call) ? api_events_position(context) : query_position(context->node);
+}
+
+static uint64_t feed_compacted(const struct api_call *call, const struct api_context *context)
+{
+    return is_events(call)
+               ? api_events_dropped(context)
+               : query_compacted(context->node, (enum feed_resource)call->route.resource);
+}
+
 static struct api_writer head_write(struct api_call *call, const char *type)
 {
     struct api_writer writer = api_writer_of(&call->response.body);
     event_begin(&call->response.body, type);
     api_writer_open(&writer, NULL, '{');
-    api_writer_text(&writer, "apiVersion", API_GROUP_VERSION);
-    api_writer_text(&writer, "kind", api_resources[call->route.resource].kind);
+    api_writer_text(&writer, "apiVersion", is_events(call) ? "v1" : API_GROUP_VERSION);
+    api_writer_text(&writer, "kind",
+                    is_events(call) ? "Event" : api_resources[call->route.resource].kind);
     api_writer_open(&writer, "metadata", '{');
     return writer;
 }
@@ -189,6 +208,20 @@ static bool watch_tell(struct api_call *call, const struct api_context *context,
 }
 
 /* True: nothing is left to tell. */
+static bool watch_tell_events(struct api_call *call, const struct api_context *context)
+{
+    struct api_watch *watch = call->watch;
+    while (call->response.body.bytes < API_PIECE_BYTES)
+        if (!api_events_tell(call, context, watch->complete, &watch->position)) {
+            watch->position = watch->complete = api_events_position(context);
+            return true;
+        } else {
+            watch->told = watch->position;
+        }
+    return false;
+}
+
+/* True: nothing is left to tell. */
 static bool watch_tell_changes(struct api_call *call, const struct api_context *context)
 {
     struct api_watch *watch = call->watch;
@@ -231,14 +264,13 @@ static void watch_bookmark(struct api_call *call, const struct api_context *cont
 int api_watch_poll(struct api_call *call, const struct api_context *context)
 {
     struct api_watch *watch = call->watch;
-    enum feed_resource resource = (enum feed_resource)call->route.resource;
     bool ends = context->mono_ms >= watch->end_ms;
     call->wake_ms = UINT64_MAX;
-    if (query_compacted(context->node, resource) > watch->complete && watch->complete > 0) {
+    if (feed_compacted(call, context) > watch->complete && watch->complete > 0) {
         event_write_expired(call);
         return API_DONE;
     }
-    if (watch_tell_changes(call, context))
+    if (is_events(call) ? watch_tell_events(call, context) : watch_tell_changes(call, context))
         watch_bookmark(call, context, ends);
     if (ends)
         return API_DONE;
@@ -298,18 +330,17 @@ static int watch_set_known(struct api_call *call, const struct api_context *cont
 static int watch_set_position(struct api_call *call, const struct api_context *context)
 {
     struct api_watch *watch = call->watch;
-    const struct node *node = context->node;
     const char *version = api_query_get(&call->query, "resourceVersion");
     const char *initial = api_query_get(&call->query, "sendInitialEvents");
     bool from_now = !version || !*version || strcmp(version, "0") == 0;
-    uint64_t position = query_position(node);
-    if (!from_now && (!api_resource_version_parse(&position, context->run_tag, version) ||
-                      position > query_position(node)))
+    uint64_t now = feed_position(call, context), position = now;
+    if (!from_now &&
+        (!api_resource_version_parse(&position, context->run_tag, version) || position > now))
         return expired(&call->failure);
     watch->ends_initial = initial && api_query_flag(&call->query, "sendInitialEvents");
     if (watch->ends_initial || (from_now && !(initial && *initial)))
         return 0; /* from the beginning: all that is there comes after it */
-    if (position < query_compacted(node, (enum feed_resource)call->route.resource))
+    if (position < feed_compacted(call, context))
         return expired(&call->failure);
     watch->position = watch->complete = watch->told = position;
     return watch->selection.changes ? watch_set_known(call, context) : 0;
@@ -321,8 +352,8 @@ int api_watch_begin(struct api_call *call, const struct api_context *context)
     watch->hub = context->hub;
     watch->bookmarks = api_query_flag(&call->query, "allowWatchBookmarks");
     watch->bookmark_ms = context->mono_ms + API_BOOKMARK_MS;
-    if (api_selection_parse(&watch->selection, call) < 0 || watch_set_end(call, context) < 0 ||
-        watch_set_position(call, context) < 0)
+    if ((!is_events(call) && api_selection_parse(&watch->selection, call) < 0) ||
+        watch_set_end(call, context) < 0 || watch_set_position(call, context) < 0)
         return -1;
     api_call_answer(call, 200);
     int progress = api_watch_poll(call, context);

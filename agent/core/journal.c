@@ -72,6 +72,7 @@ static struct journal_slot *journal_take_alike(struct journal *journal,
 static void journal_drop_oldest(struct journal *journal)
 {
     struct journal_slot *slot = journal_take_out(journal, 0);
+    journal->dropped = slot->entry.serial;
     free(slot->message);
     free(slot);
 }
@@ -109,10 +110,25 @@ void journal_note(struct journal *journal, const struct instant *now,
     slot->message = xmemdup(entry->message.data, entry->message.bytes);
     slot->entry.message = span_of(slot->message, entry->message.bytes);
     slot->entry.serial = ++journal->serial;
+    if (slot->entry.count == 0)
+        slot->entry.first_serial = slot->entry.serial;
     slot->entry.count++;
     slot->entry.last_ms = now->wall_ms;
     slot->mono_ms = now->mono_ms;
     journal->slots[journal->count++] = slot;
+}
+
+const struct journal_entry *journal_after(const struct journal *journal, uint64_t serial)
+{
+    size_t low = 0, high = journal->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (journal->slots[middle]->entry.serial <= serial)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < journal->count ? &journal->slots[low]->entry : NULL;
 }
 
 /* --- Bytes ----------------------------------------------------------------------------------- */
@@ -120,6 +136,7 @@ void journal_note(struct journal *journal, const struct instant *now,
 static void entry_encode(const struct journal_entry *entry, struct buffer *buffer)
 {
     buffer_varint(buffer, entry->serial);
+    buffer_varint(buffer, entry->first_serial);
     buffer_u8(buffer, (uint8_t)(entry->subject << 1 | entry->warning));
     buffer_varint(buffer, entry->count);
     buffer_varint(buffer, entry->first_ms);
@@ -152,6 +169,7 @@ bool journal_decode(struct reader *reader, struct journal_entry *ret_entry)
     if (reader_left(reader) == 0)
         return false;
     *ret_entry = (struct journal_entry){.serial = reader_varint(reader)};
+    ret_entry->first_serial = reader_varint(reader);
     uint8_t kind = reader_u8(reader);
     ret_entry->subject = (enum journal_subject)(kind >> 1);
     ret_entry->warning = kind & 1;

@@ -23,7 +23,8 @@ enum journal_subject {
 
 /* Texts are not zero-terminated. Those of entries of a journal live until the next note. */
 struct journal_entry {
-    uint64_t serial; /* of the run, from 1: greater is newer */
+    uint64_t serial;       /* of the run, from 1: greater is newer */
+    uint64_t first_serial; /* of the first time: stays when it happens again */
     enum journal_subject subject;
     bool warning;
     uint32_t count;
@@ -48,6 +49,7 @@ struct journal {
         *slots; /* the oldest first; JOURNAL_ENTRIES_MAX of them once there is one */
     size_t count;
     uint64_t serial;
+    uint64_t dropped; /* the greatest serial of those that are no longer kept */
     struct journal_count counts[JOURNAL_REASONS_MAX]; /* in order of their first time */
     size_t reason_count;                              /* further reasons are not counted */
 };
@@ -56,6 +58,8 @@ void journal_release(struct journal *journal);
 /* Copies; serial, count and times of the entry are the journal's to set. */
 void journal_note(struct journal *journal, const struct instant *now,
                   const struct journal_entry *entry);
+/* The oldest that is newer than this serial, borrowed. NULL: there is none. */
+const struct journal_entry *journal_after(const struct journal *journal, uint64_t serial);
 /* Appends the newest that are not too old and fit into bytes_max, the newest first. */
 void journal_encode(const struct journal *journal, uint64_t mono_ms, size_t bytes_max,
                     struct buffer *buffer);

@@ -128,7 +128,7 @@ static void what_is_cut_short_ends_the_list(void)
         struct reader reader = reader_of(span_of(bytes.data, i));
         CU_ASSERT_FALSE(journal_decode(&reader, &entry));
     }
-    bytes.data[1] = JOURNAL_SUBJECT_COUNT << 1; /* after the serial, a byte: no such subject */
+    bytes.data[2] = JOURNAL_SUBJECT_COUNT << 1; /* after two serials, a byte: no such subject */
     struct reader reader = reader_of(buffer_view(&bytes));
     CU_ASSERT_FALSE(journal_decode(&reader, &entry));
     buffer_release(&bytes);
