@@ -9,6 +9,7 @@
 #include "agent/cli/cleanup.h"
 #include "agent/cli/cli.h"
 #include "agent/cli/events.h"
+#include "agent/cli/follow.h"
 #include "agent/cli/output.h"
 #include "agent/cli/terminal.h"
 #include "agent/cli/text_table.h"
@@ -17,7 +18,7 @@
 struct events_options {
     struct cli_options cli;
     const char *ns, *output;
-    bool all_namespaces, warnings;
+    bool all_namespaces, warnings, watch;
 };
 
 /* The object itself, or a child of the workload called so. */
@@ -44,15 +45,19 @@ void events_keep(cJSON *items, const char *wanted)
     }
 }
 
+static void events_path(const struct events_options *options, struct buffer *path)
+{
+    terminal_printf(path, "/api/v1");
+    if (!options->all_namespaces)
+        terminal_printf(path, "/namespaces/%s", options->ns ? options->ns : API_NAMESPACE_DEFAULT);
+    terminal_printf(path, "/events");
+    api_path_query(path, "fieldSelector", options->warnings ? "type=Warning" : NULL);
+}
+
 static int events_fetch(struct invocation *invocation, cJSON **ret_items, struct error *err)
 {
-    const struct events_options *options = invocation->options;
     cleanup_buffer struct buffer path = {0};
-    terminal_printf(&path, "/api/v1");
-    if (!options->all_namespaces)
-        terminal_printf(&path, "/namespaces/%s", options->ns ? options->ns : API_NAMESPACE_DEFAULT);
-    terminal_printf(&path, "/events");
-    api_path_query(&path, "fieldSelector", options->warnings ? "type=Warning" : NULL);
+    events_path(invocation->options, &path);
     return api_client_list(invocation->client, terminal_text(&path), ret_items, NULL, err);
 }
 
@@ -103,6 +108,79 @@ static void events_show(const cJSON *items, struct buffer *out)
     events_print(out, items, (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
 }
 
+/* --- Following -------------------------------------------------------------------------------- */
+
+struct watching {
+    const char *wanted;
+    enum output_format format;
+    char latest[64]; /* the lastTimestamp of what was shown: after a gap only later ones are */
+    bool titles_shown;
+};
+
+static void watching_show(struct watching *watching, cJSON *items)
+{
+    cleanup_buffer struct buffer out = {0};
+    const cJSON *item;
+    events_keep(items, watching->wanted);
+    cJSON_ArrayForEach(item, items)
+    {
+        const char *time = json_get_text(item, "lastTimestamp");
+        if (time && strcmp(time, watching->latest) > 0)
+            TEXT_SET(watching->latest, time);
+        if (watching->format != OUTPUT_TABLE)
+            output_object(&out, watching->format, item);
+    }
+    if (watching->format == OUTPUT_TABLE && items->child)
+        events_show(items, &out);
+    size_t titles = watching->titles_shown && watching->format == OUTPUT_TABLE
+                        ? strcspn(terminal_text(&out), "\n") + 1
+                        : 0;
+    if (out.bytes > titles)
+        printf("%s", terminal_text(&out) + titles);
+    watching->titles_shown |= items->child != NULL;
+    fflush(stdout);
+}
+
+static int watching_listed(void *context, const cJSON *items)
+{
+    struct watching *watching = context;
+    cleanup_json cJSON *later = json_copy(items);
+    for (cJSON *item = later->child, *next; item; item = next) {
+        next = item->next;
+        const char *time = json_get_text(item, "lastTimestamp");
+        if (watching->latest[0] && (!time || strcmp(time, watching->latest) <= 0))
+            cJSON_Delete(cJSON_DetachItemViaPointer(later, item));
+    }
+    watching_show(watching, later);
+    return 0;
+}
+
+static int watching_changed(void *context, const char *type, const cJSON *event)
+{
+    cleanup_json cJSON *items = json_new_array();
+    (void)type;
+    cJSON_AddItemToArray(items, json_copy(event));
+    watching_show(context, items);
+    return 0;
+}
+
+static int events_watch(struct invocation *invocation, enum output_format format)
+{
+    const struct events_options *options = invocation->options;
+    const struct text_list *arguments = &invocation->arguments;
+    struct watching watching = {.wanted = arguments->count ? arguments->items[0] : NULL,
+                                .format = format};
+    struct follower follower = {&watching, watching_listed, watching_changed, NULL};
+    cleanup_buffer struct buffer path = {0};
+    struct error err = {0};
+    events_path(options, &path);
+    uint64_t deadline_ms =
+        options->cli.timeout.given ? follow_now_ms() + options->cli.timeout.ms : 0;
+    if (follow(invocation->client, terminal_text(&path), deadline_ms, &follower, &err) < 0)
+        return cli_fail(invocation, &err);
+    return CLI_DONE;
+}
+
 static int run_events(struct invocation *invocation)
 {
     const struct events_options *options = invocation->options;
@@ -118,6 +196,8 @@ static int run_events(struct invocation *invocation)
         return cli_fail_usage(invocation, "--output is json or yaml here");
     if (options->ns && !name_is_dns1123(options->ns))
         return cli_fail_usage(invocation, "\"%s\" cannot be a namespace", options->ns);
+    if (options->watch)
+        return events_watch(invocation, format);
     if (events_fetch(invocation, &items, &err) < 0)
         return cli_fail(invocation, &err);
     events_keep(items, invocation->arguments.count ? invocation->arguments.items[0] : NULL);
@@ -138,6 +218,8 @@ static const struct flag events_flags[] = {
     {"all-namespaces", 'A', FLAG_BOOL, offsetof(struct events_options, all_namespaces), NULL,
      "of all namespaces"},
     {"warnings", 0, FLAG_BOOL, offsetof(struct events_options, warnings), NULL, "only warnings"},
+    {"watch", 'w', FLAG_BOOL, offsetof(struct events_options, watch), NULL,
+     "go on, and show what the agent that is asked notes"},
     {"output", 'o', FLAG_TEXT, offsetof(struct events_options, output), "FORMAT",
      "json or yaml (default: a table)"},
     {0},
@@ -154,7 +236,7 @@ const struct verb verb_events = {
         "named in a\n"
         "warning. OBJECT is the name of a workload, a child or a member. Members' events are in "
         "the\n"
-        "namespace default.\n",
+        "namespace default. With --watch what follows is of the agent that is asked only.\n",
     .examples =
         "  hordelet events web\n"
         "  hordelet events --warnings -A\n",

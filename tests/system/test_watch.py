@@ -1,4 +1,4 @@
-"""Watches over real HTTP: nothing missed over failovers, restarts and bad readers; what they cost."""
+"""Watches over real HTTP: nothing missed over failovers, restarts, bad readers; what they cost."""
 import http.client
 import json
 import os
@@ -138,7 +138,8 @@ class Alone(unittest.TestCase):
 
     def open(self, query=""):
         connection = socket.create_connection(("127.0.0.1", self.port), timeout=20)
-        connection.sendall(f"GET {API}workloads?watch=1{query} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        target = f"{API}workloads?watch=1{query}"
+        connection.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         return connection
 
     def version(self):

@@ -466,6 +466,45 @@ static void a_child_watches_names_and_nothing_else(void)
     finish();
 }
 
+/* The journal of this agent: what is noted again is MODIFIED, under the same name. */
+static void events_are_told_as_they_are_noted(void)
+{
+    struct watching w = {.done = false}, from = {.done = false};
+    char query[128];
+    begin();
+    struct instant now = {rig.now_ms, 1700000000000};
+    struct journal_entry entry = {.subject = JOURNAL_MEMBER,
+                                  .name = span_text("b"),
+                                  .reason = span_text("Dead"),
+                                  .message = span_text("gone")};
+    CU_ASSERT_EQUAL(watch(&w, "/api/v1/events", ""), 200);
+    CU_ASSERT_PTR_NOT_NULL(strstr(told(&w), "ADDED a.a.1")); /* AgentStarted */
+    snprintf(query, sizeof query, "&resourceVersion=%s", w.last);
+    journal_note(&rig.node->journal, &now, &entry);
+    CU_ASSERT_EQUAL(strncmp(told(&w), "ADDED b.a.", 10), 0);
+    journal_note(&rig.node->journal, &now, &entry);
+    CU_ASSERT_EQUAL(strncmp(told(&w), "MODIFIED b.a.", 13), 0);
+    CU_ASSERT_STRING_EQUAL(told(&w), "");
+    CU_ASSERT_EQUAL(watch(&from, "/api/v1/events", query), 200);
+    CU_ASSERT_EQUAL(strncmp(told(&from), "ADDED b.a.", 10), 0); /* twice, told as one */
+    CU_ASSERT_STRING_EQUAL(told(&from), "");
+    end(&from);
+    CU_ASSERT_EQUAL(watch(&from, "/api/v1/events", "&fieldSelector=reason%3DAlive"), 200);
+    CU_ASSERT_STRING_EQUAL(told(&from), "");
+    for (int i = 0; i < JOURNAL_ENTRIES_MAX + 100; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "m%d", i);
+        entry.name = span_text(name);
+        journal_note(&rig.node->journal, &now, &entry);
+    }
+    end(&from);
+    CU_ASSERT_EQUAL(watch(&from, "/api/v1/events", query), 410);
+    CU_ASSERT_STRING_EQUAL(told(&w), "ERROR 410"); /* it has missed some */
+    end(&from);
+    end(&w);
+    finish();
+}
+
 UNIT_MAIN("api watch",
           {"what is there comes first and then what changes",
            what_is_there_comes_first_and_then_what_changes},
@@ -478,4 +517,5 @@ UNIT_MAIN("api watch",
           {"what cannot be gone on from is 410", what_cannot_be_gone_on_from_is_410},
           {"much is told in pieces", much_is_told_in_pieces},
           {"what follows from a death is told", what_follows_from_a_death_is_told},
+          {"events are told as they are noted", events_are_told_as_they_are_noted},
           {"a child watches names and nothing else", a_child_watches_names_and_nothing_else})
