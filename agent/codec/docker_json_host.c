@@ -2,6 +2,7 @@
  */
 #include "agent/codec/docker_json_private.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -337,6 +338,23 @@ static int create_shares(struct docker_create *create, const cJSON *request)
     return 0;
 }
 
+/* The guard shares the limit with what it guards: of a container that is always at its limit, on
+ * two cores, it was seen to be late by 0.06 s at 1 CPU, 0.17 s at 0.2, 0.5 s at 0.1 and 3.4 s at
+ * 0.01. It has 0.08 of a lease, so one CPU second a lease is enough. */
+static int check_guarded_limit(struct docker_create *create, int64_t limit_nano)
+{
+    uint64_t lease_ms = create->start->operation->guard_lease_ms;
+    uint64_t least_milli = lease_ms ? (1000 * 1000 + lease_ms - 1) / lease_ms : 0;
+    if ((uint64_t)limit_nano / 1000000 >= least_milli)
+        return 0;
+    return error_set(create->err, ERROR_INVALID,
+                     "spec.container.resources.limits.cpu: must be at least %" PRIu64
+                     "m with leases of %" PRIu64
+                     " s: hordelet-guard lives under the same limit, "
+                     "and would be late to end the container",
+                     least_milli, lease_ms / 1000);
+}
+
 int docker_create_resources(struct docker_create *create)
 {
     const cJSON *limits = JSON_GET_PATH(create->container, "resources", "limits");
@@ -353,6 +371,8 @@ int docker_create_resources(struct docker_create *create)
     if (cpu) {
         if (read_quantity(create, &value, cpu, QUANTITY_NANO,
                           "spec.container.resources.limits.cpu"))
+            return -1;
+        if (create->start->guard && check_guarded_limit(create, value))
             return -1;
         json_add_integer(create->host, "NanoCpus", value);
     }

@@ -59,6 +59,7 @@ struct runtime_operation {
     uint64_t stop_ms;           /* STOP: SHUTDOWN_BRUTAL_KILL, SHUTDOWN_INFINITY, or in between */
     bool guarded;               /* START: hordelet-guard is its PID 1, and its label says so */
     uint64_t guard_deadline_ms; /* START, guarded: what its page says at first */
+    uint64_t guard_lease_ms;    /* ... and the length of its lease: what a late guard is to it */
 };
 
 /* The page of a guarded container (design section 6, rule 7): a moment on the core's monotonic

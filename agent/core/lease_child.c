@@ -227,6 +227,7 @@ void lease_note_start(struct node *node, const struct child *child, struct runti
     lease->container_id[0] = '\0';
     asked->guarded = true;
     asked->guard_deadline_ms = lease->since_ms + lease_guard_ms(lease->lease_ms);
+    asked->guard_lease_ms = lease->lease_ms;
 }
 
 void lease_note_started(struct node *node, const struct child *child,

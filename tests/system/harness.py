@@ -597,11 +597,15 @@ class Cluster:
         assert told == expected, f"{agent} resolves {told}, not {expected}"
 
     def exactly_once(self, name, replicas, timeout=20, settle=0.3):
-        """Waits until it is so, and looks again a moment later."""
-        wait_until(lambda: self.look(name, replicas) or replicas == 0, timeout,
-                   f"{replicas} of {name} run, exactly once each", every=0.1)
-        time.sleep(settle)
-        return self.look(name, replicas)
+        """Waits until it is so, and still is a moment later: an engine may yet carry out what it
+        was told before."""
+        def stays():
+            self.look(name, replicas)
+            time.sleep(settle)
+            self.found = self.look(name, replicas)
+            return True
+        wait_until(stays, timeout, f"{replicas} of {name} run, exactly once each", every=0.1)
+        return self.found
 
     def gone(self, name, timeout=20):
         """Nothing of it is left, anywhere."""

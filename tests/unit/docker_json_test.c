@@ -186,6 +186,7 @@ static void odd_documents_are_refused(void)
 static char *create_guarded(const char *document, const char *image, struct error *err)
 {
     struct runtime_operation operation = operation_of(document);
+    operation.guard_lease_ms = 5000;
     struct docker_guard guard = {.program = "/d/guard", .page = "/r/page", .image = image};
     struct docker_start start = {
         .cluster = "prod", .node = "n1", .operation = &operation, .guard = &guard};
@@ -200,7 +201,8 @@ static void a_guard_runs_what_was_asked_for(void)
     } cases[] = {
         {"\"image\":\"i\"", GUARDED_IMAGE, "\"/entry\",\"a\",\"b\""},
         {"\"image\":\"i\",\"args\":[\"x\"]", GUARDED_IMAGE, "\"/entry\",\"x\""},
-        {"\"image\":\"i\",\"command\":[\"c\"]", NULL, "\"c\""},
+        {"\"image\":\"i\",\"command\":[\"c\"],\"resources\":{\"limits\":{\"cpu\":\"200m\"}}", NULL,
+         "\"c\""},
         {"\"image\":\"i\",\"command\":[\"c\"],\"args\":[\"x\"]", NULL, "\"c\",\"x\""},
         {"\"image\":\"i\"", "{\"Config\":{\"Entrypoint\":null,\"Cmd\":[\"sh\"]}}", "\"sh\""},
     };
@@ -236,6 +238,9 @@ static void what_would_void_the_guard_is_refused(void)
         {"{\"spec\":{\"container\":{\"image\":\"i\",\"command\":[\"c\"],\"volumeMounts\":"
          "[{\"name\":\"v\",\"mountPath\":\"/.hordelet/page\"}]}}}",
          "spec.container.volumeMounts[0].mountPath: /.hordelet is"},
+        {"{\"spec\":{\"container\":{\"image\":\"i\",\"command\":[\"c\"],\"resources\":"
+         "{\"limits\":{\"cpu\":\"199m\"}}}}}",
+         "spec.container.resources.limits.cpu: must be at least 200m with leases of 5 s"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct error err = {0};
