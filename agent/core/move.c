@@ -65,7 +65,10 @@ int offer_precedence(const struct node *node, const struct child *child)
 
 uint64_t offer_next_epoch(const struct node *node, const struct child *child)
 {
-    return offer_is_ours(node, child) ? child->offer->epoch : child->epoch_max + 1;
+    const struct offer *offer = child->offer;
+    bool taken = offer_is_ours(node, child) &&
+                 (offer->start_first || child->epoch_max <= offer->epoch); /* as far as we know */
+    return taken ? offer->epoch : child->epoch_max + 1;
 }
 
 /* --- The holder ------------------------------------------------------------------------------ */
