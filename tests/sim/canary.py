@@ -122,6 +122,11 @@ CANARIES = [
              "map->known_sum += hash_known(is) - hash_known(was);",
              "map->known_sum += hash_known(is) + hash_known(was);")],
            ASSERTION, "CHECK|[Aa]ssert"),
+    Canary("lease-short", "a grant outlasts the holder's lease (rule 2)",
+           [("agent/core/lease_message.c",
+             "return lease_ms * (100 + LEASE_DRIFT_PERCENT) / (100 - LEASE_DRIFT_PERCENT) + 3;",
+             "return lease_ms * 7 / 10;")],
+           SAFETY, "two copies of a guarded child"),
 ]
 
 
