@@ -96,7 +96,7 @@ enum lease_verdict {
     LEASE_EXTENDED,  /* all of the session, and the adds but for the refusals */
     LEASE_UNKNOWN,   /* that generation is not the session's: say all */
     LEASE_CONFIRMED, /* what had to become durable first: the refusals are the granted ones */
-    LEASE_NOT_YET, /* it does not vote in that term, but may soon */
+    LEASE_NOT_YET,   /* it does not vote in that term, but may soon */
     LEASE_VERDICT_COUNT,
 };
 
@@ -187,10 +187,10 @@ struct lease { /* of one child; owned by its holder */
     uint64_t stale_epoch;             /* as recorded by one that refused it for that; 0: none */
     uint64_t stale_ms;                /* ... since when that is known */
     uint64_t blocked_until_ms;        /* what an epoch before has left may come true until then */
-    uint32_t tries; /* refusals that have kept it waiting */
+    uint32_t tries;                   /* refusals that have kept it waiting */
     uint64_t courted_turn; /* while nothing is claimed under it: the caller's last wish */
-    bool killing;                     /* 0.8 L has passed */
-    bool ending;                      /* given up, and remembered until it has run out */
+    bool killing;          /* 0.8 L has passed */
+    bool ending;           /* given up, and remembered until it has run out */
     bool uncertain; /* there may be a container, or one may come true, that nobody has seen end: the
                        lease is not released, it runs out */
     bool inherited; /* ... begun by a run before this one, until one is seen to run */

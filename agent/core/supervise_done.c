@@ -64,9 +64,9 @@ static void done_start(struct node *node, struct child *child, const struct oper
     local->start_operation = 0;
     if (event->done.container)
         local_observe(local, event->done.container, node->now.mono_ms);
-    lease_note_started(node, child, event->done.result == RUNTIME_OK ? event->done.container : NULL,
-                       event->done.result == RUNTIME_TIMED_OUT ||
-                           event->done.result == RUNTIME_FAILED);
+    lease_note_started(
+        node, child, event->done.result == RUNTIME_OK ? event->done.container : NULL,
+        event->done.result == RUNTIME_TIMED_OUT || event->done.result == RUNTIME_FAILED);
     local->image_ready = false;
     if (event->done.result == RUNTIME_OK) {
         if (child->unknown_epoch == local->start_epoch)
