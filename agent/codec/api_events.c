@@ -26,7 +26,10 @@ struct found_events {
     size_t count, capacity;
 };
 
-static const char *const kinds[] = {[JOURNAL_CHILD] = "Child", [JOURNAL_MEMBER] = "Member"};
+static const char *const kinds[JOURNAL_SUBJECT_COUNT] = {[JOURNAL_CHILD] = "Child",
+                                                         [JOURNAL_MEMBER] = "Member",
+                                                         [JOURNAL_WORKLOAD] = "Workload",
+                                                         [JOURNAL_SUPERVISOR] = "Supervisor"};
 
 static struct span event_namespace(const struct found_event *event)
 {

@@ -157,6 +157,7 @@ static void durable_drain_feed(struct node *node)
         const struct awmap_entry *entry = awmap_changed(node->map, i);
         durable_observe(node, entry);
         store_apply(&node->store, entry);
+        concurrent_edit_note(node, entry);
         buffer_clear(&item);
         awmap_entry_record(entry, &item);
         batch_item(&batch, 'E', &item);

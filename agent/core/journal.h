@@ -18,6 +18,8 @@ enum {
 enum journal_subject {
     JOURNAL_CHILD,
     JOURNAL_MEMBER,
+    JOURNAL_WORKLOAD,
+    JOURNAL_SUPERVISOR,
     JOURNAL_SUBJECT_COUNT,
 };
 
@@ -29,7 +31,7 @@ struct journal_entry {
     bool warning;
     uint32_t count;
     uint64_t first_ms, last_ms; /* wall clock */
-    struct span ns;             /* empty for members */
+    struct span ns;             /* empty for members and supervisors */
     struct span name;           /* of the object as in the API: a child's is workload-ordinal */
     struct span reason, message;
 };

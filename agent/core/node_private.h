@@ -751,6 +751,18 @@ void note_child(struct node *node, const struct child *child, bool warning, cons
 void note_member(struct node *node, const char *member, bool warning, const char *reason,
                  const char *format, ...) __attribute__((format(printf, 5, 6)));
 
+void note_workload(struct node *node, const char *ns, const char *name, bool warning,
+                   const char *reason, const char *format, ...)
+    __attribute__((format(printf, 6, 7)));
+void note_supervisor(struct node *node, const char *name, bool warning, const char *reason,
+                     const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* --- concurrent_edit.c: what becomes of an edit that another one has overtaken ------------------
+ */
+
+/* A changed key, after store_apply. */
+void concurrent_edit_note(struct node *node, const struct awmap_entry *entry);
+
 /* --- gather.c: the notes of all members --------------------------------------------------------
  */
 

@@ -38,3 +38,21 @@ void note_member(struct node *node, const char *member, bool warning, const char
     note(node, JOURNAL_MEMBER, "", member, warning, reason, format, arguments);
     va_end(arguments);
 }
+
+void note_workload(struct node *node, const char *ns, const char *name, bool warning,
+                   const char *reason, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    note(node, JOURNAL_WORKLOAD, ns, name, warning, reason, format, arguments);
+    va_end(arguments);
+}
+
+void note_supervisor(struct node *node, const char *name, bool warning, const char *reason,
+                     const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    note(node, JOURNAL_SUPERVISOR, "", name, warning, reason, format, arguments);
+    va_end(arguments);
+}

@@ -108,6 +108,33 @@ static void a_move_is_told_by_the_new_holder(void)
     buffer_release(&found);
 }
 
+/* Both sides of a cut change one document: whose edit is lost says so, and nobody else. */
+static void a_lost_edit_is_told_by_the_agent_that_took_it(void)
+{
+    struct sim sim;
+    begin(&sim, 5);
+    sim_cut(&sim, 0, 1, true);
+    sim_cut(&sim, 0, 2, true);
+    sim_put_workload(&sim, 0, "web", 4, NULL);
+    sim_put_workload(&sim, 1, "web", 5, NULL);
+    sim_run(&sim, 500);
+    sim_heal_cuts(&sim);
+    sim_run(&sim, 8000);
+    const struct reply *reply = ask(&sim, 2, 100);
+    CU_ASSERT_FATAL(reply != NULL);
+    struct workload_view view;
+    CU_ASSERT_FATAL(query_workload(sim.nodes[2].node, "default", "web", &view));
+    const char *loser = view.workload->replicas == 4 ? "n1" : "n0";
+    CU_ASSERT_EQUAL(noted(loser, "web", "ConcurrentEdit"), 1);
+    CU_ASSERT_EQUAL(noted(NULL, "web", "ConcurrentEdit"), 1);
+    sim_put_workload(&sim, 2, "web", 3, NULL); /* one that knows both is no conflict */
+    sim_run(&sim, 1000);
+    ask(&sim, 2, 100);
+    CU_ASSERT_EQUAL(noted(NULL, "web", "ConcurrentEdit"), 1);
+    sim_release(&sim);
+    buffer_release(&found);
+}
+
 static void too_many_at_once_are_refused(void)
 {
     struct sim sim;
@@ -128,5 +155,7 @@ static void too_many_at_once_are_refused(void)
 
 UNIT_MAIN("events", {"any member tells of all", any_member_tells_of_all},
           {"who is silent is named", who_is_silent_is_named},
+          {"a lost edit is told by the agent that took it",
+           a_lost_edit_is_told_by_the_agent_that_took_it},
           {"too many at once are refused", too_many_at_once_are_refused},
           {"a move is told by the new holder", a_move_is_told_by_the_new_holder})
