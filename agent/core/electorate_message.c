@@ -1,17 +1,17 @@
-/* What electors ask and answer, as bytes. */
+/* What electors ask and answer, as bytes; ballots are on their disks in the same form. */
 #include <string.h>
 
 #include "agent/core/electorate_private.h"
 
 enum { STEP_VERSION = 1 };
 
-static void write_ballot(struct buffer *buffer, const struct ballot *ballot)
+void ballot_write(struct buffer *buffer, const struct ballot *ballot)
 {
     buffer_varint(buffer, ballot->counter);
     buffer_u64(buffer, ballot->replica);
 }
 
-static struct ballot read_ballot(struct reader *reader)
+struct ballot ballot_read(struct reader *reader)
 {
     struct ballot ballot;
     ballot.counter = reader_varint(reader);
@@ -27,9 +27,9 @@ void step_encode(const struct step_message *message, struct buffer *buffer)
     buffer_u64(buffer, message->replica);
     buffer_varint(buffer, message->era);
     buffer_varint(buffer, message->version);
-    write_ballot(buffer, &message->ballot);
-    write_ballot(buffer, &message->promised);
-    write_ballot(buffer, &message->accepted);
+    ballot_write(buffer, &message->ballot);
+    ballot_write(buffer, &message->promised);
+    ballot_write(buffer, &message->accepted);
     buffer_u8(buffer, (uint8_t)(message->yes | message->has_record << 1 | message->is_void << 2));
     if (message->has_record)
         electorate_record_write(&message->record, buffer);
@@ -49,9 +49,9 @@ bool step_decode(struct step_message *ret_message, struct span body)
     ret_message->replica = reader_u64(&reader);
     ret_message->era = reader_varint(&reader);
     ret_message->version = reader_varint(&reader);
-    ret_message->ballot = read_ballot(&reader);
-    ret_message->promised = read_ballot(&reader);
-    ret_message->accepted = read_ballot(&reader);
+    ret_message->ballot = ballot_read(&reader);
+    ret_message->promised = ballot_read(&reader);
+    ret_message->accepted = ballot_read(&reader);
     uint8_t flags = reader_u8(&reader);
     ret_message->yes = flags & 1;
     ret_message->has_record = flags & 2;

@@ -73,6 +73,8 @@ void box_write(struct node *node, struct ballot_box *box);
 bool box_is_durable(const struct node *node, const struct ballot_box *box);
 
 /* electorate_message.c */
+void ballot_write(struct buffer *buffer, const struct ballot *ballot);
+struct ballot ballot_read(struct reader *reader);
 void step_encode(const struct step_message *message, struct buffer *buffer);
 bool step_decode(struct step_message *ret_message, struct span body);
 void step_send(struct node *node, const char *name, struct step_message *message);

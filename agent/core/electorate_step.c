@@ -68,20 +68,6 @@ void electorates_release(struct node *node)
 
 /* --- The disk -------------------------------------------------------------------------------- */
 
-static void write_ballot(struct buffer *buffer, const struct ballot *ballot)
-{
-    buffer_varint(buffer, ballot->counter);
-    buffer_u64(buffer, ballot->replica);
-}
-
-static struct ballot read_ballot(struct reader *reader)
-{
-    struct ballot ballot;
-    ballot.counter = reader_varint(reader);
-    ballot.replica = reader_u64(reader);
-    return ballot;
-}
-
 static void box_encode(const struct ballot_box *box, struct buffer *buffer)
 {
     buffer_u8(buffer, STEP_DISK_VERSION);
@@ -91,10 +77,10 @@ static void box_encode(const struct ballot_box *box, struct buffer *buffer)
         electorate_record_write(&box->adopted, buffer);
     buffer_varint(buffer, box->era);
     buffer_varint(buffer, box->version);
-    write_ballot(buffer, &box->promised);
+    ballot_write(buffer, &box->promised);
     if (!box->has_accepted)
         return;
-    write_ballot(buffer, &box->accepted_ballot);
+    ballot_write(buffer, &box->accepted_ballot);
     electorate_record_write(&box->accepted, buffer);
 }
 
@@ -114,9 +100,9 @@ bool electorates_restore(struct node *node, struct span record)
         electorate_record_read(&box->adopted, &reader);
     box->era = reader_varint(&reader);
     box->version = reader_varint(&reader);
-    box->promised = read_ballot(&reader);
+    box->promised = ballot_read(&reader);
     if (box->has_accepted) {
-        box->accepted_ballot = read_ballot(&reader);
+        box->accepted_ballot = ballot_read(&reader);
         electorate_record_read(&box->accepted, &reader);
     }
     if (reader_done(&reader))
