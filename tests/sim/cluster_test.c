@@ -64,6 +64,44 @@ static void a_dead_nodes_children_run_elsewhere_exactly_once(void)
     }
 }
 
+/* Horde places all children anew at each change of members. */
+static void a_death_touches_only_what_it_held(void)
+{
+    struct sim sim;
+    struct member_view lost;
+    sim_begin(&sim, 20, 3);
+    apply(&sim, 0, "web", 90);
+    CU_ASSERT_FATAL(sim_until(&sim, sim_is_converged, 20000));
+    CU_ASSERT(query_member(sim.nodes[0].node, "n1", &lost));
+    uint64_t started = sim.started;
+    sim_kill(&sim, 1);
+    sim_kill_engine(&sim, 1);
+    CU_ASSERT(sim_until(&sim, sim_is_converged, 20000));
+    CU_ASSERT(lost.children > 0 && lost.children < 90);
+    CU_ASSERT_EQUAL(sim.started - started, lost.children);
+    sim_release(&sim);
+}
+
+/* Horde asks the owner's node at each lookup. */
+static void names_resolve_while_their_owners_nodes_are_frozen(void)
+{
+    struct sim sim;
+    sim_begin(&sim, 21, 3);
+    apply(&sim, 0, "web", 6);
+    CU_ASSERT_FATAL(sim_until(&sim, sim_is_converged, 20000));
+    sim_freeze(&sim, 1, true);
+    sim_freeze(&sim, 2, true);
+    uint64_t sent = sim.nodes[0].sent_messages;
+    for (int i = 0; i < 6; i++) {
+        char name[16];
+        struct name_view view;
+        snprintf(name, sizeof name, "web-%d", i);
+        CU_ASSERT(query_name(sim.nodes[0].node, "default", name, &view));
+    }
+    CU_ASSERT_EQUAL(sim.nodes[0].sent_messages, sent);
+    sim_release(&sim);
+}
+
 static void a_node_that_comes_back_with_its_containers_ends_those_that_moved(void)
 {
     struct sim sim;
@@ -416,6 +454,9 @@ UNIT_MAIN("cluster", {"a lone agent runs what it is given", a_lone_agent_runs_wh
            a_node_that_comes_back_with_its_containers_ends_those_that_moved},
           {"an agent that restarts quickly keeps its containers",
            an_agent_that_restarts_quickly_keeps_its_containers},
+          {"a death touches only what it held", a_death_touches_only_what_it_held},
+          {"names resolve while their owners' nodes are frozen",
+           names_resolve_while_their_owners_nodes_are_frozen},
           {"a power cut loses nothing acknowledged",
            a_power_cut_of_the_whole_cluster_loses_nothing_acknowledged},
           {"the first up does not adopt the world",

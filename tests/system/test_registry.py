@@ -3,6 +3,7 @@ import http.client
 import json
 import threading
 import time
+import urllib.request
 
 from harness import API, SystemTest, ask, engine, median, percentile, wait_until, workload
 
@@ -103,6 +104,21 @@ class Registry(SystemTest):
         for agent in cluster.alive:
             wait_until(lambda agent=agent: set(agent.names("web")) == expected, 10,
                        f"{agent} has all six")
+
+    def test_a_client_can_dispatch_to_all_names_of_a_workload(self):
+        """As docs/horde.md has it: lookup prints a name a line."""
+        cluster = self.cluster(2)
+        page = 'echo "$HORDELET_CHILD" >/tmp/index.html; exec httpd -f -p 80 -h /tmp'
+        cluster.apply(workload("web", 3, ("sh", "-c", page), hostNetwork=False,
+                               names=[{"name": "web", "port": "http"}],
+                               container={"ports": [{"name": "http", "containerPort": 80}]}))
+        cluster.exactly_once("web", 3)
+        told = set()
+        for line in cluster[1].cli("lookup", "web").stdout.splitlines():
+            port = line.split()[2].rsplit(":", 1)[1]
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
+                told.add(answer.read().decode().strip())
+        self.assertEqual(told, {f"default/web/{ordinal}" for ordinal in range(3)})
 
     def test_a_name_is_seen_on_another_idle_node_almost_at_once(self):
         cluster = self.cluster(3)
