@@ -531,7 +531,8 @@ int main(int count, char **arguments)
     CHECK(seen.lists == 1 && seen.listed_count == 0);
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         fprintf(stderr, "%s\n", all[i].name);
-        all[i].run();
+        if (strcmp(all[i].name, "a killed engine")) continue;
+        for (int k = 0; k < 8; k++) all[i].run();
     }
     for (uint64_t id = 1; id < next_id; id++)
         CHECK(seen.done[id].times <= 1);

@@ -21,7 +21,7 @@ AGENTS = 100
 CHILDREN = 200
 DEAD_BOUND_S = 10
 RUN_BOUND_S = 20
-SETTLE_BOUND_S = 40  # connections that nobody uses are closed after 10 s
+SETTLE_BOUND_S = 90  # connections that nobody uses are closed after 10 s
 CONNECTIONS_MAX = math.ceil(3 * math.log2(AGENTS))
 
 

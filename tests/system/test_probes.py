@@ -1,6 +1,8 @@
 """Probes of real containers: commands, HTTP and TCP, to the container and its published port."""
 import os
+import shutil
 import subprocess
+import tempfile
 
 from harness import (BINARY, LEAKS, Agent, SystemTest, engine, holds_for, wait_until, workload)
 
@@ -87,17 +89,23 @@ class Probes(SystemTest):
                 cluster[1].kill()  # the next one takes its addresses
 
     def http_and_tcp(self, cluster):
-        script = "mkdir /www; (sleep 2; echo yes >/www/ready) & exec httpd -f -p 8080 -h /www"
+        www = tempfile.mkdtemp(prefix="hl-www-")
+        self.addCleanup(shutil.rmtree, www)
+        volume = {"name": "www", "hostPath": {"path": www}}
         port = {"ports": [{"name": "http", "containerPort": 8080}]}
-        cluster.apply(workload("web", 1, ("sh", "-c", script), hostNetwork=False, container={
+        script = "exec httpd -f -p 8080 -h /www"
+        cluster.apply(workload("web", 1, ("sh", "-c", script), hostNetwork=False, volumes=[volume],
+                               container={
             "readinessProbe": {"httpGet": {"path": "/ready", "port": "http"}, **OFTEN},
             "livenessProbe": {"tcpSocket": {"port": 8080}, "initialDelaySeconds": 1, **OFTEN},
-            **port}))
+            "volumeMounts": [{"name": "www", "mountPath": "/www"}], **port}))
         cluster.apply(workload("none", 1, hostNetwork=False, container={
             "readinessProbe": {"tcpSocket": {"port": "http"}, **OFTEN}, **port}))
         wait_until(lambda: self.is_ready(cluster[1], "web-0", False), 10, "it runs")
-        wait_until(lambda: self.status(cluster[1], "web-0").get("message") == "HTTP status 404", 5,
+        wait_until(lambda: self.status(cluster[1], "web-0").get("message") == "HTTP status 404", 15,
                    "why it is not ready")
+        with open(os.path.join(www, "ready"), "w", encoding="ascii") as file:
+            file.write("yes")
         wait_until(lambda: self.is_ready(cluster[1], "web-0", True), 15, "it is ready")
         holds_for(5, lambda: self.is_ready(cluster[1], "web-0", True), every=0.5)
         self.assertEqual(self.status(cluster[1], "web-0")["restarts"], 0)
