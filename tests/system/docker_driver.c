@@ -411,6 +411,7 @@ static void renew(const struct runtime_operation *start, uint64_t lease_ms)
 static bool has_ended(const struct done *done)
 {
     struct runtime_operation list = operation_of(RUNTIME_LIST, "any");
+    WAIT_FOR(false, 50);
     finish(runtime, &list);
     return listed(done->container.id) && listed(done->container.id)->state == CONTAINER_EXITED;
 }
@@ -452,13 +453,13 @@ static void check_late_start(void)
     kill(engine_pid(), SIGCONT);
     CHECK(WAIT_FOR(seen.healthy, 10000));
     const struct done *done;
-    int tries = 0;
+    uint64_t end_ms = now_ms() + 20000;
     do { /* it may be at the first create just now, and refuse another one */
+        WAIT_FOR(false, 100);
         operation = guarded_of("late-start", 0);
         done = finish(runtime, &operation);
-    } while (done->result == RUNTIME_FAILED && ++tries < 20);
-    CHECK(done->result == RUNTIME_OK);
-    CHECK(ends_by_its_guard(done));
+    } while (done->result == RUNTIME_FAILED && now_ms() < end_ms);
+    CHECK(done->result == RUNTIME_OK && ends_by_its_guard(done));
 }
 
 static void check_guarded_image(void)
@@ -531,8 +532,7 @@ int main(int count, char **arguments)
     CHECK(seen.lists == 1 && seen.listed_count == 0);
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         fprintf(stderr, "%s\n", all[i].name);
-        if (strcmp(all[i].name, "a killed engine")) continue;
-        for (int k = 0; k < 8; k++) all[i].run();
+        all[i].run();
     }
     for (uint64_t id = 1; id < next_id; id++)
         CHECK(seen.done[id].times <= 1);

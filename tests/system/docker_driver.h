@@ -9,6 +9,8 @@
 
 #include "agent/io/docker.h"
 
+enum { OPERATIONS_MAX = 2048 }; /* of one run; those that poll are a few hundred */
+
 struct seen {
     unsigned lists, changes, progresses, healthy_count, unhealthy_count;
     bool healthy;
@@ -23,7 +25,7 @@ struct seen {
         bool has_container;
         struct container container;
         unsigned times;
-    } done[256];
+    } done[OPERATIONS_MAX];
 };
 
 static struct seen seen;
@@ -127,6 +129,8 @@ static uint64_t next_id = 1;
 /* Operations of the children web/0 ... of this test. */
 static inline struct runtime_operation operation_of(enum runtime_kind kind, const char *workload)
 {
+    if (next_id == OPERATIONS_MAX)
+        abort();
     struct runtime_operation operation = {.id = next_id++, .kind = kind, .timeout_ms = 20000};
     operation.epoch = 1;
     operation.replica = 0xabcdef;

@@ -58,7 +58,7 @@ class Detection(SystemTest):
             self.assertNotIn(" is dead", agent.log_text(), agent)
 
     def test_twenty_idle_agents_never_call_each_other_dead(self):
-        self.idle(600 if LONG else 60)
+        self.idle(600 if LONG else 30)
 
 
 class ComingAndGoing(SystemTest):
