@@ -103,10 +103,7 @@ static void child_candidate(struct node *node, struct child *child, bool lost)
 {
     const char *reason, *message;
     uint32_t rank = ranking_of_self(node, child, &reason, &message);
-    if (child->pending_reason != reason || child->pending_message != message)
-        store_touch(&node->store, child);
-    child->pending_reason = reason;
-    child->pending_message = message;
+    store_set_pending(&node->store, child, reason, message);
     if (!child->free_known)
         child->free_since_ms = node->now.mono_ms;
     if (reason[0] && ranking_weighs(node, child))
@@ -171,6 +168,7 @@ static bool child_forget(struct node *node, struct child *child)
         return false;
     local_free(child->local);
     child->local = NULL;
+    store_touch(&node->store, child); /* users see again what was told of it */
     return true;
 }
 
@@ -187,7 +185,7 @@ static void child_offer(struct node *node, struct child *child)
         child->court_tries = 0;
         if (child->local)
             child->local->courting = false;
-        child->pending_reason = child->pending_message = NULL;
+        store_set_pending(&node->store, child, NULL, NULL);
     }
     if (child->has_claim && claim_is_ours(node, &child->claim) &&
         child->claim.state <= CLAIM_CLAIMED)
@@ -307,15 +305,6 @@ static void child_stop_remembering(struct node *node, struct child *child)
         child_wake(child, child->remember_ms);
 }
 
-/* Nothing in the map says so. */
-static void child_note_lost(struct node *node, struct child *child)
-{
-    bool lost = child->has_claim && claim_holder_is_lost(node, &child->claim);
-    if (lost != child->lost)
-        store_touch(&node->store, child);
-    child->lost = lost;
-}
-
 void child_decide(struct node *node, struct child *child)
 {
     child->wake_ms = UINT64_MAX;
@@ -326,7 +315,6 @@ void child_decide(struct node *node, struct child *child)
     if (child->group->unreadable)
         return;
     child_note_ready(node, child);
-    child_note_lost(node, child);
     if (child->has_claim && claim_is_ours(node, &child->claim))
         child_ours(node, child);
     else

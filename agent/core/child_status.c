@@ -162,8 +162,10 @@ void child_status_update(struct node *node, struct child *child)
         !child->group->has_workload || child->claim.state == CLAIM_RELEASED)
         return;
     struct status status = child_status_now(node, child);
-    if (!status_equal(&status, &local->status)) {
+    uint64_t replica = child->claim.replica;
+    if (local->status_replica != replica || !status_equal(&status, &local->status)) {
         local->status = status;
+        local->status_replica = replica;
         store_touch(&node->store, child);
     }
     if (child->has_status && status_equal(&status, child->status)) {

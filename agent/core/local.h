@@ -83,7 +83,8 @@ struct local {
     uint64_t status_written_ms; /* monotonic */
     uint64_t status_changed_ms; /* first time that the present status differed from the written one,
                                    0: equal */
-    struct status status;       /* as last computed */
+    struct status status;       /* as last computed, and what users see of it; of that claim: */
+    uint64_t status_replica;
 };
 
 struct local *local_make(struct child *child);

@@ -658,6 +658,8 @@ void registry_update(struct node *node, struct child *child);
 struct dot registry_write(struct node *node, const char *ns, const char *name,
                           const struct name_record *record);
 bool registry_is_live(const struct node *node, const struct name_entry *name);
+/* The same for who knows better whether the member that holds it is lost. */
+bool registry_would_live(const struct node *node, const struct name_entry *name, bool lost);
 void registry_set_value(struct node *node, const struct request *request); /* by the child */
 /* Somebody else who lives holds one of its names: the message says who. */
 bool registry_conflicts(const struct node *node, const struct child *child,
@@ -784,10 +786,30 @@ struct shown {
 void shown_settle(struct node *node); /* at the end of each step */
 uint64_t shown_deadline(const struct node *node);
 void shown_release(struct node *node);
-const struct feed_item *shown_supervisor(const struct node *node, const char *name);
-/* query.c: it is there for users; and how. */
+
+/* What users see of a supervisor beside its document, electorate and members; as last looked at. */
+struct supervisor_status {
+    bool quorum;
+    uint32_t specs, running;
+    char electorate_message[MESSAGE_BYTES_MAX + 1];
+};
+
+struct shown_supervisor {
+    struct feed_item *item;
+    uint64_t looked_ms; /* equal for all that are there */
+    struct supervisor_status status;
+    char uid[UID_BYTES + 1];
+    char name[];
+};
+
+/* NULL: it has not been looked at yet. */
+const struct shown_supervisor *shown_supervisor(const struct node *node, const char *name);
+/* query.c: it is there for users; and how. Of the store alone: what the world says at this moment
+ * is not known to who watches. */
 bool query_shows(const struct child *child);
-void query_fill_child(const struct node *node, const struct child *child, struct child_view *view);
+void query_fill_child(const struct store *store, const struct child *child,
+                      struct child_view *view);
+uint32_t query_claims_of(const struct store *store, const char *member);
 
 /* --- output_source.c, output_sink.c: what containers have printed ------------------------------
  */

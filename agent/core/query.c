@@ -1,4 +1,8 @@
-/* Views of a node: computed when asked, from local state only. */
+/* Views of a node: computed when asked, from local state only.
+ *
+ * Of what users can watch nothing is shown that the feed has not been told (shown.c): a version
+ * names one content. So these views look at the store alone, and at what shown.c noted there of the
+ * world: who lives, who has a quorum, how a container is. */
 #include "agent/core/query.h"
 
 #include <stdio.h>
@@ -47,15 +51,14 @@ static void view_pending(const struct child *child, struct child_view *view)
         view->restarts = child->status->restarts;
 }
 
-/* What its holder last told of a claimed child; of our own, what is so now. */
-static const struct status *query_status(const struct node *node, const struct child *child,
-                                         struct status *scratch)
+/* What its holder last told of a claimed child; of our own, what we saw when we last decided. */
+static const struct status *query_status(const struct child *child, struct status *scratch)
 {
     const struct claim *claim = &child->claim;
-    if (claim_is_ours(node, claim) && child->local) {
-        *scratch = child_status_now(node, child);
-        return scratch;
-    }
+    const struct local *local = child->local;
+    if (local && local->status_replica == claim->replica && local->status.epoch == claim->epoch &&
+        strcmp(local->status.uid, claim->uid) == 0)
+        return &local->status;
     if (child->has_status && child->status->epoch == claim->epoch &&
         strcmp(child->status->uid, claim->uid) == 0)
         return child->status;
@@ -64,15 +67,15 @@ static const struct status *query_status(const struct node *node, const struct c
     return scratch;
 }
 
-static void view_claimed(const struct node *node, const struct child *child,
+static void view_claimed(const struct store *store, const struct child *child,
                          struct child_view *view)
 {
     const struct claim *claim = &child->claim;
     struct status scratch;
     TEXT_SET(view->node, claim->node);
     view->epoch = claim->epoch;
-    view_status(view, query_status(node, child, &scratch));
-    if (claim->state != CLAIM_FINISHED && claim_holder_is_lost(node, claim)) {
+    view_status(view, query_status(child, &scratch));
+    if (claim->state != CLAIM_FINISHED && store_life_is_lost(store, claim->node, claim->replica)) {
         view->phase = CHILD_PENDING;
         view->ready = false;
         TEXT_SET(view->reason, "NodeLost");
@@ -93,7 +96,7 @@ static bool query_is_current(const struct child *child, bool wanted)
            (!wanted || strcmp(child->claim.uid, child->group->workload.uid) == 0);
 }
 
-void query_fill_child(const struct node *node, const struct child *child, struct child_view *view)
+void query_fill_child(const struct store *store, const struct child *child, struct child_view *view)
 {
     memset(view, 0, sizeof *view);
     const struct workload *workload = &child->group->workload;
@@ -105,7 +108,7 @@ void query_fill_child(const struct node *node, const struct child *child, struct
     TEXT_SET(view->supervisor, workload->supervisor);
     bool current = query_is_current(child, wanted);
     if (current)
-        view_claimed(node, child, view);
+        view_claimed(store, child, view);
     else
         view_pending(child, view);
     if (!wanted && (view->phase != CHILD_PENDING || current)) {
@@ -125,7 +128,7 @@ bool query_child(const struct node *node, const struct child_id *id, struct chil
     const struct child *child = store_child(&node->store, id);
     if (!child || !query_shows(child))
         return false;
-    query_fill_child(node, child, ret);
+    query_fill_child(&node->store, child, ret);
     return true;
 }
 
@@ -157,7 +160,7 @@ bool query_child_next(const struct node *node, const char *ns, const struct chil
         for (; place < group->child_count; place++) {
             if (!query_shows(group->children[place]))
                 continue;
-            query_fill_child(node, group->children[place], ret);
+            query_fill_child(&node->store, group->children[place], ret);
             return true;
         }
     }
@@ -166,50 +169,18 @@ bool query_child_next(const struct node *node, const char *ns, const struct chil
 
 /* --- Workloads ------------------------------------------------------------------------------- */
 
-/* The holder of the child counted last, since children of one holder are many. */
-struct counted_holder {
-    const struct holder *holder;
-    uint64_t replica;
-    bool lost;
-};
-
-/* What query_fill_child would tell of a wanted child, without the texts. */
-static void query_count_child(const struct node *node, const struct child *child,
-                              struct counted_holder *last, struct workload_view *view)
+static void query_fill_workload(const struct group *group, struct workload_view *view)
 {
-    const struct claim *claim = &child->claim;
-    struct status scratch;
-    if (!query_is_current(child, true))
-        return;
-    const struct status *status = query_status(node, child, &scratch);
-    view->conflicts +=
-        strcmp(status->reason, "NameConflict") == 0 || strcmp(status->reason, "name_conflict") == 0;
-    bool up = status->ready || status->phase == CHILD_RUNNING || status->phase == CHILD_SUCCEEDED;
-    if (up && claim->state != CLAIM_FINISHED) {
-        if (last->holder != child->holder || last->replica != claim->replica)
-            *last = (struct counted_holder){child->holder, claim->replica,
-                                            claim_holder_is_lost(node, claim)};
-        up = !last->lost;
-    }
-    if (!up)
-        return;
-    view->running += status->phase == CHILD_RUNNING;
-    view->ready += status->ready;
-    view->updated += (status->ready || status->phase == CHILD_SUCCEEDED) &&
-                     status->spec_hash == child->group->workload.spec_hash;
-}
-
-static void query_fill_workload(const struct node *node, const struct group *group,
-                                struct workload_view *view)
-{
-    struct counted_holder last = {.holder = NULL};
-    *view = (struct workload_view){.workload = &group->workload, .version = group->version};
-    view->complete = group->progress.complete;
-    view->late = group->progress.late;
-    view->status_version = item_version(group->shown, group->version);
-    for (size_t i = 0; i < group->child_count; i++)
-        if (child_is_wanted(group->children[i]))
-            query_count_child(node, group->children[i], &last, view);
+    const struct child_counts *counts = &group->counts;
+    *view = (struct workload_view){.workload = &group->workload,
+                                   .version = group->version,
+                                   .status_version = item_version(group->shown, group->version),
+                                   .running = counts->running,
+                                   .ready = counts->ready,
+                                   .updated = counts->updated,
+                                   .conflicts = counts->conflicts,
+                                   .complete = group->shown_complete,
+                                   .late = group->shown_late};
 }
 
 bool query_workload(const struct node *node, const char *ns, const char *name,
@@ -218,7 +189,7 @@ bool query_workload(const struct node *node, const char *ns, const char *name,
     const struct group *group = store_group(&node->store, ns, name);
     if (!group || !group->has_workload)
         return false;
-    query_fill_workload(node, group, ret);
+    query_fill_workload(group, ret);
     return true;
 }
 
@@ -229,7 +200,7 @@ bool query_workload_next(const struct node *node, const char *ns, const char *af
     for (; group; group = store_group_after(&node->store, group->ns, group->name)) {
         if (!group->has_workload || (ns && strcmp(group->ns, ns) != 0))
             continue;
-        query_fill_workload(node, group, ret);
+        query_fill_workload(group, ret);
         return true;
     }
     return false;
@@ -263,7 +234,7 @@ static void query_fill_name(const struct name_entry *entry, struct name_view *vi
 bool query_name(const struct node *node, const char *ns, const char *name, struct name_view *ret)
 {
     const struct name_entry *entry = store_name(&node->store, ns, name);
-    if (!entry || !registry_is_live(node, entry))
+    if (!entry || !entry->shown)
         return false;
     query_fill_name(entry, ret);
     return true;
@@ -274,7 +245,7 @@ bool query_name_next(const struct node *node, const char *ns, const char *after_
 {
     const struct name_entry *entry = store_name_after(&node->store, after_ns, after_name);
     for (; entry; entry = store_name_after(&node->store, entry->ns, entry->name)) {
-        if ((ns && strcmp(entry->ns, ns) != 0) || !registry_is_live(node, entry))
+        if ((ns && strcmp(entry->ns, ns) != 0) || !entry->shown)
             continue;
         query_fill_name(entry, ret);
         return true;
@@ -309,13 +280,18 @@ bool query_meta_next(const struct node *node, const char *ns, const char *after_
 
 /* --- Members --------------------------------------------------------------------------------- */
 
-static uint32_t query_claims_of(const struct node *node, const char *name)
+uint32_t query_claims_of(const struct store *store, const char *member)
 {
     uint32_t count = 0;
-    const struct holder *holder = index_find(&node->store.holders, span_text(name));
+    const struct holder *holder = index_find(&store->holders, span_text(member));
     for (size_t i = 0; holder && i < holder->children.count; i++)
         count += holder->children.items[i]->claim.state <= CLAIM_CLAIMED;
     return count;
+}
+
+static const char *query_phase(const char *shown)
+{
+    return shown ? shown : "uninitialized";
 }
 
 static void query_fill_member(const struct node *node, const struct member_entry *entry,
@@ -326,7 +302,7 @@ static void query_fill_member(const struct node *node, const struct member_entry
         .name = entry->name,
         .version = entry->version,
         .status_version = item_version(entry->shown, entry->version),
-        .phase = member_phase_text(node, entry->name),
+        .phase = query_phase(entry->phase),
         .replica = record->replica,
         .labels = record->labels,
         .label_count = record->label_count,
@@ -338,7 +314,7 @@ static void query_fill_member(const struct node *node, const struct member_entry
         .memory_bytes = record->memory_bytes,
         .full = record->full,
         .full_count = record->full_count,
-        .children = query_claims_of(node, entry->name),
+        .children = entry->children,
         .runtime_name = record->runtime_name,
         .runtime_version = record->runtime_version,
         .runtime_healthy = record->runtime_healthy,
@@ -391,26 +367,21 @@ bool query_supervisor(const struct node *node, const char *name, struct supervis
         return false;
     *ret =
         (struct supervisor_view){.supervisor = supervisor, .version = entry ? entry->version : 1};
-    ret->status_version = item_version(shown_supervisor(node, name), ret->version);
     const struct placement_strategy *strategy = placement_strategy_by_name(supervisor->strategy);
-    ret->quorum = quorum_of(node, supervisor) == QUORUM_HELD;
     ret->votes = strategy && strategy->votes;
     const struct electorate_entry *electorate = store_electorate(&node->store, name);
     ret->conflict = ret->votes && electorate && electorate->conflict;
     if (ret->votes && electorate && !electorate->conflict)
         ret->electorate = &electorate->record;
-    if (ret->votes)
-        quorum_message(node, supervisor, ret->electorate_message);
-    for (struct group *g = store_group_after(&node->store, "", ""); g;
-         g = store_group_after(&node->store, g->ns, g->name)) {
-        if (!g->has_workload || strcmp(g->workload.supervisor, name) != 0)
-            continue;
-        struct workload_view view;
-        query_fill_workload(node, g, &view);
-        ret->specs += g->workload.replicas;
-        ret->workers += g->workload.replicas;
-        ret->active += view.running;
-    }
+    const struct shown_supervisor *shown = shown_supervisor(node, name);
+    ret->status_version = item_version(shown ? shown->item : NULL, ret->version);
+    if (!shown)
+        return true;
+    const struct supervisor_status *status = &shown->status;
+    ret->quorum = status->quorum;
+    ret->specs = ret->workers = status->specs;
+    ret->active = status->running;
+    TEXT_SET(ret->electorate_message, status->electorate_message);
     return true;
 }
 
@@ -444,14 +415,16 @@ bool query_supervisor_member_next(const struct node *node, const char *name, con
         return false;
     if (supervisor.members_auto) {
         const struct member_entry *entry = store_member_after(&node->store, after);
+        while (entry && !entry->listed_phase)
+            entry = store_member_after(&node->store, entry->name);
         if (!entry)
             return false;
         *ret_name = entry->name;
     } else if (!query_listed(&supervisor, after, ret_name)) {
         return false;
     }
-    *ret_phase = store_member(&node->store, *ret_name) ? member_phase_text(node, *ret_name)
-                                                       : "uninitialized";
+    const struct member_entry *entry = store_member(&node->store, *ret_name);
+    *ret_phase = query_phase(entry ? entry->listed_phase : NULL);
     return true;
 }
 
@@ -537,7 +510,7 @@ struct query_phases query_phases(const struct node *node)
             struct child_view view;
             if (!query_shows(g->children[i]))
                 continue;
-            query_fill_child(node, g->children[i], &view);
+            query_fill_child(&node->store, g->children[i], &view);
             phases.children[view.phase]++;
         }
     return phases;
@@ -568,6 +541,6 @@ bool query_member_phase_next(const struct node *node, const char *after, const c
     if (!entry)
         return false;
     *ret_name = entry->name;
-    *ret_phase = member_phase_text(node, entry->name);
+    *ret_phase = query_phase(entry->phase);
     return true;
 }

@@ -197,8 +197,7 @@ bool query_moves_any(const struct node *node, const char *supervisor);
 uint64_t query_position(
     const struct node *node); /* of the feed: greater than or equal to every version */
 /* What changed after a position, in order: at most `max` (see feed.h). A list that is made now has
- * everything up to query_position. An item that is not gone may be hidden at this moment: then it
- * changes again soon. */
+ * everything up to query_position, and nothing later. */
 size_t query_changes(const struct node *node, enum feed_resource resource, uint64_t position,
                      const struct feed_item **ret_items, size_t max);
 /* Who stands before it may have missed that something went. */

@@ -37,8 +37,10 @@ void ranking_release(struct node *node)
 void ranking_supervisor_changed(struct node *node, const char *name)
 {
     struct supervisor_plan *plan = index_remove(&node->ranking.plans, span_text(name));
-    if (plan)
-        plan_free(plan);
+    if (!plan)
+        return;
+    store_pending_changed(&node->store, plan->quorum_message, true);
+    plan_free(plan);
 }
 
 bool ranking_supervisor(const struct node *node, const char *name, struct supervisor *ret_borrowed)
@@ -140,6 +142,18 @@ static void plan_note_change(const struct node *node, struct supervisor_plan *pl
     plan->changed_ms = node->now.mono_ms;
 }
 
+static void plan_explain(struct node *node, struct supervisor_plan *plan,
+                         const struct supervisor *supervisor)
+{
+    char message[MESSAGE_BYTES_MAX + 1] = "";
+    if (plan->strategy && plan->strategy->votes)
+        quorum_message(node, supervisor, message);
+    if (strcmp(message, plan->quorum_message) == 0)
+        return;
+    TEXT_SET(plan->quorum_message, message);
+    store_pending_changed(&node->store, plan->quorum_message, false);
+}
+
 static void plan_build(struct node *node, struct supervisor_plan *plan,
                        const struct supervisor *supervisor)
 {
@@ -154,8 +168,7 @@ static void plan_build(struct node *node, struct supervisor_plan *plan,
     plan->self = RANK_NONE;
     plan->strategy = placement_strategy_by_name(supervisor->strategy);
     plan->quorum = quorum_of(node, supervisor);
-    if (plan->strategy && plan->strategy->votes)
-        quorum_message(node, supervisor, plan->quorum_message);
+    plan_explain(node, plan, supervisor);
     if (supervisor->members_auto) {
         for (struct member_entry *m = store_member_after(&node->store, ""); m;
              m = store_member_after(&node->store, m->name))

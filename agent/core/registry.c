@@ -14,6 +14,13 @@ enum { CONFLICT_LOOK_MS = 1000 };
 bool registry_is_live(const struct node *node, const struct name_entry *name)
 {
     const struct name_record *record = name->record;
+    return registry_would_live(
+        node, name, !record->outside && member_life_is_lost(node, record->node, record->replica));
+}
+
+bool registry_would_live(const struct node *node, const struct name_entry *name, bool lost)
+{
+    const struct name_record *record = name->record;
     const struct child *owner = name->owner;
     if (record->outside)
         return name->expires_ms == 0 || node->now.mono_ms < name->expires_ms;
@@ -24,7 +31,7 @@ bool registry_is_live(const struct node *node, const struct name_entry *name)
     bool same = claim->epoch == record->claim_epoch && claim->replica == record->replica &&
                 claim->state == CLAIM_CLAIMED;
     bool before = claim->state == CLAIM_PULLING && claim->epoch > record->claim_epoch;
-    return (same || before) && !member_life_is_lost(node, record->node, record->replica);
+    return (same || before) && !lost;
 }
 
 /* --- What a child's names are ---------------------------------------------------------------- */

@@ -6,6 +6,14 @@
  * has to know what follows from what: who changes something that may be seen touches the object
  * (store_touch...), and the hash of its view decides. An object is hidden when its view is.
  *
+ * A version names one content. If a list showed the world as it is at that moment, say that a
+ * member is dead, and it lived again before anybody looked, then who had listed would believe in
+ * its death for ever: no change was ever noted. So views (query.c) are made of the store alone, and
+ * what they need of the world is noted there by who touches: here the phase of a member, whether it
+ * is lost and its children, the counts and progress of a workload, whether a name lives (it does if
+ * it is shown), the status of a supervisor; in child_status.c how our own containers are; in
+ * store_set_pending why a child waits.
+ *
  * What is made of many is looked at more rarely, so that a thousand changes do not cost a thousand
  * looks at all: supervisors, and how many children a member has. The counts of a workload are kept
  * as sums of what was last seen of each child.
@@ -19,13 +27,6 @@
 enum {
     COUNTS_PACE_MS = 1000, /* of members and supervisors */
     PHASE_PACE_MS = 50,    /* of supervisors, when a member came or went: many do at once */
-};
-
-struct shown_supervisor {
-    struct feed_item *item;
-    uint64_t looked_ms; /* equal for all that are there */
-    char uid[UID_BYTES + 1];
-    char name[];
 };
 
 /* --- Hashes ---------------------------------------------------------------------------------- */
@@ -107,8 +108,7 @@ static void shown_child(struct node *node, struct child *child)
     if (query_shows(child)) {
         struct child_view view;
         struct feed_key key = {child->id.ns, child->id.workload, child->id.ordinal};
-        query_fill_child(node, child, &view);
-        child->lost = child->has_claim && claim_holder_is_lost(node, &child->claim);
+        query_fill_child(&node->store, child, &view);
         counts = child_count(child, &view);
         feed_show(feed, FEED_CHILDREN, &child->shown, &key, hash_child(&view, group->labels));
     } else {
@@ -130,7 +130,9 @@ static void shown_group(struct node *node, struct group *group)
         return;
     }
     struct feed_key key = {.ns = group->ns, .name = group->name};
-    uint64_t hash = mix(group->version, group->progress.complete | group->progress.late << 1);
+    group->shown_complete = group->progress.complete;
+    group->shown_late = group->progress.late;
+    uint64_t hash = mix(group->version, group->shown_complete | group->shown_late << 1);
     hash = mix(mix(hash, counts->running), counts->ready);
     hash = mix(mix(hash, counts->updated), counts->conflicts);
     feed_show(feed, FEED_WORKLOADS, &group->shown, &key, hash);
@@ -141,7 +143,9 @@ static void shown_group(struct node *node, struct group *group)
 static void shown_name(struct node *node, struct name_entry *name)
 {
     struct feed *feed = &node->store.feed;
-    if (!registry_is_live(node, name)) {
+    const struct name_record *record = name->record;
+    bool lost = !record->outside && store_life_is_lost(&node->store, record->node, record->replica);
+    if (!registry_would_live(node, name, lost)) {
         feed_hide(feed, FEED_NAMES, &name->shown, "", 0);
         return;
     }
@@ -159,46 +163,73 @@ static void look_by(uint64_t *due_ms, uint64_t at_ms)
 
 static void shown_member(struct node *node, const char *name)
 {
-    struct member_entry *entry = store_member(&node->store, name);
-    struct member_view view;
-    if (!entry || !query_member(node, name, &view))
+    struct store *store = &node->store;
+    struct member_entry *entry = store_member(store, name);
+    if (!entry)
         return;
     enum placement_phase phase = member_phase(node, name);
     bool lost = phase == PLACEMENT_DEAD || phase == PLACEMENT_LEFT;
-    if (lost != entry->lost)
-        store_touch_names_of(&node->store, name);
+    if (lost != entry->lost) {
+        store_touch_held(store, name);
+        store_touch_names_of(store, name);
+    }
     entry->lost = lost;
+    entry->phase = member_phase_text(node, name);
+    entry->children = query_claims_of(store, name);
     struct feed_key key = {.ns = "", .name = name};
-    uint64_t hash = mix_text(mix(entry->version, view.children), view.phase);
-    feed_show(&node->store.feed, FEED_MEMBERS, &entry->shown, &key, hash);
+    uint64_t hash = mix_text(mix(entry->version, entry->children), entry->phase);
+    feed_show(&store->feed, FEED_MEMBERS, &entry->shown, &key, hash);
 }
 
-static uint64_t hash_supervisor(const struct node *node, const struct supervisor *supervisor)
+static uint64_t hash_members(const struct store *store, const struct supervisor *supervisor)
 {
-    const char *name = NULL, *phase = NULL;
-    uint32_t specs = 0, running = 0;
+    uint64_t hash = 0;
+    const struct member_entry *entry;
+    for (size_t i = 0; !supervisor->members_auto && i < supervisor->member_count; i++)
+        if ((entry = store_member(store, supervisor->members[i])) != NULL)
+            hash = mix_text(mix(hash, i), entry->listed_phase);
+    for (entry = supervisor->members_auto ? store_member_after(store, "") : NULL; entry;
+         entry = store_member_after(store, entry->name))
+        hash = mix_text(mix_text(hash, entry->name), entry->listed_phase);
+    return hash;
+}
+
+static uint64_t hash_supervisor(const struct node *node, const struct supervisor *supervisor,
+                                const struct supervisor_status *status)
+{
+    const struct store *store = &node->store;
+    const struct supervisor_entry *entry = store_supervisor(store, supervisor->name);
+    const struct electorate_entry *electorate = store_electorate(store, supervisor->name);
+    const struct rebalance_entry *rebalance = store_rebalance(store, supervisor->name);
+    uint64_t hash = mix(entry ? entry->version : 1, status->quorum);
+    hash = mix(hash, (uint64_t)status->specs << 32 | status->running);
+    hash = mix_text(hash, status->electorate_message);
+    if (electorate) {
+        const struct electorate_record *record = &electorate->record;
+        hash = mix(mix(hash, record->term.era), record->term.version);
+        hash = mix(mix(hash, record->term.lineage), record->old_count);
+        hash = mix(mix(hash, electorate->conflict), record->generation);
+    }
+    if (rebalance)
+        hash = mix(hash, rebalance->rebalance.asked_ms);
+    return mix(hash, hash_members(store, supervisor));
+}
+
+static struct supervisor_status supervisor_status_now(const struct node *node,
+                                                      const struct supervisor *supervisor)
+{
+    struct supervisor_status status = {.quorum = quorum_of(node, supervisor) == QUORUM_HELD};
+    const struct placement_strategy *strategy = placement_strategy_by_name(supervisor->strategy);
+    if (strategy && strategy->votes)
+        quorum_message(node, supervisor, status.electorate_message);
     for (const struct group *g = store_group_after(&node->store, "", ""); g;
          g = store_group_after(&node->store, g->ns, g->name)) {
         if (!g->has_workload || strcmp(g->workload.supervisor, supervisor->name) != 0)
             continue;
-        specs += g->workload.replicas;
-        running += g->counts.running;
+        status.specs += g->workload.replicas;
+        status.running += g->counts.running;
     }
-    const struct supervisor_entry *entry = store_supervisor(&node->store, supervisor->name);
-    uint64_t hash = mix(entry ? entry->version : 1, (uint64_t)specs << 32 | running);
-    hash = mix(hash, quorum_of(node, supervisor));
-    const struct electorate_entry *electorate = store_electorate(&node->store, supervisor->name);
-    if (electorate)
-        hash = mix(mix(mix(hash, electorate->record.term.version), electorate->record.term.lineage),
-                   electorate->record.old_count);
-    for (size_t i = 0; !supervisor->members_auto && i < supervisor->member_count; i++)
-        hash = mix_text(hash, store_member(&node->store, supervisor->members[i])
-                                  ? member_phase_text(node, supervisor->members[i])
-                                  : "");
-    for (bool more = supervisor->members_auto && query_member_phase_next(node, "", &name, &phase);
-         more; more = query_member_phase_next(node, name, &name, &phase))
-        hash = mix_text(mix_text(hash, name), phase);
-    return hash;
+    return status;
 }
 
 static struct shown_supervisor *supervisor_make(struct node *node, const char *name)
@@ -221,14 +252,18 @@ static void shown_supervisor_look(struct node *node, const char *name)
     if (!ranking_supervisor(node, name, &supervisor))
         return;
     TEXT_SET(shown->uid, supervisor.uid);
+    shown->status = supervisor_status_now(node, &supervisor);
     struct feed_key key = {.ns = "", .name = name};
     feed_show(&node->store.feed, FEED_SUPERVISORS, &shown->item, &key,
-              hash_supervisor(node, &supervisor));
+              hash_supervisor(node, &supervisor, &shown->status));
 }
 
 static void shown_supervisors(struct node *node)
 {
     struct index *all = &node->shown.supervisors;
+    for (struct member_entry *entry = store_member_after(&node->store, ""); entry;
+         entry = store_member_after(&node->store, entry->name))
+        entry->listed_phase = entry->phase;
     shown_supervisor_look(node, SUPERVISOR_DEFAULT);
     shown_supervisor_look(node, SUPERVISOR_QUORUM);
     for (const struct supervisor_entry *entry = store_supervisor_after(&node->store, ""); entry;
@@ -245,10 +280,9 @@ static void shown_supervisors(struct node *node)
     }
 }
 
-const struct feed_item *shown_supervisor(const struct node *node, const char *name)
+const struct shown_supervisor *shown_supervisor(const struct node *node, const char *name)
 {
-    const struct shown_supervisor *shown = index_find(&node->shown.supervisors, span_text(name));
-    return shown ? shown->item : NULL;
+    return index_find(&node->shown.supervisors, span_text(name));
 }
 
 /* --- All ------------------------------------------------------------------------------------- */
@@ -257,6 +291,8 @@ static void shown_touched(struct node *node)
 {
     struct store *store = &node->store;
     uint64_t position = store->feed.position;
+    for (size_t i = 0; i < store->touched_member_count; i++)
+        shown_member(node, store->touched_members[i]);
     for (size_t i = 0; i < store->touched_groups.count; i++) {
         struct group *group = store->touched_groups.items[i];
         if (group->labels_version != group->version)
@@ -265,8 +301,6 @@ static void shown_touched(struct node *node)
     }
     for (size_t i = 0; i < store->touched_children.count; i++)
         shown_child(node, store->touched_children.items[i]);
-    for (size_t i = 0; i < store->touched_member_count; i++)
-        shown_member(node, store->touched_members[i]);
     for (size_t i = 0; i < store->touched_names.count; i++)
         if (store->touched_names.items[i])
             shown_name(node, store->touched_names.items[i]);

@@ -160,6 +160,7 @@ void store_mark_some(struct store *store, struct child_id *cursor, size_t max)
             if (max-- == 0)
                 return;
             store_mark(store, group->children[i]);
+            store_touch(store, group->children[i]);
         }
         cursor->ordinal = 0;
     }
@@ -303,12 +304,47 @@ void store_touch_member(struct store *store, const char *name)
     text_set(store->touched_members[store->touched_member_count++], NAME_BYTES_MAX + 1, name);
 }
 
+void store_touch_held(struct store *store, const char *member)
+{
+    const struct holder *holder = index_find(&store->holders, span_text(member));
+    for (size_t i = 0; holder && i < holder->children.count; i++)
+        store_touch(store, holder->children.items[i]);
+}
+
 void store_touch_names_of(struct store *store, const char *member)
 {
     for (struct name_entry *name = store_name_after(store, "", ""); name;
          name = store_name_after(store, name->ns, name->name))
         if (strcmp(name->record->node, member) == 0)
             store_touch_name(store, name);
+}
+
+bool store_life_is_lost(const struct store *store, const char *member, uint64_t replica)
+{
+    const struct member_entry *entry = store_member(store, member);
+    return !entry || entry->record->replica != replica || entry->lost;
+}
+
+void store_set_pending(struct store *store, struct child *child, const char *reason,
+                       const char *message)
+{
+    if (child->pending_reason == reason && child->pending_message == message)
+        return;
+    child->pending_reason = reason;
+    child->pending_message = message;
+    store_touch(store, child);
+}
+
+void store_pending_changed(struct store *store, const char *message, bool goes)
+{
+    for (size_t i = 0; i < store->waiting.count; i++) {
+        struct child *child = store->waiting.items[i];
+        if (child->pending_message != message)
+            continue;
+        store_touch(store, child);
+        if (goes)
+            store_set_pending(store, child, NULL, NULL);
+    }
 }
 
 void store_touched_clear(struct store *store)

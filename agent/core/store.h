@@ -70,17 +70,15 @@ struct child {
     uint64_t remember_ms;   /* ... until then */
     uint64_t unknown_epoch; /* of a start here of which no list has told yet what became of it; 0 */
     struct feed_item *shown;              /* NULL: users do not see it */
-    bool lost;                            /* its holder is, as last shown or decided about */
     uint32_t touched_place;               /* in store.touched_children, from 1; 0: not there */
     struct child_counts counted;          /* in the group's */
     struct local *local;                  /* NULL: nothing here */
     struct holder *holder;                /* NULL: no claim */
     uint32_t holder_place, waiting_place; /* from 1; 0: not there */
     /* bookkeeping of supervise.c */
-    bool dirty; /* stands in the store's dirty list */
-    const char *pending_reason,
-        *pending_message; /* free, and why nobody may claim it; static texts or NULL */
-    bool free_known;      /* free_since_ms counts */
+    bool dirty;                                   /* stands in the store's dirty list */
+    const char *pending_reason, *pending_message; /* see store_set_pending */
+    bool free_known;                              /* free_since_ms counts */
     uint64_t free_since_ms;
     uint32_t court_tries;
     uint64_t court_ms;       /* no lease is asked for before: lease_child.c */
@@ -114,6 +112,7 @@ struct group {
     struct feed_item *shown;
     uint32_t touched_place;
     struct child_counts counts;      /* the sum of its children's */
+    bool shown_complete, shown_late; /* of its progress, as last shown */
     uint64_t labels, labels_version; /* a hash, and of which version of the document */
     struct child **children;         /* by ordinal */
     size_t child_count, child_capacity;
@@ -172,7 +171,11 @@ struct member_entry {
     size_t siblings;
     struct feed_item *shown;
     bool touched;
-    bool lost; /* it was, when it was last held against the feed */
+    /* as last shown: the swim's word of the moment is nobody's but the core's */
+    bool lost;                /* dead or left */
+    uint32_t children;        /* claimed there */
+    const char *phase;        /* static text; NULL: not shown yet */
+    const char *listed_phase; /* ... among the members of supervisors; NULL: not yet */
     uint64_t version;
     uint64_t noted_ms; /* since when retirement.c has known it as it is, 0: not looked at */
     char name[];
@@ -224,7 +227,7 @@ struct store {
     struct touched touched_children, touched_groups, touched_names;
     char (*touched_members)[NAME_BYTES_MAX + 1];
     size_t touched_member_count, touched_member_capacity;
-    bool supervisors_changed;   /* some supervisor's document, in this step */
+    bool supervisors_changed;   /* in what users see of them, in this step: beside counts, phases */
     bool claims_changed;        /* since the members' children were counted: shown.c */
     size_t undecodable;         /* siblings that could not be read; reported, kept, passed over */
     struct store_epoch *epochs; /* STORE_EPOCHS of them once there is one */
@@ -264,8 +267,9 @@ void store_mark(struct store *store, struct child *child); /* decide about it in
 void store_mark_all(struct store *store);
 /* Those that a change of this member may concern: what it holds, and what nobody holds. */
 void store_mark_member(struct store *store, const char *name);
-/* At most `max` children after *cursor in order, which moves on; round and round. To pass a group
- * without children counts as one, so max must be 2 or more. */
+/* At most `max` children after *cursor in order, which moves on; round and round: they are decided
+ * about, and held against the feed, whether or not anything is known to have happened. To pass a
+ * group without children counts as one, so max must be 2 or more. */
 void store_mark_some(struct store *store, struct child_id *cursor, size_t max);
 void store_set_offer(struct child *child, const struct offer *offer); /* copied; NULL: none */
 /* child->claim or has_claim has changed. */
@@ -277,8 +281,16 @@ void store_touch(struct store *store, struct child *child);
 void store_touch_group(struct store *store, struct group *group);
 void store_touch_name(struct store *store, struct name_entry *name);
 void store_touch_member(struct store *store, const char *name);
+void store_touch_held(struct store *store, const char *member); /* the children it holds */
 void store_touch_names_of(struct store *store,
                           const char *member); /* whether they live: O(names) */
+/* As last shown, the member does not live under that replica id any more, or is not known. */
+bool store_life_is_lost(const struct store *store, const char *member, uint64_t replica);
+/* Of a free child: why nobody may claim it. Static texts, or of a plan; NULL: it is not free. */
+void store_set_pending(struct store *store, struct child *child, const char *reason,
+                       const char *message);
+/* A text that may be somebody's pending message changes, or goes: it is nobody's any more then. */
+void store_pending_changed(struct store *store, const char *message, bool goes);
 /* Forgets what was touched, and with it the children and groups that only stayed for that. */
 void store_touched_clear(struct store *store);
 struct child **store_take_dirty(struct store *store,

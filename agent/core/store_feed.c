@@ -163,7 +163,7 @@ static void store_apply_rebalance(struct store *store, const char *name,
                                   const struct awmap_entry *entry)
 {
     free(index_remove(&store->rebalances, span_text(name)));
-    store->redistribution_changed = true;
+    store->redistribution_changed = store->supervisors_changed = true;
     for (size_t i = 0; i < awmap_entry_count(entry); i++) {
         struct rebalance rebalance;
         if (!rebalance_decode(&rebalance, awmap_entry_sibling(entry, i).value)) {
@@ -216,10 +216,16 @@ static void store_apply_member(struct store *store, const char *name,
     new->version = ++store->feed.position;
     new->shown = old ? old->shown : NULL;
     new->lost = old && old->lost;
+    new->children = old ? old->children : 0;
+    new->phase = old ? old->phase : NULL;
+    new->listed_phase = old ? old->listed_phase : NULL;
     bool same_life = old && new->record &&new->record->replica == old->record->replica;
     bool hidden = store->names.count > store->feed.lists[FEED_NAMES].count;
-    if (!same_life && (old || hidden)) /* names may wait for their member to be known */
+    if (!same_life) /* what it holds may have waited for it to be known */
+        store_touch_held(store, name);
+    if (!same_life && (old || hidden))
         store_touch_names_of(store, name);
+    store->supervisors_changed = store->supervisors_changed || !new->record;
     if (new->record) {
         index_insert(&store->members, span_text(name), new);
         store_touch_member(store, name);

@@ -259,7 +259,7 @@ static const char *informer_take(struct informer *informer, const struct node *n
         return NULL;
     }
     if (!object_get(&object, node, resource, item))
-        return NULL; /* hidden at this moment: it goes soon; what is known of it stays till then */
+        return "an item that is there has no object";
     if (object.version != item->version)
         return "an object has another version than its item";
     known_put(index, key, &object);

@@ -1,9 +1,9 @@
 /* A client of each node that lists once and then takes in what changed, as Kubernetes' informers
  * do.
  *
- * After each step: nothing is told twice, nothing goes that it does not know. When all is quiet: it
- * knows what a list shows, object by object, also what stands nowhere in the map: phases of
- * members, children that wait, names of the dead, counts. */
+ * After each step: nothing is told twice, nothing goes that it does not know, and it knows what a
+ * list shows, object by object, also what stands nowhere in the map: phases of members, children
+ * that wait, names of the dead, counts. So nobody is shown what no watch is told. */
 #ifndef TESTS_SIM_INFORMER_H
 #define TESTS_SIM_INFORMER_H
 

@@ -14,11 +14,14 @@ struct write {
     uint64_t content; /* never 0 */
 };
 
+enum { LIST_EVERY = 16 }; /* steps: a list takes longer than all else in one */
+
 struct account {
     struct vector *seen;         /* of each node, as it was after its last step */
     struct vector *met;          /* by each node, in any of its runs */
     uint64_t *runs;              /* ... and of which run */
     struct informer **informers; /* of each node */
+    uint64_t looks;              /* at them */
     struct vector old;           /* writers whose disk came back from an old image; counter 1 */
     struct write *writes;        /* open addressing by dot */
     size_t write_count, write_capacity;
@@ -62,6 +65,8 @@ static void check_informer(struct swarm *swarm, size_t index)
         return;
     }
     const char *wrong = informer_watch(informer, self->node);
+    if (!wrong && swarm->account->looks++ % LIST_EVERY == 0)
+        wrong = informer_compare(informer, self->node);
     if (wrong)
         broken(swarm, wrong, self->name, 0, query_position(self->node));
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "agent/core/random.h"
+#include "agent/core/swim_message.h"
 #include "restored_node.h"
 
 /* --- Children one by one --- */
@@ -98,6 +99,59 @@ static void a_child_of_a_lost_node_waits_for_another(void)
         CU_ASSERT_FALSE(child_seen(&rig, i).ready);
     }
     CU_ASSERT_EQUAL(child_seen(&rig, 3).phase, CHILD_SUCCEEDED); /* the end is the end */
+    rig_free(&rig);
+}
+
+/* A life of the member after the one that has died; what it means is thought of in the next tick.
+ */
+static void rig_hear_anew(struct rig *rig, const char *from)
+{
+    struct swim_message ping = {.kind = SWIM_PING, .incarnation = UINT64_C(2) << 32, .sequence = 1};
+    struct envelope envelope = {.type = MESSAGE_SWIM, .cluster = envelope_cluster("test")};
+    struct buffer body = {0}, bytes = {0};
+    swim_message_encode(&body, &ping);
+    envelope.body = buffer_view(&body);
+    TEXT_SET(envelope.from, from);
+    envelope_encode(&envelope, &bytes);
+    struct event event = rig_event(rig, EVENT_MESSAGE);
+    event.message.bytes = buffer_view(&bytes);
+    rig_step(rig, &event);
+    buffer_release(&body);
+    buffer_release(&bytes);
+}
+
+/* Else who lists at the wrong moment believes it for ever. (swarm 8004543: a member that was dead
+ * for less than a tick) */
+static void nothing_is_shown_otherwise_without_a_new_version(void)
+{
+    struct awmap *disk = disk_new();
+    disk_workload(disk, "default", "web", 1);
+    disk_member(disk, "b");
+    struct child_id id = child_id_of("default", "web", 0);
+    disk_put_claim(disk, id, claim_of("b", 1));
+    disk_put_status(disk, id, status_of(CHILD_RUNNING, 1));
+    struct rig rig = rig_start(disk, "a");
+    struct workload_view workload;
+    struct member_view member;
+    rig_hear(&rig, "b");
+    CU_ASSERT_EQUAL(child_seen(&rig, 0).phase, CHILD_RUNNING);
+    while (swim_phase(rig.node->swim, "b") != PLACEMENT_DEAD)
+        rig_run(&rig, 1000);
+    CU_ASSERT_STRING_EQUAL(child_seen(&rig, 0).reason, "NodeLost");
+    uint64_t position = query_position(rig.node);
+    rig_hear_anew(&rig, "b");
+    CU_ASSERT_EQUAL(swim_phase(rig.node->swim, "b"), PLACEMENT_ALIVE);
+    CU_ASSERT_EQUAL(query_position(rig.node), position); /* nobody was told */
+    CU_ASSERT_STRING_EQUAL(child_seen(&rig, 0).reason, "NodeLost");
+    CU_ASSERT_TRUE(query_workload(rig.node, "default", "web", &workload) && !workload.running);
+    CU_ASSERT_TRUE(query_member(rig.node, "b", &member));
+    CU_ASSERT_STRING_EQUAL(member.phase, "dead");
+    rig_run(&rig, 100);
+    CU_ASSERT_EQUAL(child_seen(&rig, 0).phase, CHILD_RUNNING);
+    CU_ASSERT_TRUE(child_seen(&rig, 0).version > position);
+    CU_ASSERT_TRUE(query_workload(rig.node, "default", "web", &workload));
+    CU_ASSERT_TRUE(workload.running == 1 && workload.status_version > position);
+    CU_ASSERT_TRUE(query_member(rig.node, "b", &member) && member.status_version > position);
     rig_free(&rig);
 }
 
@@ -535,6 +589,7 @@ static void members_of_a_supervisor_are_those_named_or_all(void)
     disk_supervisor(disk, "mine", "xbca");
     struct rig rig = rig_start(disk, "a");
     rig_hear(&rig, "b");
+    rig_run(&rig, 100); /* a supervisor's view of its members is told a moment later */
     const char *name = "", *phase;
     static const char *const listed_names[] = {"a", "b", "c", "x"};
     static const char *const phases[] = {"uninitialized", "alive", "uninitialized",
@@ -564,6 +619,8 @@ static void phases_have_the_names_of_the_api(void)
 UNIT_MAIN(
     "query", {"a child is what its claim's status says", a_child_is_what_its_claims_status_says},
     {"a child of a lost node waits for another", a_child_of_a_lost_node_waits_for_another},
+    {"nothing is shown otherwise without a new version",
+     nothing_is_shown_otherwise_without_a_new_version},
     {"what is not wanted is shown while it is ended",
      what_is_not_wanted_is_shown_while_it_is_ended},
     {"children are listed after any child", children_are_listed_after_any_child},
