@@ -160,7 +160,8 @@ static void explain_move(struct node *node, const struct child *child, struct mo
 static bool explain_child(struct node *node, struct child *child, struct move_view *ret)
 {
     const char *to;
-    enum move_state state = redistribute_judge(node, child, &to);
+    uint64_t epoch;
+    enum move_state state = redistribute_judge(node, child, &to, &epoch);
     if (state == MOVE_NONE || !to)
         return false; /* or on its way to where it belongs */
     bool held = child->claim.state <= CLAIM_CLAIMED;
@@ -200,7 +201,8 @@ bool query_moves_any(const struct node *node, const char *supervisor)
 static void explain_count(struct node *node, struct child *child, struct rebalance_view *view)
 {
     const char *to;
-    enum move_state state = redistribute_judge(node, child, &to);
+    uint64_t epoch;
+    enum move_state state = redistribute_judge(node, child, &to, &epoch);
     view->wanted += state == MOVE_WANTED;
     view->under_way += state == MOVE_UNDER_WAY && to;
 }

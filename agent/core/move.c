@@ -80,13 +80,14 @@ static void offer_begin(struct node *node, struct local *local, uint64_t epoch)
     local->offer_prepared = false;
 }
 
-void move_offer(struct node *node, struct child *child, const char *member, bool start_first)
+void move_offer(struct node *node, struct child *child, const char *member, uint64_t epoch,
+                bool start_first)
 {
     const struct member_entry *entry = store_member(&node->store, member);
     struct offer offer = {.state = OFFER_OPEN,
                           .start_first = start_first,
                           .replica = entry->record->replica,
-                          .epoch = child->epoch_max + 1};
+                          .epoch = epoch};
     TEXT_SET(offer.node, member);
     effects_trace(node->effects, "offers %s/%s/%u to %s at epoch %llu", child->id.ns,
                   child->id.workload, child->id.ordinal, member, (unsigned long long)offer.epoch);

@@ -230,6 +230,7 @@ struct ranking {
 /* Who has a quorum again hears first what the others did meanwhile. */
 enum { QUORUM_REGAINED_MS = 1000 };
 enum { RANKS_MAX = 64 };
+enum { DRAWS_MAX = 64 }; /* of two members the same one is not drawn so often in a row */
 enum { RANK_NONE = UINT32_MAX };
 
 /* The candidates for a child, in order of rank. A child is placed as if it were free: of its holder
@@ -268,8 +269,9 @@ uint32_t ranking_of_self(struct node *node, const struct child *child, const cha
 bool ranking_weighs(struct node *node, const struct child *child);
 bool ranking_has_other(struct node *node,
                        const struct child *child); /* somebody else could take it */
-/* Who would run it if it were free, while a member holds it. NULL: its holder, or nobody. */
-const char *ranking_preferred(struct node *node, const struct child *child);
+/* Who is to run it, while another member holds it, and in which epoch, greater than all that are
+ * known here. NULL: it stays. */
+const char *ranking_preferred(struct node *node, const struct child *child, uint64_t *ret_epoch);
 /* That member may take it, of itself and as far as it has room. If that is us, and we have none,
  * the others are told so. */
 bool ranking_would_take(struct node *node, const struct child *child, const char *member);
@@ -569,7 +571,8 @@ uint64_t escalate_away_ms(const struct node *node, const char *supervisor);
 /* expire.c: ttlSecondsAfterFinished */
 void child_expire(struct node *node, struct child *child);
 /* move.c: from one member to another while both live */
-void move_offer(struct node *node, struct child *child, const char *member, bool start_first);
+void move_offer(struct node *node, struct child *child, const char *member, uint64_t epoch,
+                bool start_first);
 /* We hold it and have offered it: is it time to let go? */
 void move_watch(struct node *node, struct child *child);
 /* Its holder has offered it to us, and we see to it: nothing else is to be done here. */
@@ -605,7 +608,9 @@ uint64_t redistribute_deadline(const struct node *node);
 /* Children of this supervisor may move at all: it is active, or a rebalance was asked for. */
 bool redistribute_is_on(const struct node *node, const char *supervisor);
 /* WANTED: *ret_to is the member. */
-enum move_state redistribute_judge(struct node *node, struct child *child, const char **ret_to);
+/* *ret_epoch: of the move, if it is wanted. */
+enum move_state redistribute_judge(struct node *node, struct child *child, const char **ret_to,
+                                   uint64_t *ret_epoch);
 /* Children that should have moved for patience_s, and have not, are passed over. */
 struct survey redistribute_survey(struct node *node, const char *supervisor, uint64_t patience_s);
 void request_rebalance(struct node *node, const struct request *request);

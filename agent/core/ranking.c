@@ -432,24 +432,36 @@ uint32_t ranking_find(const struct supervisor_plan *plan, const char *name)
                                                                            : RANK_NONE;
 }
 
-/* A strategy that draws anew for each epoch would never rest: it is asked for the draw that the
- * child was placed by, and only if that has changed, for the next. */
-const char *ranking_preferred(struct node *node, const struct child *child)
+/* The first candidate that the strategy names for that epoch, or RANK_NONE. */
+static uint32_t ranking_draw(struct node *node, struct supervisor_plan *plan,
+                             const struct child *child, uint32_t holder, uint64_t epoch)
+{
+    struct candidates candidates = {.holder = holder, .epoch = epoch};
+    ranking_choose(node, plan, child, &candidates);
+    return candidates.count > 0 ? candidates.ranks[0] : RANK_NONE;
+}
+
+/* A strategy that draws anew for each epoch would never rest: whether a child is to move is told by
+ * the draw that it was placed by, which all members see alike; what each remembers of later epochs
+ * they do not. Who moves it takes the next epoch that draws somebody else. */
+const char *ranking_preferred(struct node *node, const struct child *child, uint64_t *ret_epoch)
 {
     struct supervisor_plan *plan = ranking_plan(node, child->group->workload.supervisor);
     if (!plan || !plan->strategy || plan->quorum != QUORUM_HELD)
         return NULL;
-    struct candidates candidates = {.holder = ranking_find(plan, child->claim.node)};
-    if (candidates.holder == RANK_NONE)
+    uint32_t holder = ranking_find(plan, child->claim.node);
+    if (holder == RANK_NONE)
         return NULL; /* off the list: it hands over by itself */
-    const uint64_t epochs[] = {child->claim.epoch, child->epoch_max + 1};
-    for (size_t i = 0; i < 2; i++) {
-        candidates.epoch = epochs[i];
-        ranking_choose(node, plan, child, &candidates);
-        if (candidates.count == 0 || candidates.ranks[0] == candidates.holder)
-            return NULL;
+    uint32_t drawn = ranking_draw(node, plan, child, holder, child->claim.epoch);
+    if (drawn == holder || drawn == RANK_NONE)
+        return NULL;
+    for (uint64_t epoch = child->epoch_max + 1; epoch <= child->epoch_max + DRAWS_MAX; epoch++) {
+        drawn = ranking_draw(node, plan, child, holder, epoch);
+        *ret_epoch = epoch;
+        if (drawn != holder)
+            return drawn == RANK_NONE ? NULL : plan->members[drawn].name;
     }
-    return plan->members[candidates.ranks[0]].name;
+    return NULL;
 }
 
 bool ranking_would_take(struct node *node, const struct child *child, const char *name)

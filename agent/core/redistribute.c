@@ -82,7 +82,8 @@ static bool child_was_refused(const struct node *node, const struct child *child
            node->now.mono_ms < child->local->offer_retry_ms;
 }
 
-enum move_state redistribute_judge(struct node *node, struct child *child, const char **ret_to)
+enum move_state redistribute_judge(struct node *node, struct child *child, const char **ret_to,
+                                   uint64_t *ret_epoch)
 {
     *ret_to = NULL;
     if (!child_is_wanted(child) || !child->has_claim ||
@@ -96,7 +97,7 @@ enum move_state redistribute_judge(struct node *node, struct child *child, const
             *ret_to = child->offer->node;
         return MOVE_UNDER_WAY;
     }
-    const char *to = child_may_move(node, child) ? ranking_preferred(node, child) : NULL;
+    const char *to = child_may_move(node, child) ? ranking_preferred(node, child, ret_epoch) : NULL;
     if (!to || child_was_refused(node, child, to))
         return MOVE_NONE;
     *ret_to = to;
@@ -121,7 +122,8 @@ static void survey_take(struct node *node, struct survey *survey, struct child *
                         uint64_t patience_s)
 {
     const char *to;
-    enum move_state state = redistribute_judge(node, child, &to);
+    uint64_t epoch;
+    enum move_state state = redistribute_judge(node, child, &to, &epoch);
     if (state != MOVE_WANTED)
         child->awaited_s = 0;
     if (state == MOVE_UNDER_WAY)
@@ -162,11 +164,12 @@ static void move_first(struct node *node, const struct supervisor *supervisor,
     for (size_t i = 0; i < survey->wanted && i + survey->under_way < may; i++) {
         struct child *child = survey->first[i];
         const char *to;
+        uint64_t epoch;
         if (child->awaited_s == 0)
             child->awaited_s = (uint32_t)now_s(node);
         if (claim_is_ours(node, &child->claim) && child_can_go_now(node, child) &&
-            redistribute_judge(node, child, &to) == MOVE_WANTED)
-            move_offer(node, child, to,
+            redistribute_judge(node, child, &to, &epoch) == MOVE_WANTED)
+            move_offer(node, child, to, epoch,
                        supervisor->order == MOVE_START_FIRST && !lease_guards(node, child));
     }
 }

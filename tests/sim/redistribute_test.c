@@ -620,6 +620,26 @@ static void at_random_it_comes_to_rest_too(void)
     sim_release(&sim);
 }
 
+/* An epoch that one member has heard of, in a refusal or from a container, is no reason for another
+ * to move a child. (swarm 8003157: n3 saw a move that its holder did not, for ever) */
+static void what_one_remembers_of_later_epochs_moves_nothing(void)
+{
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        struct sim sim;
+        begin(&sim, seed, 3,
+              (struct wish){.redistribution = REDISTRIBUTION_ACTIVE, .strategy = "UniformRandom"},
+              NULL);
+        for (uint32_t i = 0; i < CHILDREN; i++) {
+            struct child_id id = story_child(&sim, 0, "web", i).id;
+            store_child(&sim.nodes[i % 2].node->store, &id)->epoch_max += 1 + i;
+        }
+        join(&sim, 2);
+        CU_ASSERT(sim_until(&sim, is_at_rest, 240000));
+        CU_ASSERT(held_by(&sim, 0, 2) > 0);
+        sim_release(&sim);
+    }
+}
+
 UNIT_MAIN("redistribute",
           {"who joins gets its share, one by one", who_joins_gets_its_share_one_by_one},
           {"start-first never dips", start_first_never_dips},
@@ -645,4 +665,6 @@ UNIT_MAIN("redistribute",
            a_rebalance_may_be_called_off_and_ends_with_nothing_to_do},
           {"a dry run tells what will move", a_dry_run_tells_what_will_move},
           {"the ring explains who may not and why", the_ring_explains_who_may_not_and_why},
-          {"at random it comes to rest, too", at_random_it_comes_to_rest_too})
+          {"at random it comes to rest, too", at_random_it_comes_to_rest_too},
+          {"what one remembers of later epochs moves nothing",
+           what_one_remembers_of_later_epochs_moves_nothing})
