@@ -100,6 +100,19 @@ static void counts_replace(struct child_counts *sum, struct child_counts *old,
     *old = *new;
 }
 
+/* A child that is placed anew is another one to clients, as a Pod would be: it goes, and comes
+ * again with another uid. The one that was never placed is that of epoch 1 already. */
+static uint64_t child_life(uint64_t epoch)
+{
+    return epoch > 0 ? epoch : 1;
+}
+
+static void child_hide(struct feed *feed, struct child *child)
+{
+    const char *uid = child->claim.uid[0] ? child->claim.uid : child->group->workload.uid;
+    feed_hide(feed, FEED_CHILDREN, &child->shown, uid, child->shown_life);
+}
+
 static void shown_child(struct node *node, struct child *child)
 {
     struct feed *feed = &node->store.feed;
@@ -110,10 +123,12 @@ static void shown_child(struct node *node, struct child *child)
         struct feed_key key = {child->id.ns, child->id.workload, child->id.ordinal};
         query_fill_child(&node->store, child, &view);
         counts = child_count(child, &view);
+        if (child->shown && child->shown_life != child_life(view.epoch))
+            child_hide(feed, child);
+        child->shown_life = child_life(view.epoch);
         feed_show(feed, FEED_CHILDREN, &child->shown, &key, hash_child(&view, group->labels));
     } else {
-        const char *uid = child->claim.uid[0] ? child->claim.uid : group->workload.uid;
-        feed_hide(feed, FEED_CHILDREN, &child->shown, uid, child->claim.epoch);
+        child_hide(feed, child);
     }
     counts_replace(&group->counts, &child->counted, &counts);
     store_touch_group(&node->store, group);

@@ -70,6 +70,7 @@ struct child {
     uint64_t remember_ms;   /* ... until then */
     uint64_t unknown_epoch; /* of a start here of which no list has told yet what became of it; 0 */
     struct feed_item *shown;              /* NULL: users do not see it */
+    uint64_t shown_life;                  /* its epoch as they do: another one has another uid */
     uint32_t touched_place;               /* in store.touched_children, from 1; 0: not there */
     struct child_counts counted;          /* in the group's */
     struct local *local;                  /* NULL: nothing here */

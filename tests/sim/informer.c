@@ -10,7 +10,7 @@
 enum { TEXT_BYTES_MAX = 1024, KEY_BYTES_MAX = 256 };
 
 struct known {
-    uint64_t version;
+    uint64_t version, life;
     char *text; /* owned */
 };
 
@@ -23,6 +23,7 @@ struct object {
     char ns[NAME_BYTES_MAX + 1], name[NAME_BYTES_MAX + 1];
     uint32_t ordinal;
     uint64_t version;
+    uint64_t life; /* of a child: with another epoch it is another object */
     char text[TEXT_BYTES_MAX];
 };
 
@@ -45,6 +46,7 @@ static void object_of_child(struct object *object, const struct child_view *view
     TEXT_SET(object->name, view->id.workload);
     object->ordinal = view->id.ordinal;
     object->version = view->version;
+    object->life = view->epoch > 0 ? view->epoch : 1;
     snprintf(object->text, sizeof object->text,
              "%s%s on %s epoch %llu, restarts %u, started %llu, exit %d, spec %llu, container %s, "
              "%s %s, of %s %s",
@@ -204,6 +206,7 @@ static void known_put(struct index *index, struct span key, const struct object 
     free(known->text);
     known->text = xstrdup(object->text);
     known->version = object->version;
+    known->life = object->life;
 }
 
 struct informer *informer_new(void)
@@ -262,6 +265,8 @@ static const char *informer_take(struct informer *informer, const struct node *n
         return "an item that is there has no object";
     if (object.version != item->version)
         return "an object has another version than its item";
+    if (known && known->life != object.life)
+        return "a child was placed anew without going";
     known_put(index, key, &object);
     return NULL;
 }
