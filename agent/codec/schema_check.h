@@ -11,8 +11,9 @@
 void schema_check(struct problems *problems, const struct schema_field *field, const cJSON *item,
                   bool partial);
 
-/* Fills in defaults and drops nulls of an object that has passed. The opposite: drops what equals
- * its default; equal objects, one with defaults spelled out, are equal afterwards. */
+/* Fills in defaults (not those of items of lists) and drops nulls of an object that has passed. The
+ * opposite: drops what equals its default, in lists too; equal objects, one with defaults spelled
+ * out, are equal afterwards. */
 void schema_complete(const struct schema_field *field, cJSON *item);
 void schema_strip(const struct schema_field *field, cJSON *item);
 

@@ -25,31 +25,41 @@ static void drop_nulls(cJSON *object)
     }
 }
 
-static void complete_object(const struct schema_field *field, cJSON *item)
+static void complete(const struct schema_field *field, cJSON *item, bool in_list);
+
+static void complete_object(const struct schema_field *field, cJSON *item, bool in_list)
 {
     drop_nulls(item);
     for (size_t i = 0; i < field->object->count; i++) {
         const struct schema_field *wanted = &field->object->fields[i];
         cJSON *member = cJSON_GetObjectItemCaseSensitive(item, wanted->name);
-        if (member == NULL && wanted->fallback != NULL) {
+        if (member == NULL && wanted->fallback != NULL && !in_list) {
             member = fallback_of(wanted);
             json_add(item, wanted->name, member);
         }
         if (member != NULL)
-            schema_complete(wanted, member);
+            complete(wanted, member, in_list);
     }
 }
 
-void schema_complete(const struct schema_field *field, cJSON *item)
+static void complete(const struct schema_field *field, cJSON *item, bool in_list)
 {
     if (field->type == SCHEMA_OBJECT && cJSON_IsObject(item))
-        complete_object(field, item);
+        complete_object(field, item, in_list);
     else if ((field->type == SCHEMA_STRING_MAP || field->type == SCHEMA_QUANTITY_MAP) &&
              cJSON_IsObject(item))
         drop_nulls(item);
     else if (field->type == SCHEMA_LIST)
         for (cJSON *child = item->child; child != NULL; child = child->next)
-            schema_complete(field->item, child);
+            complete(field->item, child, true);
+}
+
+/* Items of lists stay as they were written: clients compare lists whole (kubectl apply makes a
+ * merge patch of them), and would find a difference for ever. Whoever reads one knows the default.
+ */
+void schema_complete(const struct schema_field *field, cJSON *item)
+{
+    complete(field, item, false);
 }
 
 /* A scalar is told without a tree; our tables write texts without escapes. */

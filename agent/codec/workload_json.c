@@ -108,7 +108,8 @@ static void read_ports(struct workload *workload, const cJSON *ports)
         TEXT_SET(port->name, name ? name : "");
         port->container_port = (uint16_t)json_get_integer(item, "containerPort", 0);
         port->host_port = (uint16_t)json_get_integer(item, "hostPort", 0);
-        port->udp = strcmp(json_get_text(item, "protocol"), "UDP") == 0;
+        const char *protocol = json_get_text(item, "protocol");
+        port->udp = protocol && strcmp(protocol, "UDP") == 0;
     }
 }
 

@@ -308,9 +308,7 @@ static void order_is_the_configurations(void)
               HEAD "spec: {container: {image: a, env: [{name: D}, {name: B}, {name: A}]}}\n"),
         0);
     expect_field(&workload, "env",
-                 "[{\"name\":\"B\",\"value\":\"\"},{\"name\":\"A\",\"value\":\"\"},{\"name\":\"C\","
-                 "\"value\":\"\"},"
-                 "{\"name\":\"D\",\"value\":\"\"}]");
+                 "[{\"name\":\"B\"},{\"name\":\"A\"},{\"name\":\"C\"},{\"name\":\"D\"}]");
     workload_release(&workload);
 }
 
