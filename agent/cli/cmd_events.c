@@ -66,10 +66,10 @@ static void event_add_row(struct text_table *table, const cJSON *event, uint64_t
     const cJSON *object = json_get_object(event, "involvedObject");
     const char *time = json_get_text(event, "lastTimestamp");
     cleanup_buffer struct buffer what = {0}, message = {0};
-    char age[TERMINAL_AGE_BYTES] = "";
+    char age[TIMESTAMP_AGE_BYTES] = "";
     uint64_t then_ms;
     if (time && timestamp_parse(&then_ms, time))
-        terminal_age(then_ms, now_ms, age);
+        timestamp_age(then_ms, now_ms, age);
     const char *kind = json_get_text(object, "kind"), *name = json_get_text(object, "name");
     terminal_printf(&what, "%s/%s", kind ? kind : "", name ? name : "");
     for (size_t i = 0; i < what.bytes && what.data[i] != '/'; i++)

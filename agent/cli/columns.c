@@ -37,10 +37,10 @@ static void print_value(struct buffer *cell, const cJSON *value)
 
 static void print_age(struct buffer *cell, const char *timestamp, uint64_t now_ms)
 {
-    char age[TERMINAL_AGE_BYTES];
+    char age[TIMESTAMP_AGE_BYTES];
     uint64_t then_ms;
     if (timestamp && timestamp_parse(&then_ms, timestamp))
-        terminal_printf(cell, "%s", terminal_age(then_ms, now_ms, age));
+        terminal_printf(cell, "%s", timestamp_age(then_ms, now_ms, age));
 }
 
 static void print_created(struct buffer *cell, const cJSON *object, uint64_t now_ms)

@@ -53,11 +53,11 @@ static void line_value(struct buffer *out, const char *title, const cJSON *value
 static void line_time(struct buffer *out, const char *title, const char *timestamp, uint64_t now_ms)
 {
     cleanup_buffer struct buffer text = {0};
-    char age[TERMINAL_AGE_BYTES];
+    char age[TIMESTAMP_AGE_BYTES];
     uint64_t then_ms;
     if (!timestamp || !timestamp_parse(&then_ms, timestamp))
         return;
-    terminal_printf(&text, "%s (%s ago)", timestamp, terminal_age(then_ms, now_ms, age));
+    terminal_printf(&text, "%s (%s ago)", timestamp, timestamp_age(then_ms, now_ms, age));
     line(out, title, terminal_text(&text));
 }
 

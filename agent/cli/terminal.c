@@ -155,36 +155,3 @@ void terminal_escape_lines(struct buffer *buffer, const char *text)
 {
     escape(buffer, text, true);
 }
-
-/* --- Ages ------------------------------------------------------------------------------------- */
-
-static char *age_print(char *text, uint64_t big, char big_unit, uint64_t small, char small_unit)
-{
-    if (small > 0)
-        snprintf(text, TERMINAL_AGE_BYTES, "%" PRIu64 "%c%" PRIu64 "%c", big, big_unit, small,
-                 small_unit);
-    else
-        snprintf(text, TERMINAL_AGE_BYTES, "%" PRIu64 "%c", big, big_unit);
-    return text;
-}
-
-char *terminal_age(uint64_t then_ms, uint64_t now_ms, char *text)
-{
-    uint64_t seconds = now_ms > then_ms ? (now_ms - then_ms) / 1000 : 0;
-    uint64_t minutes = seconds / 60, hours = minutes / 60, days = hours / 24;
-    if (seconds < 120)
-        return age_print(text, seconds, 's', 0, 0);
-    if (minutes < 10)
-        return age_print(text, minutes, 'm', seconds % 60, 's');
-    if (hours < 3)
-        return age_print(text, minutes, 'm', 0, 0);
-    if (hours < 8)
-        return age_print(text, hours, 'h', minutes % 60, 'm');
-    if (hours < 48)
-        return age_print(text, hours, 'h', 0, 0);
-    if (days < 8)
-        return age_print(text, days, 'd', hours % 24, 'h');
-    if (days < 2 * 365)
-        return age_print(text, days, 'd', 0, 0);
-    return age_print(text, days / 365, 'y', days < 8 * 365 ? days % 365 : 0, 'd');
-}

@@ -19,9 +19,4 @@ const char *terminal_text(struct buffer *buffer);
 size_t terminal_columns(
     struct span text); /* of escaped text: wide characters take two, accents none */
 
-enum { TERMINAL_AGE_BYTES = 32 };
-/* As kubectl shows ages: two units while small (5s, 3m20s, 2h, 4d). A time ahead of ours is "0s":
- * the clocks of two nodes differ. Returns text. */
-char *terminal_age(uint64_t then_ms, uint64_t now_ms, char *text);
-
 #endif

@@ -1,10 +1,12 @@
 /* What users do to children, members and supervisors (see api_call.h): stop a child, cordon, drain,
  * join, leave, detach, forget, wait for a quorum. */
 #include <string.h>
+#include <strings.h>
 
 #include "agent/codec/api_call_private.h"
 #include "agent/codec/api_patch_value.h"
 #include "agent/codec/duration.h"
+#include "agent/codec/json.h"
 
 static int action_delete_child(struct api_call *call, const struct api_context *context)
 {
@@ -12,8 +14,8 @@ static int action_delete_child(struct api_call *call, const struct api_context *
     struct api_item item;
     char uid[UID_BYTES + 1];
     bool dry_run;
-    if (!api_item_get(&item, context->node, API_CHILDREN, route->ns, route->name))
-        return api_failure_not_found(&call->failure, API_CHILDREN, route->name);
+    if (!api_item_get(&item, context->node, route->resource, route->ns, route->name))
+        return api_failure_not_found(&call->failure, route->resource, route->name);
     if (api_call_delete_options(call, context, &item, &dry_run) < 0)
         return -1;
     api_item_uid(&item, uid);
@@ -25,16 +27,43 @@ static int action_delete_child(struct api_call *call, const struct api_context *
     return dry_run ? API_DONE : API_SUBMIT;
 }
 
+/* kubectl cordon knows Nodes, and sends a strategic merge patch: of a single flag the same as a
+ * merge patch. */
+static const char *action_patch_type(const struct api_call *call)
+{
+    static const char strategic[] = "application/strategic-merge-patch+json";
+    const char *type = call->request->content_type;
+    bool node = call->route.resource == API_NODES;
+    return node && type && strncasecmp(type, strategic, sizeof strategic - 1) == 0
+               ? "application/merge-patch+json"
+               : type;
+}
+
+/* Nobody must think that it was changed. */
+static int action_refuse_labels(struct api_call *call, const cJSON *body)
+{
+    const struct api_route *route = &call->route;
+    if (!JSON_GET_PATH(body, "metadata", "labels") &&
+        !JSON_GET_PATH(body, "metadata", "annotations"))
+        return 0;
+    return api_failure_invalid(&call->failure, route->resource, route->name,
+                               "metadata: the labels of a member are its agent's flag --labels, "
+                               "and it has no annotations");
+}
+
 /* null is false: a merge patch takes a field away with it. */
 static int action_take_flag(struct api_call *call, bool *ret_flag)
 {
     const struct api_route *route = &call->route;
+    const char *content_type = action_patch_type(call);
     enum patch_type type;
     struct error err = {0};
     const cJSON *value;
-    if (patch_type_parse(&type, call->request->content_type, &err) < 0)
+    if (patch_type_parse(&type, content_type, &err) < 0)
         return api_failure_error(&call->failure, route->resource, route->name, &err);
-    if (api_call_parse_body(call, call->request->content_type) < 0)
+    if (api_call_parse_body(call, content_type) < 0)
+        return -1;
+    if (type == PATCH_MERGE && action_refuse_labels(call, call->documents.items[0].object) < 0)
         return -1;
     if (api_patch_value(&value, call->documents.items[0].object, "unschedulable", &err) < 0)
         return api_failure_error(&call->failure, route->resource, route->name, &err);
@@ -173,7 +202,7 @@ static int action_force_electorate(struct api_call *call, const struct api_conte
 int api_action(struct api_call *call, const struct api_context *context)
 {
     const struct api_route *route = &call->route;
-    if (route->resource == API_CHILDREN)
+    if (api_resources[route->resource].base == API_CHILDREN)
         return action_delete_child(call, context);
     if (route->subresource == API_QUORUM)
         return action_wait_quorum(call, context);

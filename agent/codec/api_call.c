@@ -102,17 +102,52 @@ static bool media_is(struct span media, const char *name)
            strncasecmp((const char *)media.data, name, media.bytes) == 0;
 }
 
-/* Takes one media range off the text. Tables (as=Table) come in a later release: clients name plain
- * JSON behind them. */
-static struct span accept_take(const char **at, bool *ret_table)
+struct media_range {
+    struct span type;
+    bool as;    /* it asks for another form */
+    bool table; /* ... which is a Table, of the version that we have */
+};
+
+/* Takes one off the text. */
+static struct media_range accept_take(const char **at)
 {
     const char *start = *at + strspn(*at, " \t,");
     size_t bytes = strcspn(start, ",");
     size_t type_bytes = strcspn(start, ";, \t");
     *at = start + bytes;
-    const char *parameter = memmem(start, bytes, "as=", 3);
-    *ret_table = parameter != NULL;
-    return span_of(start, type_bytes < bytes ? type_bytes : bytes);
+    bool as = memmem(start, bytes, "as=", 3) != NULL;
+    return (struct media_range){
+        .type = span_of(start, type_bytes < bytes ? type_bytes : bytes),
+        .as = as,
+        .table = memmem(start, bytes, "as=Table", 8) && memmem(start, bytes, "v=v1;", 5) &&
+                 memmem(start, bytes, "g=meta.k8s.io", 13),
+    };
+}
+
+/* Only what is read comes as a Table; to all else the next range applies. */
+static bool call_can_be_table(const struct api_call *call)
+{
+    const struct api_route *route = &call->route;
+    bool read = route->verb == API_GET || route->verb == API_LIST || route->verb == API_WATCH;
+    return read && route->subresource == API_NO_SUBRESOURCE &&
+           !api_query_flag(&call->query, "count");
+}
+
+static int call_set_include(struct api_call *call)
+{
+    const char *include = api_query_get(&call->query, "includeObject");
+    call->shape.table = true;
+    if (!include || !*include || strcmp(include, "Metadata") == 0)
+        call->shape.include = API_INCLUDE_METADATA;
+    else if (strcmp(include, "Object") == 0)
+        call->shape.include = API_INCLUDE_OBJECT;
+    else if (strcmp(include, "None") == 0)
+        call->shape.include = API_INCLUDE_NONE;
+    else
+        return api_failure_set(&call->failure, 400,
+                               "includeObject: expected Metadata, Object or None, not \"%.40s\"",
+                               include);
+    return 0;
 }
 
 static int call_set_accept(struct api_call *call)
@@ -121,10 +156,12 @@ static int call_set_accept(struct api_call *call)
     if (!at || !*at)
         return 0;
     while (*at) {
-        bool table;
-        struct span media = accept_take(&at, &table);
-        if (table)
+        struct media_range range = accept_take(&at);
+        struct span media = range.type;
+        if (range.as && !(range.table && call_can_be_table(call)))
             continue;
+        if (range.as && media_is(media, API_JSON))
+            return call_set_include(call);
         call->yaml = media_is(media, API_YAML) || media_is(media, "application/x-yaml") ||
                      media_is(media, "text/yaml");
         if (call->yaml || media_is(media, API_JSON) || media_is(media, "*/*") ||
@@ -247,6 +284,11 @@ static int call_dispatch(struct api_call *call, const struct api_context *contex
         return api_state(call, context);
     if (route->subresource == API_LOG)
         return api_log(call, context);
+    if (route->subresource == API_EXEC)
+        return api_failure_set(
+            &call->failure, 501,
+            "hordelet does not carry terminals and ports to containers: use the engine of the "
+            "node, as docker exec; kubectl get pods -o wide names the node");
     if (route->subresource == API_ORPHANS)
         return api_orphans(call, context);
     if (route->subresource == API_QUORUM || route->subresource == API_FORCE_ELECTORATE)

@@ -33,6 +33,7 @@
 #include "agent/codec/api_objects.h"
 #include "agent/codec/api_query.h"
 #include "agent/codec/api_status.h"
+#include "agent/codec/api_table.h"
 #include "agent/codec/api_watch.h"
 #include "agent/codec/document_json.h"
 #include "agent/codec/registration_json.h"
@@ -88,6 +89,7 @@ struct api_call {
     struct request submit;   /* borrows from this call */
     bool waiting;            /* what was submitted is REQUEST_WAIT: the call itself has not begun */
     bool yaml;               /* what to answer in */
+    struct api_shape shape;  /* of what is read */
     bool answered;           /* the body is there, but not before the reply may it be sent */
     int success;             /* the HTTP status when the reply is good */
     bool streaming;          /* API_STREAM has been said */

@@ -38,6 +38,8 @@ bool api_events_tell(struct api_call *call, const struct api_context *context, u
                      uint64_t *position);
 uint64_t api_events_position(const struct api_context *context);
 uint64_t api_events_dropped(const struct api_context *context);
+/* /openapi/v3 */
+int api_openapi(struct api_call *call);
 /* /version, /apis, /livez, ... */
 int api_discovery(struct api_call *call, const struct api_context *context);
 

@@ -89,7 +89,6 @@ static void write_group_fields(struct api_writer *writer)
     write_group_version(writer, "preferredVersion");
 }
 
-/* Of Kubernetes' own group only events are here. */
 static int answer_core_versions(struct api_call *call)
 {
     struct api_writer writer = discovery_begin(call, "APIVersions");
@@ -141,6 +140,11 @@ static void write_resource(struct api_writer *writer, const struct api_resource_
         api_writer_text(writer, NULL, info->short_name);
         api_writer_close(writer, ']');
     }
+    if (info->category[0]) {
+        api_writer_open(writer, "categories", '[');
+        api_writer_text(writer, NULL, info->category);
+        api_writer_close(writer, ']');
+    }
     api_writer_close(writer, '}');
 }
 
@@ -162,36 +166,47 @@ static void write_subresource(struct api_writer *writer, const struct api_resour
     api_writer_close(writer, '}');
 }
 
+static void write_resources(struct api_writer *writer, const char *group)
+{
+    for (size_t i = 0; i < API_SHOWN_COUNT; i++) {
+        const struct api_resource_info *info = &api_resources[i];
+        if (strcmp(info->group, group) != 0)
+            continue;
+        write_resource(writer, info);
+        for (size_t j = 0; j < info->subresource_count; j++)
+            if (info->subresources[j].kind)
+                write_subresource(writer, info, &info->subresources[j]);
+    }
+}
+
 static int answer_group_version(struct api_call *call)
 {
     struct api_writer writer = discovery_begin(call, "APIResourceList");
     api_writer_text(&writer, "groupVersion", API_GROUP_VERSION);
     api_writer_open(&writer, "resources", '[');
-    for (size_t i = 0; i < API_RESOURCE_COUNT; i++) {
-        const struct api_resource_info *info = &api_resources[i];
-        write_resource(&writer, info);
-        for (size_t j = 0; j < info->subresource_count; j++)
-            if (info->subresources[j].kind)
-                write_subresource(&writer, info, &info->subresources[j]);
-    }
+    write_resources(&writer, API_GROUP);
     api_writer_close(&writer, ']');
     api_writer_close(&writer, '}');
     return API_DONE;
 }
 
+/* Of Kubernetes' own group: events, and other ways to show children and members. */
 static int answer_core_version(struct api_call *call)
 {
+    static const struct api_resource_info events = {
+        .plural = "events",
+        .singular = "event",
+        .short_name = "ev",
+        .kind = "Event",
+        .namespaced = true,
+        .verbs = API_CAN(API_LIST) | API_CAN(API_WATCH),
+        .category = "",
+    };
     struct api_writer writer = discovery_begin(call, "APIResourceList");
-    api_writer_text(&writer, "groupVersion", "v1");
+    api_writer_text(&writer, "groupVersion", API_CORE_VERSION);
     api_writer_open(&writer, "resources", '[');
-    api_writer_open(&writer, NULL, '{');
-    api_writer_text(&writer, "name", "events");
-    api_writer_text(&writer, "singularName", "event");
-    api_writer_bool(&writer, "namespaced", true);
-    api_writer_text(&writer, "kind", "Event");
-    write_verbs(&writer, API_CAN(API_LIST));
-    api_writer_raw(&writer, "shortNames", span_text("[\"ev\"]"));
-    api_writer_close(&writer, '}');
+    write_resource(&writer, &events);
+    write_resources(&writer, "");
     api_writer_close(&writer, ']');
     api_writer_close(&writer, '}');
     return API_DONE;
@@ -218,6 +233,10 @@ int api_discovery(struct api_call *call, const struct api_context *context)
         return answer_group(call);
     case API_ENDPOINT_GROUP_VERSION:
         return answer_group_version(call);
+    case API_ENDPOINT_OPENAPI:
+    case API_ENDPOINT_OPENAPI_CORE:
+    case API_ENDPOINT_OPENAPI_GROUP:
+        return api_openapi(call);
     case API_ENDPOINT_EVENTS:
     case API_ENDPOINT_OBJECTS:
         break;

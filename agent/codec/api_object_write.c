@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/codec/api_core.h"
 #include "agent/codec/api_scan.h"
 #include "agent/codec/supervisor_json.h"
 #include "agent/core/electorate.h"
@@ -44,6 +45,17 @@ static void write_labels(struct api_writer *writer, const char *key,
     api_writer_close(writer, '}');
 }
 
+static void write_owner(struct api_writer *writer, const struct workload *workload)
+{
+    api_writer_open(writer, "ownerReferences", '[');
+    write_head(writer, NULL, API_GROUP_VERSION, "Workload");
+    api_writer_text(writer, "name", workload->name);
+    api_writer_text(writer, "uid", workload->uid);
+    api_writer_bool(writer, "controller", true);
+    api_writer_close(writer, '}');
+    api_writer_close(writer, ']');
+}
+
 /* Of an object that has no document. created_ms 0: not known. */
 static void write_metadata(struct api_writer *writer, const struct api_item *item,
                            const struct api_context *context, uint64_t created_ms)
@@ -51,6 +63,8 @@ static void write_metadata(struct api_writer *writer, const struct api_item *ite
     struct api_labels labels;
     char uid[UID_BYTES + 1];
     api_item_labels(item, &labels);
+    if (item->shown == API_NODES)
+        api_labels_add(&labels, span_text("kubernetes.io/hostname"), span_text(item->name));
     api_item_uid(item, uid);
     api_writer_open(writer, "metadata", '{');
     api_writer_text(writer, "name", item->name);
@@ -62,6 +76,8 @@ static void write_metadata(struct api_writer *writer, const struct api_item *ite
         api_writer_time(writer, "creationTimestamp", created_ms);
     if (labels.count > 0)
         write_labels(writer, "labels", &labels);
+    if (item->shown == API_PODS && item->child.workload)
+        write_owner(writer, item->child.workload);
     api_writer_close(writer, '}');
 }
 
@@ -257,22 +273,65 @@ void api_document_write(const char *document, uint64_t version, uint32_t run_tag
     write_document(document, version, run_tag, writer, NULL, status_of, node);
 }
 
-static void write_supervisor(const struct api_item *item, const struct api_context *context,
-                             struct api_writer *writer, const char *key)
+/* Of a workload or supervisor. *ret_made is to be given to cJSON_free: the document of a supervisor
+ * that nobody wrote; there are two at most. */
+static const char *item_document(const struct api_item *item, char **ret_made)
 {
-    const struct supervisor *supervisor = item->supervisor.supervisor;
-    if (supervisor->document) {
-        write_document(supervisor->document, item->version, context->run_tag, writer, key, item,
-                       context->node);
-        return;
-    }
-    cJSON *object =
-        supervisor_to_json(supervisor); /* one that nobody wrote: there are two at most */
-    char *text = cJSON_PrintUnformatted(object);
+    const char *document = item->resource == API_WORKLOADS ? item->workload.workload->document
+                                                           : item->supervisor.supervisor->document;
+    *ret_made = NULL;
+    if (document || item->resource == API_WORKLOADS)
+        return document ? document : "{}";
+    cJSON *object = supervisor_to_json(item->supervisor.supervisor);
+    *ret_made = cJSON_PrintUnformatted(object);
     cJSON_Delete(object);
-    write_document(text ? text : "{}", item->version, context->run_tag, writer, key, item,
-                   context->node);
-    cJSON_free(text);
+    return *ret_made ? *ret_made : "{}";
+}
+
+static void write_item_document(const struct api_item *item, const struct api_context *context,
+                                struct api_writer *writer, const char *key)
+{
+    char *made;
+    const char *document = item_document(item, &made);
+    write_document(document, item->version, context->run_tag, writer, key, item, context->node);
+    cJSON_free(made);
+}
+
+static void write_item_document_metadata(const struct api_item *item,
+                                         const struct api_context *context,
+                                         struct api_writer *writer)
+{
+    char *made;
+    struct span metadata;
+    api_scan_member(span_text(item_document(item, &made)), "metadata", &metadata);
+    write_document_metadata(writer, metadata, item->version, context->run_tag);
+    cJSON_free(made);
+}
+
+void api_item_metadata_write(const struct api_item *item, const struct api_context *context,
+                             struct api_writer *writer)
+{
+    uint64_t created_ms = 0;
+    const struct workload *workload = NULL;
+    switch (item->resource) {
+    case API_WORKLOADS:
+    case API_SUPERVISORS:
+        write_item_document_metadata(item, context, writer);
+        return;
+    case API_CHILDREN:
+        workload = item->child.workload;
+        created_ms = item->child.started_ms;
+        break;
+    case API_NAMES:
+        workload = item->registered.workload;
+        break;
+    case API_MEMBERS:
+        created_ms = item->member.joined_ms;
+        break;
+    default:
+        break;
+    }
+    write_metadata(writer, item, context, workload ? workload->created_ms : created_ms);
 }
 
 /* --- Children, names, members ----------------------------------------------------------------- */
@@ -305,8 +364,7 @@ static void write_child(const struct api_item *item, const struct api_context *c
 {
     const struct child_view *view = &item->child;
     write_head(writer, key, API_GROUP_VERSION, "Child");
-    write_metadata(writer, item, context,
-                   view->workload ? view->workload->created_ms : view->started_ms);
+    api_item_metadata_write(item, context, writer);
     api_writer_open(writer, "spec", '{');
     api_writer_text(writer, "workload", view->id.workload);
     api_writer_unsigned(writer, "ordinal", view->id.ordinal);
@@ -345,7 +403,7 @@ static void write_name(const struct api_item *item, const struct api_context *co
 {
     const struct name_view *view = &item->registered;
     write_head(writer, key, API_GROUP_VERSION, "Name");
-    write_metadata(writer, item, context, view->workload ? view->workload->created_ms : 0);
+    api_item_metadata_write(item, context, writer);
     api_writer_open(writer, "spec", '{');
     api_writer_text(writer, "name", view->name);
     if (view->value)
@@ -370,7 +428,7 @@ static void write_meta(const struct api_item *item, const struct api_context *co
                        struct api_writer *writer, const char *key)
 {
     write_head(writer, key, API_GROUP_VERSION, "Meta");
-    write_metadata(writer, item, context, 0);
+    api_item_metadata_write(item, context, writer);
     api_writer_open(writer, "spec", '{');
     api_writer_raw(writer, "value", span_text(item->meta.value));
     api_writer_close(writer, '}');
@@ -431,7 +489,7 @@ static void write_member(const struct api_item *item, const struct api_context *
     struct api_labels labels;
     api_item_labels(item, &labels);
     write_head(writer, key, API_GROUP_VERSION, "Member");
-    write_metadata(writer, item, context, view->joined_ms);
+    api_item_metadata_write(item, context, writer);
     api_writer_open(writer, "spec", '{');
     write_labels(writer, "labels", &labels);
     api_writer_text(writer, "zone", view->zone ? view->zone : "");
@@ -445,10 +503,10 @@ static void write_member(const struct api_item *item, const struct api_context *
 void api_item_write(const struct api_item *item, const struct api_context *context,
                     struct api_writer *writer, const char *key)
 {
-    switch (item->resource) {
+    switch (item->shown) {
     case API_WORKLOADS:
-        write_document(item->workload.workload->document ? item->workload.workload->document : "{}",
-                       item->version, context->run_tag, writer, key, item, context->node);
+    case API_SUPERVISORS:
+        write_item_document(item, context, writer, key);
         break;
     case API_CHILDREN:
         write_child(item, context, writer, key);
@@ -459,13 +517,16 @@ void api_item_write(const struct api_item *item, const struct api_context *conte
     case API_METAS:
         write_meta(item, context, writer, key);
         break;
-    case API_SUPERVISORS:
-        write_supervisor(item, context, writer, key);
-        break;
     case API_MEMBERS:
         write_member(item, context, writer, key);
         break;
-    case API_RESOURCE_COUNT:
+    case API_PODS:
+        api_pod_write(item, context, writer, key);
+        break;
+    case API_NODES:
+        api_node_write(item, context, writer, key);
+        break;
+    case API_SHOWN_COUNT:
         break;
     }
 }

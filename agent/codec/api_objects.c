@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/codec/api_core.h"
 #include "agent/codec/api_scan.h"
 
 /* --- Finding ---------------------------------------------------------------------------------- */
@@ -47,7 +48,7 @@ static void item_complete(struct api_item *item)
         item->version = item->member.status_version;
         item->stored = item->member.version;
         break;
-    case API_RESOURCE_COUNT:
+    default:
         break;
     }
     if (item->resource == API_CHILDREN)
@@ -73,7 +74,7 @@ static bool item_query(struct api_item *item, const struct node *node, const cha
         return query_supervisor(node, name, &item->supervisor);
     case API_MEMBERS:
         return query_member(node, name, &item->member);
-    case API_RESOURCE_COUNT:
+    default:
         break;
     }
     return false;
@@ -82,7 +83,7 @@ static bool item_query(struct api_item *item, const struct node *node, const cha
 bool api_item_get(struct api_item *ret_item, const struct node *node, enum api_resource resource,
                   const char *ns, const char *name)
 {
-    *ret_item = (struct api_item){.resource = resource};
+    *ret_item = (struct api_item){.resource = api_resources[resource].base, .shown = resource};
     if (!item_query(ret_item, node, ns, name))
         return false;
     item_complete(ret_item);
@@ -95,9 +96,10 @@ bool api_item_find(struct api_item *ret_item, const struct node *node, enum api_
     struct child_id child = {.ordinal = key->ordinal};
     TEXT_SET(child.ns, key->ns);
     TEXT_SET(child.workload, key->name);
-    *ret_item = (struct api_item){.resource = resource};
-    bool found = resource == API_CHILDREN ? query_child(node, &child, &ret_item->child)
-                                          : item_query(ret_item, node, key->ns, key->name);
+    *ret_item = (struct api_item){.resource = api_resources[resource].base, .shown = resource};
+    bool found = ret_item->resource == API_CHILDREN
+                     ? query_child(node, &child, &ret_item->child)
+                     : item_query(ret_item, node, key->ns, key->name);
     if (found)
         item_complete(ret_item);
     return found;
@@ -122,7 +124,7 @@ static bool item_query_next(struct api_item *item, const struct node *node, cons
         return query_supervisor_next(node, key->name, &item->supervisor);
     case API_MEMBERS:
         return query_member_next(node, key->name, &item->member);
-    case API_RESOURCE_COUNT:
+    default:
         break;
     }
     return false;
@@ -132,7 +134,7 @@ bool api_item_next(struct api_item *ret_item, const struct node *node, enum api_
                    const char *ns, const struct api_key *key)
 {
     struct api_key after = *key; /* it may be ret_item's own */
-    *ret_item = (struct api_item){.resource = resource};
+    *ret_item = (struct api_item){.resource = api_resources[resource].base, .shown = resource};
     if (!item_query_next(ret_item, node, ns[0] ? ns : NULL, &after))
         return false;
     item_complete(ret_item);
@@ -205,8 +207,14 @@ void api_item_fields(const struct api_item *item, struct api_fields *ret_fields)
     }
     if (item->resource == API_METAS)
         values[API_FIELD_VALUE] = item->meta.value;
-    if (item->resource == API_MEMBERS)
+    if (item->resource == API_MEMBERS) {
         values[API_FIELD_PHASE] = item->member.phase;
+        values[API_FIELD_UNSCHEDULABLE] = item->member.unschedulable ? "true" : "false";
+    }
+    if (item->shown == API_PODS) {
+        values[API_FIELD_PHASE] = api_pod_phase(item->child.phase);
+        values[API_FIELD_POD_NODE] = item->child.node;
+    }
 }
 
 /* --- Identity --------------------------------------------------------------------------------- */
@@ -233,7 +241,7 @@ void api_uid_print(enum api_resource resource, const struct api_key *key, const 
                    uint64_t number, char ret_uid[UID_BYTES + 1])
 {
     char text[CHILD_ID_TEXT_BYTES_MAX + UID_BYTES + 64];
-    switch (resource) {
+    switch (api_resources[resource].base) {
     case API_WORKLOADS:
     case API_SUPERVISORS:
         text_set(ret_uid, UID_BYTES + 1, uid);
@@ -252,7 +260,7 @@ void api_uid_print(enum api_resource resource, const struct api_key *key, const 
     case API_MEMBERS:
         snprintf(text, sizeof text, "member/%s/%" PRIu64, key->name, number);
         break;
-    case API_RESOURCE_COUNT:
+    default:
         return;
     }
     uid_derive(text, ret_uid);
@@ -264,7 +272,8 @@ void api_item_uid(const struct api_item *item, char ret_uid[UID_BYTES + 1])
                       : item->resource == API_SUPERVISORS ? item->supervisor.supervisor->uid
                       : item->resource == API_CHILDREN    ? item->child.uid
                                                           : "";
-    uint64_t number = item->resource == API_CHILDREN  ? item->child.epoch
+    uint64_t epoch = item->resource == API_CHILDREN ? item->child.epoch : 0;
+    uint64_t number = item->resource == API_CHILDREN  ? epoch + (epoch == 0)
                       : item->resource == API_MEMBERS ? item->member.replica
                                                       : 0;
     api_uid_print(item->resource, &item->key, uid, number, ret_uid);

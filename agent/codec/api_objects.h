@@ -32,6 +32,7 @@ struct api_context {
 
 struct api_item {
     enum api_resource resource;
+    enum api_resource shown; /* the same, or Kubernetes' kind for it */
     struct api_key key;
     char name[API_OBJECT_NAME_BYTES_MAX + 1]; /* metadata.name */
     uint64_t version; /* of what is shown: the last change of anything in it */
@@ -61,6 +62,9 @@ void api_item_uid(const struct api_item *item, char ret_uid[UID_BYTES + 1]);
  * tells one life from the next: a child's epoch, a member's replica id. */
 void api_uid_print(enum api_resource resource, const struct api_key *key, const char *uid,
                    uint64_t number, char ret_uid[UID_BYTES + 1]);
+/* Appends `metadata` and its value. */
+void api_item_metadata_write(const struct api_item *item, const struct api_context *context,
+                             struct api_writer *writer);
 /* Appends the object. key NULL: at the top or in an array. */
 void api_item_write(const struct api_item *item, const struct api_context *context,
                     struct api_writer *writer, const char *key);

@@ -2,8 +2,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "agent/codec/api_call_private.h"
+#include "agent/codec/protobuf_options.h"
 
 int api_call_dry_run(struct api_call *call, bool *ret_dry_run)
 {
@@ -52,6 +54,20 @@ static const char *object_text(const cJSON *object, const char *key)
     return cJSON_IsString(value) ? value->valuestring : "";
 }
 
+static int delete_options_parse(struct api_call *call)
+{
+    const char *type = call->request->content_type;
+    if (!type || strncasecmp(type, PROTOBUF_MEDIA_TYPE, strlen(PROTOBUF_MEDIA_TYPE)) != 0)
+        return api_call_parse_body(call, type);
+    cJSON *options = protobuf_delete_options(call->request->body);
+    if (!options)
+        return api_failure_set(&call->failure, 400, "the body is no DeleteOptions in protobuf");
+    call->documents.items = xcalloc(1, sizeof *call->documents.items);
+    call->documents.items[0].object = options;
+    call->documents.count = 1;
+    return 0;
+}
+
 int api_call_delete_options(struct api_call *call, const struct api_context *context,
                             const struct api_item *item, bool *ret_dry_run)
 {
@@ -59,7 +75,7 @@ int api_call_delete_options(struct api_call *call, const struct api_context *con
         return -1;
     if (call->request->body.bytes == 0)
         return 0;
-    if (api_call_parse_body(call, call->request->content_type) < 0)
+    if (delete_options_parse(call) < 0)
         return -1;
     const cJSON *options = call->documents.items[0].object;
     const cJSON *dry_run = cJSON_GetObjectItemCaseSensitive(options, "dryRun");

@@ -16,7 +16,7 @@ static int read_get(struct api_call *call, const struct api_context *context)
     if (!api_item_get(&item, context->node, route->resource, route->ns, route->name))
         return api_failure_not_found(&call->failure, route->resource, route->name);
     struct api_writer writer = api_call_answer(call, 200);
-    api_item_write(&item, context, &writer, NULL);
+    api_shape_write(call->shape, &item, context, &writer);
     return API_DONE;
 }
 
@@ -79,6 +79,19 @@ static void listing_write_metadata(const struct listing *listing, const struct a
     api_writer_close(writer, '}');
 }
 
+static void listing_begin(const struct api_call *call, struct api_writer *writer)
+{
+    enum api_resource resource = call->route.resource;
+    if (call->shape.table) {
+        api_table_begin(writer, resource);
+        return;
+    }
+    api_writer_open(writer, NULL, '{');
+    api_writer_text(writer, "apiVersion", api_group_version(resource));
+    api_writer_text(writer, "kind", api_resources[resource].list_kind);
+    api_writer_open(writer, "items", '[');
+}
+
 static void listing_write(struct listing *listing, struct api_call *call,
                           const struct api_context *context)
 {
@@ -89,10 +102,7 @@ static void listing_write(struct listing *listing, struct api_call *call,
     uint64_t count = 0, remaining = 0;
     bool selective = listing->selection.labels || listing->selection.fields;
     bool kept = context->hub && listing->selection.changes && !listing->limit && !listing->count;
-    api_writer_open(&writer, NULL, '{');
-    api_writer_text(&writer, "apiVersion", API_GROUP_VERSION);
-    api_writer_text(&writer, "kind", api_resources[route->resource].list_kind);
-    api_writer_open(&writer, "items", '[');
+    listing_begin(call, &writer);
     while (api_item_next(&item, context->node, route->resource, route->ns, &item.key)) {
         if (!api_selection_wants(&listing->selection, &item))
             continue;
@@ -106,7 +116,10 @@ static void listing_write(struct listing *listing, struct api_call *call,
                 break;
             continue;
         }
-        api_item_write(&item, context, &writer, NULL);
+        if (call->shape.table)
+            api_table_row(&item, context, call->shape.include, &writer);
+        else
+            api_item_write(&item, context, &writer, NULL);
         if (kept)
             api_known_add(&listing->known, api_known_hash(&item.key));
         last = item.key;

@@ -3,8 +3,9 @@
  * A path is cut at its slashes first and decoded after, so that an encoded slash never makes a
  * segment. The shapes:
  *
- *   /livez /readyz /metrics /version /api /apis /apis/GROUP /apis/GROUP/v1
- *   /apis/GROUP/v1/[namespaces/NS/]RESOURCE[/NAME[/SUBRESOURCE]] */
+ *   /livez /readyz /metrics /version /api /apis /apis/GROUP /apis/GROUP/v1 /openapi/v3/...
+ *   /apis/GROUP/v1/[namespaces/NS/]RESOURCE[/NAME[/SUBRESOURCE]]
+ *   /api/v1/[namespaces/NS/](pods|nodes)[/NAME[/SUBRESOURCE]] */
 #include "agent/codec/api_routes.h"
 
 #include <inttypes.h>
@@ -20,64 +21,140 @@
 #define REGISTER (API_CAN(API_CREATE) | API_CAN(API_UPDATE) | API_CAN(API_DELETE))
 #define STATE (API_CAN(API_GET) | API_CAN(API_UPDATE) | API_CAN(API_DELETE))
 #define REBALANCE (API_CAN(API_GET) | API_CAN(API_CREATE) | API_CAN(API_DELETE))
+#define OPEN (API_CAN(API_GET) | API_CAN(API_CREATE))
 #define CHANGE (API_CAN(API_GET) | API_CAN(API_UPDATE) | API_CAN(API_PATCH))
 
-const struct api_resource_info api_resources[API_RESOURCE_COUNT] = {
-    [API_WORKLOADS] = {"workloads",
-                       "workload",
-                       "wl",
-                       "Workload",
-                       "WorkloadList",
-                       true,
-                       READ | WRITE,
-                       {{API_SCALE, "scale", "Scale", "autoscaling", "v1", CHANGE},
-                        {API_STATUS, "status", "Workload", API_GROUP, API_VERSION,
-                         API_CAN(API_GET)}},
-                       2},
-    [API_CHILDREN] = {"children",
-                      "child",
-                      "ch",
-                      "Child",
-                      "ChildList",
-                      true,
-                      READ | API_CAN(API_DELETE),
-                      {{API_STATUS, "status", "Child", API_GROUP, API_VERSION, API_CAN(API_GET)},
-                       {API_STATE, "state", NULL, NULL, NULL, STATE},
-                       {API_RING, "ring", NULL, NULL, NULL, API_CAN(API_GET)},
-                       {API_LOG, "log", NULL, NULL, NULL, API_CAN(API_GET)}},
-                      4},
-    [API_NAMES] = {"names", "name", "", "Name", "NameList", true, READ | REGISTER, {{0}}, 0},
-    [API_METAS] = {"metas", "meta", "", "Meta", "MetaList", true, READ | REGISTER, {{0}}, 0},
-    [API_SUPERVISORS] =
-        {"supervisors",
-         "supervisor",
-         "sup",
-         "Supervisor",
-         "SupervisorList",
-         false,
-         READ | WRITE,
-         {{API_STATUS, "status", "Supervisor", API_GROUP, API_VERSION, API_CAN(API_GET)},
-          {API_QUORUM, "quorum", NULL, NULL, NULL, API_CAN(API_GET)},
-          {API_REBALANCE, "rebalance", NULL, NULL, NULL, REBALANCE},
-          {API_FORCE_ELECTORATE, "force-electorate", NULL, NULL, NULL, API_CAN(API_CREATE)}},
-         4},
-    [API_MEMBERS] = {"members",
-                     "member",
-                     "",
-                     "Member",
-                     "MemberList",
-                     false,
-                     READ | API_CAN(API_PATCH),
-                     {{API_STATUS, "status", "Member", API_GROUP, API_VERSION, API_CAN(API_GET)},
-                      {API_JOIN, "join", NULL, NULL, NULL, API_CAN(API_CREATE)},
-                      {API_LEAVE, "leave", NULL, NULL, NULL, API_CAN(API_CREATE)},
-                      {API_DETACH, "detach", NULL, NULL, NULL, API_CAN(API_CREATE)},
-                      {API_FORGET, "forget", NULL, NULL, NULL, API_CAN(API_CREATE)},
-                      {API_DRAIN, "drain", NULL, NULL, NULL, API_CAN(API_CREATE)},
-                      {API_ORPHANS, "orphans", NULL, NULL, NULL,
-                       API_CAN(API_GET) | API_CAN(API_DELETE)}},
-                     7},
+const struct api_resource_info api_resources[API_SHOWN_COUNT] = {
+    [API_WORKLOADS] = {.plural = "workloads",
+                       .singular = "workload",
+                       .short_name = "wl",
+                       .kind = "Workload",
+                       .list_kind = "WorkloadList",
+                       .namespaced = true,
+                       .verbs = READ | WRITE,
+                       .subresources = {{API_SCALE, "scale", "Scale", "autoscaling", "v1", CHANGE},
+                                        {API_STATUS, "status", "Workload", API_GROUP, API_VERSION,
+                                         API_CAN(API_GET)}},
+                       .subresource_count = 2,
+                       .base = API_WORKLOADS,
+                       .group = API_GROUP,
+                       .category = "all",
+                       .schema = &schema_workload},
+    [API_CHILDREN] = {.plural = "children",
+                      .singular = "child",
+                      .short_name = "ch",
+                      .kind = "Child",
+                      .list_kind = "ChildList",
+                      .namespaced = true,
+                      .verbs = READ | API_CAN(API_DELETE),
+                      .subresources = {{API_STATUS, "status", "Child", API_GROUP, API_VERSION,
+                                        API_CAN(API_GET)},
+                                       {API_STATE, "state", NULL, NULL, NULL, STATE},
+                                       {API_RING, "ring", NULL, NULL, NULL, API_CAN(API_GET)},
+                                       {API_LOG, "log", NULL, NULL, NULL, API_CAN(API_GET)}},
+                      .subresource_count = 4,
+                      .base = API_CHILDREN,
+                      .group = API_GROUP,
+                      .category = "all",
+                      .schema = &schema_child},
+    [API_NAMES] = {.plural = "names",
+                   .singular = "name",
+                   .short_name = "",
+                   .kind = "Name",
+                   .list_kind = "NameList",
+                   .namespaced = true,
+                   .verbs = READ | REGISTER,
+                   .base = API_NAMES,
+                   .group = API_GROUP,
+                   .category = "all",
+                   .schema = &schema_name},
+    [API_METAS] = {.plural = "metas",
+                   .singular = "meta",
+                   .short_name = "",
+                   .kind = "Meta",
+                   .list_kind = "MetaList",
+                   .namespaced = true,
+                   .verbs = READ | REGISTER,
+                   .base = API_METAS,
+                   .group = API_GROUP,
+                   .category = "",
+                   .schema = &schema_meta},
+    [API_SUPERVISORS] = {.plural = "supervisors",
+                         .singular = "supervisor",
+                         .short_name = "sup",
+                         .kind = "Supervisor",
+                         .list_kind = "SupervisorList",
+                         .namespaced = false,
+                         .verbs = READ | WRITE,
+                         .subresources = {{API_STATUS, "status", "Supervisor", API_GROUP,
+                                           API_VERSION, API_CAN(API_GET)},
+                                          {API_QUORUM, "quorum", NULL, NULL, NULL,
+                                           API_CAN(API_GET)},
+                                          {API_REBALANCE, "rebalance", NULL, NULL, NULL, REBALANCE},
+                                          {API_FORCE_ELECTORATE, "force-electorate", NULL, NULL,
+                                           NULL, API_CAN(API_CREATE)}},
+                         .subresource_count = 4,
+                         .base = API_SUPERVISORS,
+                         .group = API_GROUP,
+                         .category = "",
+                         .schema = &schema_supervisor},
+    [API_MEMBERS] = {.plural = "members",
+                     .singular = "member",
+                     .short_name = "",
+                     .kind = "Member",
+                     .list_kind = "MemberList",
+                     .namespaced = false,
+                     .verbs = READ | API_CAN(API_PATCH),
+                     .subresources = {{API_STATUS, "status", "Member", API_GROUP, API_VERSION,
+                                       API_CAN(API_GET)},
+                                      {API_JOIN, "join", NULL, NULL, NULL, API_CAN(API_CREATE)},
+                                      {API_LEAVE, "leave", NULL, NULL, NULL, API_CAN(API_CREATE)},
+                                      {API_DETACH, "detach", NULL, NULL, NULL, API_CAN(API_CREATE)},
+                                      {API_FORGET, "forget", NULL, NULL, NULL, API_CAN(API_CREATE)},
+                                      {API_DRAIN, "drain", NULL, NULL, NULL, API_CAN(API_CREATE)},
+                                      {API_ORPHANS, "orphans", NULL, NULL, NULL,
+                                       API_CAN(API_GET) | API_CAN(API_DELETE)}},
+                     .subresource_count = 7,
+                     .base = API_MEMBERS,
+                     .group = API_GROUP,
+                     .category = "",
+                     .schema = &schema_member},
+    [API_PODS] = {.plural = "pods",
+                  .singular = "pod",
+                  .short_name = "po",
+                  .kind = "Pod",
+                  .list_kind = "PodList",
+                  .namespaced = true,
+                  .verbs = READ | API_CAN(API_DELETE),
+                  .subresources = {{API_STATUS, "status", "Pod", "", "v1", API_CAN(API_GET)},
+                                   {API_LOG, "log", "Pod", "", "v1", API_CAN(API_GET)},
+                                   {API_EXEC, "exec", NULL, NULL, NULL, OPEN},
+                                   {API_EXEC, "attach", NULL, NULL, NULL, OPEN},
+                                   {API_EXEC, "portforward", NULL, NULL, NULL, OPEN}},
+                  .subresource_count = 5,
+                  .base = API_CHILDREN,
+                  .group = "",
+                  .category = "",
+                  .schema = &schema_pod},
+    [API_NODES] = {.plural = "nodes",
+                   .singular = "node",
+                   .short_name = "no",
+                   .kind = "Node",
+                   .list_kind = "NodeList",
+                   .namespaced = false,
+                   .verbs = READ | API_CAN(API_PATCH),
+                   .subresources = {{API_STATUS, "status", "Node", "", "v1", API_CAN(API_GET)}},
+                   .subresource_count = 1,
+                   .base = API_MEMBERS,
+                   .group = "",
+                   .category = "",
+                   .schema = &schema_node},
 };
+
+const char *api_group_version(enum api_resource resource)
+{
+    return api_resources[resource].group[0] ? API_GROUP_VERSION : API_CORE_VERSION;
+}
 
 static const char *const verb_names[API_VERB_COUNT] = {
     [API_GET] = "get",       [API_LIST] = "list",
@@ -129,7 +206,7 @@ static bool path_is(const struct segments *segments, size_t index, const char *t
 static bool path_endpoint(struct api_route *route, const struct segments *segments)
 {
     static const struct {
-        const char *path[3];
+        const char *path[5];
         size_t count;
         enum api_endpoint endpoint;
     } endpoints[] = {
@@ -144,6 +221,9 @@ static bool path_endpoint(struct api_route *route, const struct segments *segmen
         {{"apis"}, 1, API_ENDPOINT_GROUPS},
         {{"apis", API_GROUP}, 2, API_ENDPOINT_GROUP},
         {{"apis", API_GROUP, API_VERSION}, 3, API_ENDPOINT_GROUP_VERSION},
+        {{"openapi", "v3"}, 2, API_ENDPOINT_OPENAPI},
+        {{"openapi", "v3", "api", API_CORE_VERSION}, 4, API_ENDPOINT_OPENAPI_CORE},
+        {{"openapi", "v3", "apis", API_GROUP, API_VERSION}, 5, API_ENDPOINT_OPENAPI_GROUP},
     };
     for (size_t i = 0; i < sizeof endpoints / sizeof *endpoints; i++) {
         bool equal = segments->count == endpoints[i].count;
@@ -158,7 +238,7 @@ static bool path_endpoint(struct api_route *route, const struct segments *segmen
     return false;
 }
 
-/* /api/v1/namespaces/NS/events, the one thing of Kubernetes' own group that is there. */
+/* /api/v1/namespaces/NS/events */
 static bool path_events(struct api_route *route, const struct segments *segments)
 {
     if (segments->count != 5 || !path_is(segments, 0, "api") || !path_is(segments, 1, "v1") ||
@@ -171,10 +251,11 @@ static bool path_events(struct api_route *route, const struct segments *segments
     return true;
 }
 
-static const struct api_resource_info *resource_by_plural(const char *plural)
+static const struct api_resource_info *resource_by_plural(const char *plural, const char *group)
 {
-    for (size_t i = 0; i < API_RESOURCE_COUNT; i++)
-        if (strcmp(api_resources[i].plural, plural) == 0)
+    for (size_t i = 0; i < API_SHOWN_COUNT; i++)
+        if (strcmp(api_resources[i].plural, plural) == 0 &&
+            strcmp(api_resources[i].group, group) == 0)
             return &api_resources[i];
     return NULL;
 }
@@ -197,28 +278,28 @@ static bool route_set_subresource(struct api_route *route, const char *name)
 static bool name_is_possible(const struct api_route *route, const char *name)
 {
     struct child_id child;
-    if (route->resource == API_CHILDREN && strcmp(name, API_SELF) != 0)
+    if (api_resources[route->resource].base == API_CHILDREN && strcmp(name, API_SELF) != 0)
         return api_child_name_parse(&child, route->ns, name);
     size_t bytes =
         strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
     return name[bytes] == '\0' && bytes <= API_OBJECT_NAME_BYTES_MAX;
 }
 
-/* What follows /apis/GROUP/v1/. */
-static enum api_route_result path_object(struct api_route *route, const struct segments *segments)
+/* What follows /apis/GROUP/v1/ or /api/v1/, from segment `at` on. */
+static enum api_route_result path_object(struct api_route *route, const struct segments *segments,
+                                         size_t at, const char *group)
 {
     enum {
         ACROSS_VERBS = API_CAN(API_LIST) | API_CAN(API_WATCH),
         COLLECTION_VERBS = ACROSS_VERBS | API_CAN(API_CREATE)
     };
-    size_t at = 3;
     const char *ns = NULL;
     if (path_is(segments, at, "namespaces") && segments->count > at + 2) {
         ns = segments->text[at + 1];
         at += 2;
     }
     const struct api_resource_info *info =
-        at < segments->count ? resource_by_plural(segments->text[at]) : NULL;
+        at < segments->count ? resource_by_plural(segments->text[at], group) : NULL;
     if (!info || segments->count > at + 3 || (ns && !info->namespaced))
         return API_ROUTE_NO_PATH;
     bool named = segments->count > at + 1;
@@ -271,10 +352,13 @@ enum api_route_result api_route_parse(struct api_route *ret_route, const char *m
         return result;
     bool endpoint = path_endpoint(ret_route, &segments) || path_events(ret_route, &segments);
     if (!endpoint) {
-        if (!path_is(&segments, 0, "apis") || !path_is(&segments, 1, API_GROUP) ||
-            !path_is(&segments, 2, API_VERSION))
-            return API_ROUTE_NO_PATH;
-        result = path_object(ret_route, &segments);
+        if (path_is(&segments, 0, "api") && path_is(&segments, 1, API_CORE_VERSION))
+            result = path_object(ret_route, &segments, 2, "");
+        else if (path_is(&segments, 0, "apis") && path_is(&segments, 1, API_GROUP) &&
+                 path_is(&segments, 2, API_VERSION))
+            result = path_object(ret_route, &segments, 3, API_GROUP);
+        else
+            result = API_ROUTE_NO_PATH;
         if (result != API_ROUTE_FOUND)
             return result;
     }

@@ -1,16 +1,19 @@
 /* Method and path to what is meant: the one table of resources, and the parser that reads it.
  *
- * Discovery, the objects' kinds and (later) OpenAPI and watch come from the same table, so that a
- * resource is added in one place. */
+ * Discovery, the objects' kinds, OpenAPI and watch come from the same table, so that a resource is
+ * added in one place. */
 #ifndef AGENT_CODEC_API_ROUTES_H
 #define AGENT_CODEC_API_ROUTES_H
 
+#include "agent/codec/schema.h"
 #include "agent/core/ident.h"
 
 #define API_GROUP "hordelet.dev"
 #define API_VERSION "v1"
 #define API_GROUP_VERSION API_GROUP "/" API_VERSION
 #define API_ROOT "/apis/" API_GROUP_VERSION
+#define API_CORE_VERSION "v1"
+#define API_CORE_ROOT "/api/" API_CORE_VERSION
 /* As a member's name: the agent that is asked; as a child's: the one whose token it is. None is
  * called so: it is not DNS-1123. */
 #define API_SELF "SELF"
@@ -25,6 +28,10 @@ enum api_resource {
     API_SUPERVISORS,
     API_MEMBERS,
     API_RESOURCE_COUNT,
+    /* Kubernetes' own kinds: other ways to show what is above. */
+    API_PODS = API_RESOURCE_COUNT, /* children */
+    API_NODES,                     /* members */
+    API_SHOWN_COUNT,
 };
 
 enum api_verb {
@@ -56,6 +63,7 @@ enum api_subresource {
     API_RING,
     API_REBALANCE,
     API_FORCE_ELECTORATE,
+    API_EXEC, /* and attach, portforward: refused */
 };
 
 enum api_endpoint {
@@ -70,6 +78,9 @@ enum api_endpoint {
     API_ENDPOINT_GROUPS,        /* /apis */
     API_ENDPOINT_GROUP,         /* /apis/hordelet.dev */
     API_ENDPOINT_GROUP_VERSION, /* /apis/hordelet.dev/v1 */
+    API_ENDPOINT_OPENAPI,       /* /openapi/v3: where the documents are */
+    API_ENDPOINT_OPENAPI_CORE,  /* /openapi/v3/api/v1 */
+    API_ENDPOINT_OPENAPI_GROUP, /* /openapi/v3/apis/hordelet.dev/v1 */
 };
 
 struct api_subresource_info {
@@ -87,10 +98,15 @@ struct api_resource_info {
     unsigned verbs;
     struct api_subresource_info subresources[7];
     size_t subresource_count;
+    enum api_resource base; /* what it shows: itself, but for Kubernetes' own kinds */
+    const char *group;      /* "" for those */
+    const char *category;   /* "all": kubectl get all names it; "" if none */
+    const struct schema_kind *schema;
 };
 
-extern const struct api_resource_info api_resources[API_RESOURCE_COUNT];
-const char *api_verb_name(enum api_verb verb); /* as in discovery: get, list, ... */
+extern const struct api_resource_info api_resources[API_SHOWN_COUNT];
+const char *api_group_version(enum api_resource resource); /* "hordelet.dev/v1" or "v1" */
+const char *api_verb_name(enum api_verb verb);             /* as in discovery: get, list, ... */
 
 struct api_route {
     enum api_endpoint endpoint;

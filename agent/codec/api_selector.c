@@ -188,16 +188,19 @@ static const struct {
     [API_FIELD_NAME] = {"metadata.name", ~(1u << API_SELECT_EVENTS)},
     [API_FIELD_NAMESPACE] = {"metadata.namespace", 1u << API_WORKLOADS | 1u << API_CHILDREN |
                                                        1u << API_NAMES | 1u << API_METAS |
-                                                       1u << API_SELECT_EVENTS},
-    [API_FIELD_PHASE] = {"status.phase", 1u << API_CHILDREN | 1u << API_MEMBERS},
+                                                       1u << API_PODS | 1u << API_SELECT_EVENTS},
+    [API_FIELD_PHASE] = {"status.phase", 1u << API_CHILDREN | 1u << API_MEMBERS | 1u << API_PODS},
     [API_FIELD_NODE] = {"status.node", 1u << API_CHILDREN | 1u << API_NAMES},
     [API_FIELD_WORKLOAD] = {"spec.workload", 1u << API_CHILDREN},
     [API_FIELD_SUPERVISOR] = {"spec.supervisor", 1u << API_CHILDREN | 1u << API_WORKLOADS},
     [API_FIELD_OWNER] = {"status.owner", 1u << API_NAMES},
     [API_FIELD_VALUE] = {"spec.value", 1u << API_NAMES | 1u << API_METAS},
+    [API_FIELD_POD_NODE] = {"spec.nodeName", 1u << API_PODS},
+    [API_FIELD_UNSCHEDULABLE] = {"spec.unschedulable", 1u << API_MEMBERS | 1u << API_NODES},
     [API_FIELD_EVENT_NAME] = {"involvedObject.name", 1u << API_SELECT_EVENTS},
     [API_FIELD_EVENT_NAMESPACE] = {"involvedObject.namespace", 1u << API_SELECT_EVENTS},
     [API_FIELD_EVENT_KIND] = {"involvedObject.kind", 1u << API_SELECT_EVENTS},
+    [API_FIELD_EVENT_UID] = {"involvedObject.uid", 1u << API_SELECT_EVENTS},
     [API_FIELD_EVENT_REASON] = {"reason", 1u << API_SELECT_EVENTS},
     [API_FIELD_EVENT_TYPE] = {"type", 1u << API_SELECT_EVENTS},
 };

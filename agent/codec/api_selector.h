@@ -57,9 +57,12 @@ enum api_field {
     API_FIELD_SUPERVISOR,
     API_FIELD_OWNER,
     API_FIELD_VALUE, /* JSON text; a requirement may go into it: spec.value.tier */
+    API_FIELD_POD_NODE,
+    API_FIELD_UNSCHEDULABLE,
     API_FIELD_EVENT_NAME,
     API_FIELD_EVENT_NAMESPACE,
     API_FIELD_EVENT_KIND,
+    API_FIELD_EVENT_UID,
     API_FIELD_EVENT_REASON,
     API_FIELD_EVENT_TYPE,
     API_FIELD_COUNT,
@@ -81,7 +84,7 @@ struct api_fields {
 };
 
 /* In place of a resource: Events, which are no objects of the map. */
-enum { API_SELECT_EVENTS = API_RESOURCE_COUNT };
+enum { API_SELECT_EVENTS = API_SHOWN_COUNT };
 
 /* Like api_label_selector_parse. A field that the resource does not have is an error, never
  * "matches nothing". */

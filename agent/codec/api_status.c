@@ -27,6 +27,7 @@ const char *api_status_reason(int status)
         {422, "Invalid"},
         {429, "TooManyRequests"},
         {500, "InternalError"},
+        {501, "NotImplemented"},
         {503, "ServiceUnavailable"},
         {504, "Timeout"},
         {507, "InsufficientStorage"},
@@ -63,18 +64,25 @@ int api_failure_no_path(struct api_failure *failure)
     return api_failure_set(failure, 404, "the server could not find the requested resource");
 }
 
+/* "workloads.hordelet.dev", "pods" */
+static const char *plural_of(enum api_resource resource, char *text, size_t bytes)
+{
+    const struct api_resource_info *info = &api_resources[resource];
+    snprintf(text, bytes, "%s%s%s", info->plural, info->group[0] ? "." : "", info->group);
+    return text;
+}
+
 int api_failure_not_found(struct api_failure *failure, enum api_resource resource, const char *name)
 {
-    const char *plural = api_resources[resource].plural;
-    failure_set(failure, 404, plural, name);
+    char plural[NAME_BYTES_MAX + 1];
+    plural_of(resource, plural, sizeof plural);
+    failure_set(failure, 404, api_resources[resource].plural, name);
     if (name[0])
-        snprintf(failure->message, sizeof failure->message, "%s." API_GROUP " \"%s\" not found",
-                 plural, name);
+        snprintf(failure->message, sizeof failure->message, "%s \"%s\" not found", plural, name);
     else
         snprintf(failure->message, sizeof failure->message,
-                 "%s." API_GROUP
-                 ": the path holds no name that could exist (at most %d of a-z, 0-9, -)",
-                 plural, NAME_BYTES_MAX);
+                 "%s: the path holds no name that could exist (at most %d of a-z, 0-9, -)", plural,
+                 NAME_BYTES_MAX);
     return -1;
 }
 

@@ -11,7 +11,7 @@
 #include "agent/codec/api_hub.h"
 #include "agent/codec/api_selection.h"
 
-enum { ITEMS_AT_ONCE = 256, HIDDEN_LOOK_MS = 100, FORM_OBJECT = 0 };
+enum { ITEMS_AT_ONCE = 256, HIDDEN_LOOK_MS = 100 };
 
 _Static_assert((int)API_WORKLOADS == (int)FEED_WORKLOADS && (int)API_MEMBERS == (int)FEED_MEMBERS &&
                    (int)API_NAMES == (int)FEED_NAMES &&
@@ -52,15 +52,16 @@ static void event_write_item(struct api_call *call, const struct api_context *co
     struct buffer *body = &call->response.body;
     struct api_hub *hub = context->hub;
     event_begin(body, type);
-    struct span known = hub ? api_hub_rendering(hub, item->version, FORM_OBJECT) : (struct span){0};
+    unsigned form = api_shape_form(call->shape, item->shown);
+    struct span known = hub ? api_hub_rendering(hub, item->version, form) : (struct span){0};
     if (known.bytes > 0) {
         buffer_append(body, known.data, known.bytes);
     } else {
         size_t begin = body->bytes;
         struct api_writer writer = api_writer_of(body);
-        api_item_write(item, context, &writer, NULL);
+        api_shape_write(call->shape, item, context, &writer);
         if (hub)
-            api_hub_put_rendering(hub, item->version, FORM_OBJECT,
+            api_hub_put_rendering(hub, item->version, form,
                                   span_of(body->data + begin, body->bytes - begin));
     }
     event_end(body);
@@ -77,23 +78,49 @@ static uint64_t feed_position(const struct api_call *call, const struct api_cont
     return is_events(call) ? api_events_position(context) : query_position(context->node);
 }
 
-static uint64_t feed_compacted(const struct api_call *call, const struct api_context *context)
+static enum feed_resource feed_of(const struct api_call *call)
 {
-    return is_events(call)
-               ? api_events_dropped(context)
-               : query_compacted(context->node, (enum feed_resource)call->route.resource);
+    return (enum feed_resource)api_resources[call->route.resource].base;
 }
 
-static struct api_writer head_write(struct api_call *call, const char *type)
+static uint64_t feed_compacted(const struct api_call *call, const struct api_context *context)
+{
+    return is_events(call) ? api_events_dropped(context)
+                           : query_compacted(context->node, feed_of(call));
+}
+
+/* An object of which there is only metadata, up to the inside of that; name: NULL for a bookmark.
+ */
+static struct api_writer head_write(struct api_call *call, const char *type, const char *name)
 {
     struct api_writer writer = api_writer_of(&call->response.body);
+    enum api_resource resource = call->route.resource;
     event_begin(&call->response.body, type);
-    api_writer_open(&writer, NULL, '{');
-    api_writer_text(&writer, "apiVersion", is_events(call) ? "v1" : API_GROUP_VERSION);
-    api_writer_text(&writer, "kind",
-                    is_events(call) ? "Event" : api_resources[call->route.resource].kind);
-    api_writer_open(&writer, "metadata", '{');
+    if (call->shape.table) {
+        unsigned columns = is_events(call) ? API_SHOWN_COUNT : (unsigned)resource;
+        api_table_begin(&writer, columns);
+        api_table_row_begin_gone(&writer, columns, name ? name : "");
+    } else {
+        api_writer_open(&writer, NULL, '{');
+        api_writer_text(&writer, "apiVersion",
+                        is_events(call) ? "v1" : api_group_version(resource));
+        api_writer_text(&writer, "kind", is_events(call) ? "Event" : api_resources[resource].kind);
+        api_writer_open(&writer, "metadata", '{');
+    }
+    api_writer_text_unless_empty(&writer, "name", name);
     return writer;
+}
+
+static void head_end(struct api_call *call, struct api_writer *writer)
+{
+    api_writer_close(writer, '}');
+    api_writer_close(writer, '}');
+    if (call->shape.table) {
+        api_writer_close(writer, '}');
+        api_table_end_rows(writer);
+        api_writer_close(writer, '}');
+    }
+    event_end(&call->response.body);
 }
 
 static void event_write_gone(struct api_call *call, const struct api_context *context,
@@ -102,14 +129,11 @@ static void event_write_gone(struct api_call *call, const struct api_context *co
     char version[API_RESOURCE_VERSION_BYTES], uid[UID_BYTES + 1] = "";
     api_uid_print(call->route.resource, &object->key, gone->uid, gone->number, uid);
     api_resource_version_print(gone->version, context->run_tag, version);
-    struct api_writer writer = head_write(call, "DELETED");
-    api_writer_text(&writer, "name", object->name);
+    struct api_writer writer = head_write(call, "DELETED", object->name);
     api_writer_text_unless_empty(&writer, "namespace", object->key.ns);
     api_writer_text_unless_empty(&writer, "uid", uid);
     api_writer_text(&writer, "resourceVersion", version);
-    api_writer_close(&writer, '}');
-    api_writer_close(&writer, '}');
-    event_end(&call->response.body);
+    head_end(call, &writer);
 }
 
 static void event_write_bookmark(struct api_call *call, const struct api_context *context,
@@ -118,16 +142,14 @@ static void event_write_bookmark(struct api_call *call, const struct api_context
     struct api_watch *watch = call->watch;
     char version[API_RESOURCE_VERSION_BYTES];
     api_resource_version_print(watch->complete, context->run_tag, version);
-    struct api_writer writer = head_write(call, "BOOKMARK");
+    struct api_writer writer = head_write(call, "BOOKMARK", NULL);
     api_writer_text(&writer, "resourceVersion", version);
     if (ends_initial) {
         api_writer_open(&writer, "annotations", '{');
         api_writer_text(&writer, "k8s.io/initial-events-end", "true");
         api_writer_close(&writer, '}');
     }
-    api_writer_close(&writer, '}');
-    api_writer_close(&writer, '}');
-    event_end(&call->response.body);
+    head_end(call, &writer);
     watch->told = watch->complete;
 }
 
@@ -159,9 +181,10 @@ static bool watch_find(const struct api_call *call, const struct api_context *co
     if (!item->gone)
         return api_item_find(ret_object, context->node, call->route.resource, &key);
     struct child_id child = {.ordinal = item->ordinal};
-    *ret_object = (struct api_item){.resource = call->route.resource, .key = key};
+    enum api_resource base = api_resources[call->route.resource].base;
+    *ret_object = (struct api_item){.resource = base, .shown = call->route.resource, .key = key};
     TEXT_SET(child.workload, item->name);
-    if (call->route.resource == API_CHILDREN)
+    if (base == API_CHILDREN)
         api_child_name_print(&child, ret_object->name, sizeof ret_object->name);
     else
         TEXT_SET(ret_object->name, item->name);
@@ -226,7 +249,7 @@ static bool watch_tell_changes(struct api_call *call, const struct api_context *
 {
     struct api_watch *watch = call->watch;
     const struct feed_item *items[ITEMS_AT_ONCE];
-    enum feed_resource resource = (enum feed_resource)call->route.resource;
+    enum feed_resource resource = feed_of(call);
     size_t count;
     while ((count = query_changes(context->node, resource, watch->position, items, ITEMS_AT_ONCE)) >
            0)
@@ -316,7 +339,7 @@ static int watch_set_known(struct api_call *call, const struct api_context *cont
     const struct feed_item *item;
     const struct api_known *kept =
         context->hub ? api_hub_find(context->hub, watch->selection.hash, watch->complete) : NULL;
-    enum feed_resource resource = (enum feed_resource)call->route.resource;
+    enum feed_resource resource = feed_of(call);
     if (kept)
         api_known_copy(&watch->known, kept);
     else if (query_changes(context->node, resource, watch->complete, &item, 1) == 0)

@@ -94,17 +94,25 @@ struct schema_kind {
     bool namespaced;
     const struct schema_field
         *root; /* a row of type SCHEMA_OBJECT: apiVersion, kind, metadata, spec */
+    const struct schema_field *status; /* what the agents add to it; NULL: nothing */
+    bool written; /* users write it: its root validates. Otherwise it is only shown */
 };
 
 extern const struct schema_kind schema_workload;
 extern const struct schema_kind schema_supervisor;
-extern const struct schema_kind schema_name, schema_meta; /* schema_registry.c */
+extern const struct schema_kind schema_name, schema_meta;    /* schema_registry.c */
+extern const struct schema_kind schema_child, schema_member; /* schema_shown.c */
 
 /* Parts of the tables, each in its file. */
 extern const struct schema_object schema_container;
 extern const struct schema_object schema_volume;
 extern const struct schema_object schema_probe;
 extern const struct schema_object schema_metadata_namespaced, schema_metadata_cluster;
+/* schema_shown.c: what only the agents write. */
+extern const struct schema_field schema_workload_status, schema_supervisor_status,
+    schema_name_status;
+/* schema_core.c: Kubernetes' own kinds, as far as they are shown. */
+extern const struct schema_kind schema_pod, schema_node, schema_event;
 
 const struct schema_field *schema_find(const struct schema_object *object,
                                        const char *name); /* NULL: unknown */
@@ -115,6 +123,21 @@ const struct schema_field *schema_suggest(const struct schema_object *object, co
 #define SCHEMA_OBJECT_OF(type_name, rows, text)                                                   \
     {                                                                                             \
         .name = (type_name), .description = (text), .fields = (rows), .count = SCHEMA_COUNT(rows) \
+    }
+/* Rows of what is only shown. */
+#define SCHEMA_SHOWN(field_name, field_type, text)                                                \
+    {                                                                                             \
+        .name = (field_name), .type = (field_type), .description = (text), .flags = SCHEMA_SERVER \
+    }
+#define SCHEMA_SHOWN_OBJECT(field_name, type_object, text)                     \
+    {                                                                          \
+        .name = (field_name), .type = SCHEMA_OBJECT, .object = &(type_object), \
+        .description = (text), .flags = SCHEMA_SERVER                          \
+    }
+#define SCHEMA_SHOWN_LIST(field_name, list_item, text)                                          \
+    {                                                                                           \
+        .name = (field_name), .type = SCHEMA_LIST, .item = &(list_item), .description = (text), \
+        .flags = SCHEMA_SERVER                                                                  \
     }
 #define SCHEMA_REFUSED(field_name)                                             \
     {                                                                          \

@@ -83,6 +83,17 @@ static const struct schema_object meta_object =
 static const struct schema_field meta_root = {.type = SCHEMA_OBJECT, .object = &meta_object};
 
 const struct schema_kind schema_name = {
-    .kind = "Name", .plural = "names", .namespaced = true, .root = &name_root};
+    .kind = "Name",
+    .plural = "names",
+    .namespaced = true,
+    .root = &name_root,
+    .status = &schema_name_status,
+    .written = true,
+};
 const struct schema_kind schema_meta = {
-    .kind = "Meta", .plural = "metas", .namespaced = true, .root = &meta_root};
+    .kind = "Meta",
+    .plural = "metas",
+    .namespaced = true,
+    .root = &meta_root,
+    .written = true,
+};

@@ -174,4 +174,6 @@ const struct schema_kind schema_supervisor = {
     .plural = "supervisors",
     .namespaced = false,
     .root = &root,
+    .status = &schema_supervisor_status,
+    .written = true,
 };

@@ -255,4 +255,6 @@ const struct schema_kind schema_workload = {
     .plural = "workloads",
     .namespaced = true,
     .root = &root,
+    .status = &schema_workload_status,
+    .written = true,
 };

@@ -15,4 +15,9 @@ char *timestamp_print_micro(uint64_t ms,
 /* Accepts a fraction and an offset (+01:00). Milliseconds are kept. */
 bool timestamp_parse(uint64_t *ret_ms, const char *text);
 
+enum { TIMESTAMP_AGE_BYTES = 32 };
+/* As kubectl shows ages: two units while small (5s, 3m20s, 2h, 4d). A time ahead of ours is "0s":
+ * the clocks of two nodes differ. Returns text. */
+char *timestamp_age(uint64_t then_ms, uint64_t now_ms, char *text);
+
 #endif

@@ -4,6 +4,7 @@
 #include "agent/cli/columns.h"
 #include "agent/cli/output.h"
 #include "agent/cli/terminal.h"
+#include "agent/codec/timestamp.h"
 #include "agent/cli/text_table.h"
 #include "unit.h"
 
@@ -22,11 +23,11 @@ static void ages_are_those_of_kubectl(void)
         {691200, "8d"},     {63071999, "729d"}, {63072000, "2y"}, {63158400, "2y1d"},
         {315360000, "10y"},
     };
-    char text[TERMINAL_AGE_BYTES];
+    char text[TIMESTAMP_AGE_BYTES];
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        CU_ASSERT_STRING_EQUAL(terminal_age(1000, 1000 + cases[i].seconds * 1000, text),
+        CU_ASSERT_STRING_EQUAL(timestamp_age(1000, 1000 + cases[i].seconds * 1000, text),
                                cases[i].text);
-    CU_ASSERT_STRING_EQUAL(terminal_age(5000, 1000, text), "0s");
+    CU_ASSERT_STRING_EQUAL(timestamp_age(5000, 1000, text), "0s");
 }
 
 static void hostile_text_is_escaped(void)
