@@ -9,13 +9,14 @@
 #include "agent/cli/cleanup.h"
 #include "agent/cli/cli.h"
 #include "agent/cli/manifest.h"
+#include "agent/cli/output.h"
 #include "agent/cli/rollout.h"
 #include "agent/cli/terminal.h"
 
 struct apply_options {
     struct cli_options cli;
     struct text_list files;
-    const char *ns;
+    const char *ns, *output;
     bool dry_run, wait;
 };
 
@@ -59,8 +60,9 @@ static const char *apply_namespace(const struct manifest *manifest, const char *
     return flag && strcmp(flag, manifest->ns) != 0 ? NULL : manifest->ns;
 }
 
+/* done: what -o prints at the end; NULL: a line for each. */
 static int apply_one(struct api_client *client, const struct manifest *manifest,
-                     const struct apply_options *options, struct error *err)
+                     const struct apply_options *options, cJSON *done, struct error *err)
 {
     cleanup_buffer struct buffer path = {0}, line = {0};
     cleanup_json cJSON *before = NULL, *after = NULL;
@@ -77,6 +79,11 @@ static int apply_one(struct api_client *client, const struct manifest *manifest,
     int status = apply_patch(client, manifest, &path, options->dry_run, &after, err);
     if (status < 0)
         return -1;
+    if (done) {
+        json_add(done, NULL, after);
+        after = NULL;
+        return 0;
+    }
     terminal_escape(&line, manifest->name);
     printf("%s/%s %s%s\n", api_resources[manifest->resource].singular, terminal_text(&line),
            apply_change(status, before, after), options->dry_run ? " (dry run)" : "");
@@ -85,14 +92,14 @@ static int apply_one(struct api_client *client, const struct manifest *manifest,
 
 /* The server knows no file names, the user knows no line without one. */
 static int apply_all(struct invocation *invocation, const struct manifests *manifests,
-                     bool applied[])
+                     bool applied[], cJSON *done)
 {
     const struct apply_options *options = invocation->options;
     int code = CLI_DONE;
     for (size_t i = 0; i < manifests->count; i++) {
         const struct manifest *manifest = &manifests->items[i];
         struct error err = {0};
-        applied[i] = apply_one(invocation->client, manifest, options, &err) == 0;
+        applied[i] = apply_one(invocation->client, manifest, options, done, &err) == 0;
         if (applied[i])
             continue;
         bool named = manifests->count > 1 && manifest->name;
@@ -117,6 +124,7 @@ static int apply_wait(struct invocation *invocation, const struct manifests *man
     int code = CLI_DONE;
     rollout_clock_start(&clock,
                         options->cli.timeout.given ? options->cli.timeout.ms : ROLLOUT_TIMEOUT_MS);
+    clock.quiet = options->output != NULL;
     for (size_t i = 0; i < manifests->count; i++) {
         const struct manifest *manifest = &manifests->items[i];
         struct error err = {0};
@@ -129,10 +137,48 @@ static int apply_wait(struct invocation *invocation, const struct manifests *man
     return code;
 }
 
+/* After --wait as they are then. */
+static void apply_refresh(struct api_client *client, cJSON *done)
+{
+    for (cJSON *object = done->child, *next; object; object = next) {
+        cleanup_buffer struct buffer path = {0};
+        cJSON *now = NULL;
+        struct error err = {0};
+        const cJSON *metadata = json_get_object(object, "metadata");
+        const char *kind = json_get_text(object, "kind");
+        next = object->next;
+        if (!kind || strcmp(kind, api_resources[API_WORKLOADS].kind) != 0)
+            continue;
+        api_path_object(&path, API_WORKLOADS, json_get_text(metadata, "namespace"),
+                        json_get_text(metadata, "name"), NULL);
+        if (api_client_get(client, terminal_text(&path), &now, &err) == 0)
+            cJSON_ReplaceItemViaPointer(done, object, now);
+    }
+}
+
+static int apply_manifests(struct invocation *invocation, const struct manifests *manifests,
+                           enum output_format format)
+{
+    const struct apply_options *options = invocation->options;
+    cleanup_free bool *applied = xcalloc(manifests->count, sizeof *applied);
+    cJSON *done = options->output ? json_new_array() : NULL;
+    int code = apply_all(invocation, manifests, applied, done);
+    bool wait = options->wait && !options->dry_run;
+    if (wait && apply_wait(invocation, manifests, applied) != CLI_DONE)
+        code = CLI_FAILED;
+    if (!done)
+        return code;
+    if (wait)
+        apply_refresh(invocation->client, done);
+    output_items(format, done);
+    return code;
+}
+
 static int run_apply(struct invocation *invocation)
 {
     const struct apply_options *options = invocation->options;
     struct manifests manifests = {0};
+    enum output_format format;
     struct error err = {0};
     if (invocation->arguments.count > 0)
         return cli_fail_usage(invocation, "files are given with -f: -f %s",
@@ -140,16 +186,11 @@ static int run_apply(struct invocation *invocation)
     if (options->files.count == 0)
         return cli_fail_usage(invocation,
                               "which file? -f FILE, -f DIR, or -f - for the standard input");
-    int code = CLI_DONE;
-    if (manifests_read_all(&manifests, &options->files, &err) < 0) {
-        code = cli_fail(invocation, &err);
-    } else {
-        cleanup_free bool *applied = xcalloc(manifests.count, sizeof *applied);
-        code = apply_all(invocation, &manifests, applied);
-        if (options->wait && !options->dry_run &&
-            apply_wait(invocation, &manifests, applied) != CLI_DONE)
-            code = CLI_FAILED;
-    }
+    if (output_format_parse_objects(&format, options->output, &err) < 0)
+        return cli_fail_usage(invocation, "%s", err.text);
+    int code = manifests_read_all(&manifests, &options->files, &err) < 0
+                   ? cli_fail(invocation, &err)
+                   : apply_manifests(invocation, &manifests, format);
     manifests_release(&manifests);
     return code;
 }
@@ -162,6 +203,8 @@ static const struct flag apply_flags[] = {
      "let the agent check everything, and change nothing"},
     {"wait", 0, FLAG_BOOL, offsetof(struct apply_options, wait), NULL,
      "wait until all replicas are ready, at most --timeout"},
+    {"output", 'o', FLAG_TEXT, offsetof(struct apply_options, output), "FORMAT",
+     "yaml, json or name: print the objects as they are then, and nothing else"},
     {0},
 };
 
@@ -179,6 +222,7 @@ const struct verb verb_apply = {
         "  hordelet apply -f web.yaml\n"
         "  hordelet apply -f manifests/ --dry-run\n"
         "  hordelet apply -f web.yaml --wait --timeout 2m\n"
+        "  hordelet apply -f web.yaml --wait -o json | jq .status\n"
         "  hordelet get workload web -o yaml | sed s/1.36/1.37/ | hordelet apply -f -\n",
     .flags = apply_flags,
     .options_bytes = sizeof(struct apply_options),

@@ -11,15 +11,22 @@
 #include "agent/cli/rollout.h"
 #include "agent/cli/terminal.h"
 
+struct drain_options {
+    struct cli_options cli;
+    const char *output;
+};
+
 enum { SETTLE_LOOKS = 10 }; /* for the last child's new place, once nothing is left */
 
 struct drain {
     struct api_client *client;
-    const char *member;
+    const char *name;
     cJSON *seen;     /* owned: child -> what was last told of it */
     int64_t held;    /* children there, at the last look */
     size_t homeless; /* children that have left and have no new place yet */
     unsigned settling;
+    bool quiet;    /* nothing is printed on the way */
+    cJSON *member; /* owned: as it was at the last look */
 };
 
 static const char *text_of(const cJSON *object, const char *key)
@@ -34,7 +41,7 @@ static void describe_place(struct buffer *text, const struct drain *drain, const
 {
     const char *node = text_of(status, "node"), *phase = text_of(status, "phase");
     const char *reason = text_of(status, "reason"), *message = text_of(status, "message");
-    bool here = strcmp(node, drain->member) == 0;
+    bool here = strcmp(node, drain->name) == 0;
     if (here && strcmp(reason, "Draining") == 0)
         terminal_printf(text, "waits: %s", message);
     else if (here)
@@ -57,7 +64,7 @@ static void look_child(struct drain *drain, const cJSON *child)
     cleanup_buffer struct buffer name = {0}, place = {0}, line = {0};
     terminal_printf(&name, "%s/%s", text_of(metadata, "namespace"), text_of(metadata, "name"));
     const char *told = json_get_text(drain->seen, terminal_text(&name));
-    if (!told && (strcmp(node, drain->member) != 0 || ended))
+    if (!told && (strcmp(node, drain->name) != 0 || ended))
         return;
     drain->homeless += !*node && !ended;
     describe_place(&place, drain, status);
@@ -67,6 +74,8 @@ static void look_child(struct drain *drain, const cJSON *child)
     json_add_text(drain->seen, terminal_text(&name), terminal_text(&place));
     if (!told && strcmp(text_of(status, "reason"), "Draining") != 0)
         return; /* it is there: that is no news */
+    if (drain->quiet)
+        return;
     terminal_printf(&line, "child/");
     terminal_escape(&line, terminal_text(&name));
     terminal_printf(&line, ": ");
@@ -81,10 +90,12 @@ static int look_member(struct drain *drain, struct error *err)
 {
     cleanup_buffer struct buffer path = {0};
     cleanup_json cJSON *member = NULL;
-    api_path_object(&path, API_MEMBERS, NULL, drain->member, NULL);
+    api_path_object(&path, API_MEMBERS, NULL, drain->name, NULL);
     if (api_client_get(drain->client, terminal_text(&path), &member, err) < 0)
         return -1;
     const cJSON *status = json_get_object(member, "status");
+    cJSON_Delete(drain->member);
+    drain->member = json_copy(member);
     drain->held = json_get_integer(status, "children", 0);
     if (!json_get_bool(status, "draining", false))
         return error_set(err, ERROR_CONFLICT, "it does not drain any more: it was uncordoned");
@@ -117,7 +128,7 @@ static int fail_timeout(const struct drain *drain, const struct error *last, str
                      "timed out: %" PRId64
                      " children are still there. It goes on draining; "
                      "`hordelet describe member %s` shows them,\n`hordelet uncordon %s` ends it",
-                     drain->held, drain->member, drain->member);
+                     drain->held, drain->name, drain->name);
 }
 
 static int watch(struct drain *drain, struct rollout_clock *clock, struct error *err)
@@ -140,12 +151,14 @@ static int watch(struct drain *drain, struct rollout_clock *clock, struct error 
 static int ask(struct drain *drain, struct error *err)
 {
     cleanup_buffer struct buffer path = {0}, line = {0};
-    api_path_object(&path, API_MEMBERS, NULL, drain->member, "drain");
+    api_path_object(&path, API_MEMBERS, NULL, drain->name, "drain");
     struct api_send send = {.method = "POST", .path = terminal_text(&path)};
     if (api_client_send(drain->client, &send, NULL, NULL, err) < 0 || look_member(drain, err) < 0)
         return -1;
+    if (drain->quiet)
+        return 0;
     terminal_printf(&line, "member/");
-    terminal_escape(&line, drain->member);
+    terminal_escape(&line, drain->name);
     terminal_printf(&line, " drains: %" PRId64 " children\n", drain->held);
     output_flush(&line);
     return 0;
@@ -155,9 +168,11 @@ static int drain_one(struct drain *drain, struct rollout_clock *clock, struct er
 {
     cleanup_buffer struct buffer line = {0};
     if (watch(drain, clock, err) < 0)
-        return error_wrap(err, "member/%s", drain->member);
+        return error_wrap(err, "member/%s", drain->name);
+    if (drain->quiet)
+        return 0;
     terminal_printf(&line, "member/");
-    terminal_escape(&line, drain->member);
+    terminal_escape(&line, drain->name);
     terminal_printf(&line, " drained");
     if (drain->homeless > 0)
         terminal_printf(&line, "; %zu of its children have no new place yet", drain->homeless);
@@ -166,19 +181,16 @@ static int drain_one(struct drain *drain, struct rollout_clock *clock, struct er
     return 0;
 }
 
-static int run_drain(struct invocation *invocation)
+static int drain_ask_all(struct invocation *invocation, struct drain *drains)
 {
-    const struct cli_options *options = invocation->options;
+    const struct drain_options *options = invocation->options;
     const struct text_list *names = &invocation->arguments;
-    struct rollout_clock clock;
     int code = CLI_DONE;
-    if (names->count == 0)
-        return cli_fail_usage(invocation, "which member? `hordelet get members` names them");
-    cleanup_free struct drain *drains = xcalloc(names->count, sizeof *drains);
-    rollout_clock_start(&clock, options->timeout.given ? options->timeout.ms : ROLLOUT_TIMEOUT_MS);
     for (size_t i = 0; i < names->count; i++) {
         struct error err = {0};
-        drains[i] = (struct drain){.client = invocation->client, .member = names->items[i]};
+        drains[i] = (struct drain){.client = invocation->client,
+                                   .name = names->items[i],
+                                   .quiet = options->output != NULL};
         if (ask(&drains[i], &err) == 0) {
             drains[i].seen = json_new_object();
             continue;
@@ -186,14 +198,46 @@ static int run_drain(struct invocation *invocation)
         error_wrap(&err, "member/%s", names->items[i]);
         code = cli_fail(invocation, &err);
     }
+    return code;
+}
+
+static int run_drain(struct invocation *invocation)
+{
+    const struct drain_options *options = invocation->options;
+    const struct text_list *names = &invocation->arguments;
+    const struct flag_duration *timeout = &options->cli.timeout;
+    struct rollout_clock clock;
+    enum output_format format;
+    struct error wrong = {0};
+    if (names->count == 0)
+        return cli_fail_usage(invocation, "which member? `hordelet get members` names them");
+    if (output_format_parse_objects(&format, options->output, &wrong) < 0)
+        return cli_fail_usage(invocation, "%s", wrong.text);
+    cleanup_free struct drain *drains = xcalloc(names->count, sizeof *drains);
+    rollout_clock_start(&clock, timeout->given ? timeout->ms : ROLLOUT_TIMEOUT_MS);
+    int code = drain_ask_all(invocation, drains);
+    cJSON *members = json_new_array();
     for (size_t i = 0; i < names->count; i++) {
         struct error err = {0};
         if (drains[i].seen && drain_one(&drains[i], &clock, &err) < 0)
             code = cli_fail(invocation, &err);
+        if (drains[i].seen && drains[i].member)
+            json_add(members, NULL, json_copy(drains[i].member));
         cJSON_Delete(drains[i].seen);
+        cJSON_Delete(drains[i].member);
     }
+    if (options->output)
+        output_items(format, members);
+    else
+        cJSON_Delete(members);
     return code;
 }
+
+static const struct flag drain_flags[] = {
+    {"output", 'o', FLAG_TEXT, offsetof(struct drain_options, output), "FORMAT",
+     "yaml, json or name: print the members as they are then, and nothing else"},
+    {0},
+};
 
 const struct verb verb_drain = {
     .name = "drain",
@@ -209,6 +253,8 @@ const struct verb verb_drain = {
     .examples =
         "  hordelet drain node-3\n"
         "  hordelet drain node-3 --timeout 10m && ssh node-3 reboot\n",
+    .flags = drain_flags,
+    .options_bytes = sizeof(struct drain_options),
     .run = run_drain,
     .arguments = ARGUMENTS_MEMBERS,
 };

@@ -9,11 +9,13 @@
 #include "agent/cli/cleanup.h"
 #include "agent/cli/cli.h"
 #include "agent/cli/manifest.h"
+#include "agent/cli/output.h"
 #include "agent/cli/terminal.h"
 
 struct restore_options {
     struct cli_options cli;
     bool dry_run;
+    const char *output;
 };
 
 static const char *restore_namespace(const struct manifest *manifest)
@@ -48,9 +50,9 @@ static int restore_send(struct api_client *client, const struct manifest *manife
     return api_client_send(client, &send, &status, ret_object, err) < 0 ? -1 : status;
 }
 
-/* *ret_change: what was done, in a word. */
+/* *ret_change: what was done, in a word. *ret_after: the object as it is then. */
 static int restore_one(struct api_client *client, const struct manifest *manifest, bool dry_run,
-                       const char **ret_change, struct error *err)
+                       const char **ret_change, cJSON **ret_after, struct error *err)
 {
     cleanup_buffer struct buffer path = {0};
     cleanup_json cJSON *before = NULL, *after = NULL;
@@ -67,6 +69,8 @@ static int restore_one(struct api_client *client, const struct manifest *manifes
     if (status < 0)
         return -1;
     *ret_change = apply_change(status, before, after);
+    *ret_after = after;
+    after = NULL;
     return 0;
 }
 
@@ -80,21 +84,30 @@ static void fail_one(struct invocation *invocation, const struct manifest *manif
     cli_fail(invocation, err);
 }
 
-/* How many of them failed; all if the agent is gone. shown: what was done is printed. */
+static void show_one(const struct manifest *manifest, const char *change, bool dry_run)
+{
+    cleanup_buffer struct buffer line = {0}, object = {0};
+    print_object(&object, manifest);
+    terminal_escape(&line, terminal_text(&object));
+    printf("%s %s%s\n", terminal_text(&line), change, dry_run ? " (dry run)" : "");
+}
+
+/* How many of them failed; all if the agent is gone. shown: what was done is printed, a line each,
+ * or as --output has it. */
 static size_t restore_pass(struct invocation *invocation, const struct manifests *manifests,
-                           bool dry_run, bool shown)
+                           bool dry_run, bool shown, cJSON *all)
 {
     static const enum api_resource order[] = {API_SUPERVISORS, API_WORKLOADS};
     size_t failed = 0, done = 0;
     for (size_t pass = 0; pass < sizeof order / sizeof *order; pass++)
         for (size_t i = 0; i < manifests->count; i++) {
             const struct manifest *manifest = &manifests->items[i];
-            cleanup_buffer struct buffer line = {0}, object = {0};
+            cleanup_json cJSON *after = NULL;
             const char *change = NULL;
             struct error err = {0};
             if ((manifest->problem ? API_SUPERVISORS : manifest->resource) != order[pass])
                 continue;
-            if (restore_one(invocation->client, manifest, dry_run, &change, &err) < 0) {
+            if (restore_one(invocation->client, manifest, dry_run, &change, &after, &err) < 0) {
                 failed++;
                 fail_one(invocation, manifest, &err);
                 if (!manifest->problem && !api_client_reached(invocation->client))
@@ -102,18 +115,20 @@ static size_t restore_pass(struct invocation *invocation, const struct manifests
                 continue;
             }
             done++;
-            print_object(&object, manifest);
-            terminal_escape(&line, terminal_text(&object));
-            if (shown)
-                printf("%s %s%s\n", terminal_text(&line), change, dry_run ? " (dry run)" : "");
+            if (shown && all) {
+                json_add(all, NULL, after);
+                after = NULL;
+            } else if (shown) {
+                show_one(manifest, change, dry_run);
+            }
         }
     return failed;
 }
 
-static int restore(struct invocation *invocation, const struct manifests *manifests)
+static int restore(struct invocation *invocation, const struct manifests *manifests, cJSON *all)
 {
     const struct restore_options *options = invocation->options;
-    size_t failed = restore_pass(invocation, manifests, true, options->dry_run);
+    size_t failed = restore_pass(invocation, manifests, true, options->dry_run, all);
     struct error err = {0};
     if (failed > 0) {
         error_set(&err, ERROR_INVALID,
@@ -123,7 +138,7 @@ static int restore(struct invocation *invocation, const struct manifests *manife
     }
     if (options->dry_run)
         return CLI_DONE;
-    failed = restore_pass(invocation, manifests, false, true);
+    failed = restore_pass(invocation, manifests, false, true, all);
     if (failed == 0)
         return CLI_DONE;
     error_set(
@@ -136,13 +151,20 @@ static int restore(struct invocation *invocation, const struct manifests *manife
 
 static int run_restore(struct invocation *invocation)
 {
+    const struct restore_options *options = invocation->options;
     struct manifests manifests = {0};
+    enum output_format format;
     struct error err = {0};
     if (invocation->arguments.count == 0)
         return cli_fail_usage(invocation, "which file? One that `hordelet export` wrote, or -");
+    if (output_format_parse_objects(&format, options->output, &err) < 0)
+        return cli_fail_usage(invocation, "%s", err.text);
+    cJSON *all = options->output ? json_new_array() : NULL;
     int code = manifests_read_all(&manifests, &invocation->arguments, &err) < 0
                    ? cli_fail(invocation, &err)
-                   : restore(invocation, &manifests);
+                   : restore(invocation, &manifests, all);
+    if (all)
+        output_items(format, all);
     manifests_release(&manifests);
     return code;
 }
@@ -150,6 +172,8 @@ static int run_restore(struct invocation *invocation)
 static const struct flag restore_flags[] = {
     {"dry-run", 0, FLAG_BOOL, offsetof(struct restore_options, dry_run), NULL,
      "let the agent check everything, and change nothing"},
+    {"output", 'o', FLAG_TEXT, offsetof(struct restore_options, output), "FORMAT",
+     "yaml, json or name: print the objects as they are then, and nothing else"},
     {0},
 };
 

@@ -80,6 +80,41 @@ cJSON *output_list(cJSON *items)
     return list;
 }
 
+int output_format_parse_objects(enum output_format *ret_format, const char *text, struct error *err)
+{
+    struct error ignored = {0};
+    if (output_format_parse(ret_format, text, &ignored) == 0 && *ret_format != OUTPUT_WIDE)
+        return 0;
+    return error_set(err, ERROR_INVALID, "--output is yaml, json or name here, not \"%s\"", text);
+}
+
+static enum api_resource resource_of(const cJSON *object)
+{
+    const char *kind = json_get_text(object, "kind");
+    for (enum api_resource i = 0; kind && i < API_RESOURCE_COUNT; i++)
+        if (strcmp(api_resources[i].kind, kind) == 0)
+            return i;
+    return API_WORKLOADS;
+}
+
+void output_items(enum output_format format, cJSON *items)
+{
+    cleanup_buffer struct buffer out = {0};
+    cJSON *item;
+    cJSON_ArrayForEach(item, items) output_trim(item);
+    if (format == OUTPUT_NAME) {
+        cJSON_ArrayForEach(item, items) output_name(&out, resource_of(item), item);
+        cJSON_Delete(items);
+    } else if (cJSON_GetArraySize(items) == 1) {
+        output_object(&out, format, items->child);
+        cJSON_Delete(items);
+    } else {
+        cleanup_json cJSON *list = output_list(items);
+        output_object(&out, format, list);
+    }
+    output_flush(&out);
+}
+
 void output_trim(cJSON *object)
 {
     cJSON *metadata = cJSON_GetObjectItemCaseSensitive(object, "metadata");

@@ -32,7 +32,8 @@ static uint64_t least(uint64_t a, uint64_t b)
 
 void rollout_clock_start(struct rollout_clock *clock, uint64_t timeout_ms)
 {
-    *clock = (struct rollout_clock){monotonic_ms() + timeout_ms, PAUSE_MS_MIN};
+    *clock = (struct rollout_clock){.deadline_ms = monotonic_ms() + timeout_ms,
+                                    .pause_ms = PAUSE_MS_MIN};
 }
 
 void rollout_clock_reset(struct rollout_clock *clock)
@@ -201,6 +202,7 @@ struct rollout {
     const char *ns, *name;
     struct buffer progress, shown;
     cJSON *children; /* name -> its last line */
+    bool quiet;
     struct error *err;
 };
 
@@ -232,6 +234,17 @@ static void show_children(struct rollout *rollout)
         return;
     cJSON_ArrayForEach(child, children) show_child(rollout, child);
     fflush(stdout);
+}
+
+static void show(struct rollout *rollout)
+{
+    if (rollout->quiet) { /* remembered, for the text of a failure */
+        buffer_clear(&rollout->shown);
+        buffer_append(&rollout->shown, rollout->progress.data, rollout->progress.bytes);
+        return;
+    }
+    show_children(rollout);
+    show_progress(rollout->name, &rollout->progress, &rollout->shown);
 }
 
 const char *rollout_failure(const cJSON *workload)
@@ -268,8 +281,7 @@ static int rollout_changed(void *context, const char *type, const cJSON *workloa
     }
     buffer_clear(&rollout->progress);
     bool ready = rollout_is_ready(workload, &rollout->progress);
-    show_children(rollout);
-    show_progress(rollout->name, &rollout->progress, &rollout->shown);
+    show(rollout);
     const char *why = rollout_failure(workload);
     return ready ? ROLLOUT_READY : why ? fail_late(rollout, why) : 0;
 }
@@ -285,7 +297,9 @@ static int rollout_listed(void *context, const cJSON *items)
 
 static int rollout_idle(void *context)
 {
-    show_children(context);
+    struct rollout *rollout = context;
+    if (!rollout->quiet)
+        show_children(rollout);
     return 0;
 }
 
@@ -296,6 +310,7 @@ int rollout_wait_ready(struct api_client *client, const char *ns, const char *na
                               .ns = ns,
                               .name = name,
                               .children = json_new_object(),
+                              .quiet = clock->quiet,
                               .err = err};
     struct follower follower = {&rollout, rollout_listed, rollout_changed, rollout_idle};
     cleanup_buffer struct buffer path = {0}, one = {0};

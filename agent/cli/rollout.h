@@ -10,6 +10,7 @@
 struct rollout_clock {
     uint64_t deadline_ms;
     uint64_t pause_ms; /* before the next look; grows from 200 ms to 1 s */
+    bool quiet;        /* set after the start: nothing is printed on the way */
 };
 
 void rollout_clock_start(struct rollout_clock *clock, uint64_t timeout_ms);

@@ -116,6 +116,37 @@ class Restore(SystemTest):
         self.assertEqual(result.stdout.count(" configured\n"), 1)
         self.assertEqual(second[1].cli("export").stdout, changed)
 
+    def test_what_was_done_as_json(self):
+        cluster = self.cluster(2)
+        agent = cluster[1]
+
+        def told(*arguments, status=0):
+            result = agent.cli(*arguments, "-o", "json")
+            self.assertEqual(result.returncode, status, result.stderr)
+            return json.loads(result.stdout)
+        web = self.file(json.dumps(workload("web", 2)))
+        both = self.file("---\n".join([WORKLOAD % "shop", SUPERVISOR % "back"]))
+        self.assertEqual(told("apply", "-f", web, "--dry-run")["metadata"]["name"], "web")
+        applied = told("apply", "-f", web, "--wait")  # and no line of its progress
+        self.assertEqual(applied["status"]["readyReplicas"], 2)
+        self.assertNotIn("managedFields", applied["metadata"])
+        self.assertEqual([item["kind"] for item in told("apply", "-f", both)["items"]],
+                         ["Workload", "Supervisor"])
+        result = agent.cli("apply", "-f", both, "-o", "name")
+        self.assertEqual(result.stdout, "workload/web\nsupervisor/back\n")
+        self.assertEqual([item["kind"] for item in told("restore", both)["items"]],
+                         ["Supervisor", "Workload"])
+        wrong = self.file((WORKLOAD % "shop").replace("replicas: 0", "replicas: many"))
+        self.assertEqual(told("apply", "-f", wrong, status=1)["items"], [])
+        versions = told("version")
+        self.assertEqual(versions["clientVersion"]["gitVersion"],
+                         versions["serverVersion"]["gitVersion"])
+        self.assertNotIn("server", told("version", "--client"))
+        drained = told("drain", "n2")
+        self.assertTrue(drained["status"]["draining"])
+        self.assertEqual(drained["status"]["children"], 0)
+        self.assertEqual(agent.cli("drain", "n2", "-o", "wide").returncode, 2)
+
     def test_one_wrong_document_changes_nothing(self):
         cluster = self.cluster(1)
         text = "---\n".join([SUPERVISOR % "back", WORKLOAD % "default",
