@@ -124,11 +124,11 @@ static void head_end(struct api_call *call, struct api_writer *writer)
 }
 
 static void event_write_gone(struct api_call *call, const struct api_context *context,
-                             const struct feed_item *gone, const struct api_item *object)
+                             const struct feed_item *item, const struct api_item *object)
 {
     char version[API_RESOURCE_VERSION_BYTES], uid[UID_BYTES + 1] = "";
-    api_uid_print(call->route.resource, &object->key, gone->uid, gone->number, uid);
-    api_resource_version_print(gone->version, context->run_tag, version);
+    api_uid_print(call->route.resource, &object->key, item->gone->uid, item->gone->number, uid);
+    api_resource_version_print(item->version, context->run_tag, version);
     struct api_writer writer = head_write(call, "DELETED", object->name);
     api_writer_text_unless_empty(&writer, "namespace", object->key.ns);
     api_writer_text_unless_empty(&writer, "uid", uid);
@@ -171,23 +171,23 @@ static void event_write_expired(struct api_call *call)
 
 /* --- Items ------------------------------------------------------------------------------------ */
 
-/* Of what is gone only name and key. False: it is hidden at this moment, and changes again soon. */
+/* Of what is gone only name and key. */
 static bool watch_find(const struct api_call *call, const struct api_context *context,
                        const struct feed_item *item, struct api_item *ret_object)
 {
     struct api_key key = {.ordinal = item->ordinal};
     TEXT_SET(key.ns, item->ns);
-    TEXT_SET(key.name, item->name);
+    TEXT_SET(key.name, feed_name(item));
     if (!item->gone)
         return api_item_find(ret_object, context->node, call->route.resource, &key);
     struct child_id child = {.ordinal = item->ordinal};
     enum api_resource base = api_resources[call->route.resource].base;
     *ret_object = (struct api_item){.resource = base, .shown = call->route.resource, .key = key};
-    TEXT_SET(child.workload, item->name);
+    TEXT_SET(child.workload, feed_name(item));
     if (base == API_CHILDREN)
         api_child_name_print(&child, ret_object->name, sizeof ret_object->name);
     else
-        TEXT_SET(ret_object->name, item->name);
+        TEXT_SET(ret_object->name, feed_name(item));
     return true;
 }
 

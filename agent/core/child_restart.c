@@ -35,7 +35,7 @@ struct dot child_finish(struct node *node, struct child *child, uint64_t spec_ha
                         const char *reason, const char *message)
 {
     TEXT_SET(child->local->end_reason, reason);
-    TEXT_SET(child->local->end_message, message);
+    local_say(&child->local->end_message, message);
     struct dot dot = claim_write(node, child, CLAIM_FINISHED, epoch, spec_hash);
     child_status_tell(node, child); /* with the claim: nobody could find out later how it ended */
     effects_trace(node->effects, "%s/%s/%u has finished: %s", child->id.ns, child->id.workload,
@@ -77,12 +77,14 @@ static void child_end_or_restart(struct node *node, struct child *child, uint64_
     }
     child_count_restart(node, child);
     TEXT_SET(local->reason, reason);
-    snprintf(local->message, sizeof local->message, "%s; restart %u in %llu ms", what,
-             local->restarts, (unsigned long long)(local->retry_ms - node->now.mono_ms));
+    char message[MESSAGE_BYTES_MAX + 1];
+    snprintf(message, sizeof message, "%s; restart %u in %llu ms", what, local->restarts,
+             (unsigned long long)(local->retry_ms - node->now.mono_ms));
+    local_say(&local->message, message);
     effects_trace(node->effects, "%s/%s/%u ended: %s, %s", child->id.ns, child->id.workload,
-                  child->id.ordinal, reason, local->message);
+                  child->id.ordinal, reason, message);
     note_child(node, child, !success, local->crash_loop ? "BackOff" : "Ended", "%s: %s", reason,
-               local->message);
+               message);
 }
 
 static void child_forgive(struct local *local)
@@ -129,7 +131,7 @@ void child_judge_unhealthy(struct node *node, struct child *child,
     local->has_exit_code = true;
     local->exit_code = container->container.exit_code;
     local->finished_ms = container->container.finished_ms;
-    snprintf(what, sizeof what, "liveness probe: %.128s", container->probe_message);
+    snprintf(what, sizeof what, "liveness probe: %.128s", local_said(container->probe_message));
     child_end_or_restart(node, child, container->container.spec_hash, false, "Unhealthy", what);
 }
 
@@ -161,7 +163,7 @@ static void child_load_wait(struct node *node, struct child *child)
     local->exit_code = status->exit_code;
     local->finished_ms = status->finished_ms;
     TEXT_SET(local->reason, status->reason);
-    TEXT_SET(local->message, status->message);
+    local_say(&local->message, status->message);
 }
 
 /* Numbers of restarts belong to one spec of one workload; they come back from the status after a

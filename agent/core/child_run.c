@@ -272,13 +272,13 @@ static bool child_yields_name(struct node *node, struct child *child,
                     registry_conflicts(node, child, message);
     if (!conflict) {
         if (local->name_stopped)
-            local->reason[0] = local->message[0] = '\0';
+            local_forget_why(local);
         local->name_stopped = false;
         return false;
     }
     local->name_stopped = true;
     TEXT_SET(local->reason, "name_conflict");
-    TEXT_SET(local->message, message);
+    local_say(&local->message, message);
     child_wake(child, node->now.mono_ms + NAME_LOOK_MS);
     if (container && container->container.state == CONTAINER_RUNNING)
         child_request_stop(node, child, container);

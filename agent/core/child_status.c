@@ -1,6 +1,7 @@
 /* A child's status: what its holder tells everybody. Computed from the whole each time; written at
  * most once a second, and passing phases only once they last, so that a quick start costs one
  * write. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/core/node_private.h"
@@ -50,7 +51,7 @@ static void status_finished(const struct child *child, struct status *status)
         return;
     }
     TEXT_SET(status->reason, known ? local->end_reason : told ? stored->reason : "");
-    TEXT_SET(status->message, known ? local->end_message : told ? stored->message : "");
+    TEXT_SET(status->message, known ? local_said(local->end_message) : told ? stored->message : "");
     bool good = strcmp(status->reason, "Completed") == 0 || strcmp(status->reason, "deleted") == 0;
     status->phase = good ? CHILD_SUCCEEDED : CHILD_FAILED;
     status->finished_ms = local->finished_ms;
@@ -67,7 +68,7 @@ static void status_running(const struct local_container *container, struct statu
     TEXT_SET(status->reason, container->unhealthy ? "Unhealthy"
                              : container->ready   ? ""
                                                   : "NotReady");
-    TEXT_SET(status->message, container->probe_message);
+    TEXT_SET(status->message, local_said(container->probe_message));
 }
 
 struct status child_status_now(const struct node *node, const struct child *child)
@@ -80,7 +81,7 @@ struct status child_status_now(const struct node *node, const struct child *chil
                             .spec_hash = child->group->workload.spec_hash};
     TEXT_SET(status.uid, child->claim.uid);
     TEXT_SET(status.reason, local->reason);
-    TEXT_SET(status.message, local->message);
+    TEXT_SET(status.message, local_said(local->message));
     if (container) {
         TEXT_SET(status.container_id, container->container.id);
         status.spec_hash = container->container.spec_hash;
@@ -155,6 +156,19 @@ static uint64_t status_due_ms(const struct local *local, const struct status *st
     return paced > lasting ? paced : lasting;
 }
 
+/* NULL: what users see is the stored one. */
+static void child_status_show(struct node *node, struct child *child, const struct status *status)
+{
+    struct local *local = child->local;
+    bool same = local->status && status && status_equal(local->status, status);
+    if ((same || (!local->status && !status)) && local->status_replica == child->claim.replica)
+        return;
+    free(local->status);
+    local->status = status ? xmemdup(status, sizeof *status) : NULL;
+    local->status_replica = child->claim.replica;
+    store_touch(&node->store, child);
+}
+
 void child_status_update(struct node *node, struct child *child)
 {
     struct local *local = child->local;
@@ -162,13 +176,9 @@ void child_status_update(struct node *node, struct child *child)
         !child->group->has_workload || child->claim.state == CLAIM_RELEASED)
         return;
     struct status status = child_status_now(node, child);
-    uint64_t replica = child->claim.replica;
-    if (local->status_replica != replica || !status_equal(&status, &local->status)) {
-        local->status = status;
-        local->status_replica = replica;
-        store_touch(&node->store, child);
-    }
-    if (child->has_status && status_equal(&status, child->status)) {
+    bool stored = child->has_status && status_equal(&status, child->status);
+    child_status_show(node, child, stored ? NULL : &status);
+    if (stored) {
         local->status_changed_ms = 0;
         return;
     }

@@ -24,15 +24,21 @@ static struct feed_item *item_new(const struct feed_key *key)
     size_t ns_bytes = strlen(key->ns) + 1, name_bytes = strlen(key->name) + 1;
     struct feed_item *item = xcalloc(1, sizeof *item + ns_bytes + name_bytes);
     memcpy(item->ns, key->ns, ns_bytes);
-    item->name = memcpy(item->ns + ns_bytes, key->name, name_bytes);
+    item->name_at = (uint8_t)ns_bytes;
+    memcpy(item->ns + ns_bytes, key->name, name_bytes);
     item->ordinal = key->ordinal;
     return item;
 }
 
 static void item_free(struct feed_item *item)
 {
-    free(item->uid);
+    free(item->gone);
     free(item);
+}
+
+const char *feed_name(const struct feed_item *item)
+{
+    return item->ns + item->name_at;
 }
 
 bool feed_show(struct feed *feed, enum feed_resource resource, struct feed_item **item,
@@ -57,7 +63,7 @@ bool feed_show(struct feed *feed, enum feed_resource resource, struct feed_item 
 static void list_drop_oldest_gone(struct feed_list *list)
 {
     struct feed_item *item = list->first_gone;
-    list->first_gone = item->next_gone;
+    list->first_gone = item->gone->next;
     list->gone_count--;
     list->compacted = item->version;
     list_unlink(list, item);
@@ -74,11 +80,11 @@ bool feed_hide(struct feed *feed, enum feed_resource resource, struct feed_item 
     *ret_item = NULL;
     list_unlink(list, item);
     item->version = ++feed->position;
-    item->gone = true;
-    item->number = number;
-    item->uid = xstrdup(uid);
+    item->gone = xcalloc(1, sizeof *item->gone + strlen(uid) + 1);
+    item->gone->number = number;
+    memcpy(item->gone->uid, uid, strlen(uid) + 1);
     list_append(list, item);
-    *(list->first_gone ? &list->last_gone->next_gone : &list->first_gone) = item;
+    *(list->first_gone ? &list->last_gone->gone->next : &list->first_gone) = item;
     list->last_gone = item;
     list->count--;
     if (++list->gone_count > FEED_GONE_MAX)

@@ -37,18 +37,23 @@ enum feed_resource {
     FEED_RESOURCE_COUNT,
 };
 
+struct feed_item;
+
+struct feed_gone { /* what only the gone have: there are as many items as objects */
+    struct feed_item *next;
+    uint64_t number; /* with uid: what told it from another of the same key */
+    char uid[];
+};
+
 struct feed_item {
     struct feed_item *previous, *next; /* in order of version */
-    struct feed_item *next_gone;
     uint64_t version;
-    uint64_t since; /* the version with which it came */
-    uint64_t shown; /* a hash of what users see of it */
-    bool gone;
+    uint64_t since;         /* the version with which it came */
+    uint64_t shown;         /* a hash of what users see of it */
+    struct feed_gone *gone; /* owned; NULL: it is there */
     uint32_t ordinal;
-    uint64_t number;  /* with uid, if it is gone: what told it from another of the same key */
-    char *uid;        /* owned; NULL if it is not gone */
-    const char *name; /* behind ns */
-    char ns[];
+    uint8_t name_at; /* see feed_name */
+    char ns[];       /* and the name behind it */
 };
 
 struct feed_list {
@@ -70,6 +75,7 @@ struct feed_key {
     uint32_t ordinal;
 };
 
+const char *feed_name(const struct feed_item *item);
 /* The object is there, and shown as the hash says. NULL in *item: it was not. True: that is a
  * change. */
 bool feed_show(struct feed *feed, enum feed_resource resource, struct feed_item **item,

@@ -17,8 +17,32 @@ void local_free(struct local *local)
 {
     if (!local)
         return;
+    for (size_t i = 0; i < local->container_count; i++)
+        free(local->containers[i].probe_message);
     free(local->containers);
+    free(local->message);
+    free(local->end_message);
+    free(local->status);
     free(local);
+}
+
+void local_say(char **message, const char *text)
+{
+    char kept[MESSAGE_BYTES_MAX + 1];
+    TEXT_SET(kept, text);
+    free(*message);
+    *message = kept[0] ? xstrdup(kept) : NULL;
+}
+
+const char *local_said(const char *message)
+{
+    return message ? message : "";
+}
+
+void local_forget_why(struct local *local)
+{
+    local->reason[0] = '\0';
+    local_say(&local->message, "");
 }
 
 bool local_is_quiet(const struct local *local)
@@ -79,6 +103,7 @@ void local_drop(struct local *local, struct local_container *gone)
 {
     size_t at = (size_t)(gone - local->containers);
     assert(at < local->container_count);
+    free(gone->probe_message);
     memmove(gone, gone + 1, (local->container_count - at - 1) * sizeof *gone);
     local->container_count--;
 }

@@ -27,7 +27,7 @@ struct local_container {
     bool unhealthy;    /* it must end: its liveness probe has failed */
     uint64_t ready_ms; /* wall clock, 0: not */
     struct probing probing[PROBE_KIND_COUNT];
-    char probe_message[MESSAGE_BYTES_MAX + 1]; /* why it is not ready, or unhealthy */
+    char *probe_message; /* why it is not ready, or unhealthy; see local_say */
 };
 
 /* Why the containers of a child that we hold must end although the child is wanted. */
@@ -72,10 +72,9 @@ struct local {
     uint64_t prepare_told_ms;  /* ... and when it last said how far it is */
     /* for people */
     char reason[REASON_BYTES_MAX + 1];
-    char message[MESSAGE_BYTES_MAX + 1];
     char
         end_reason[REASON_BYTES_MAX + 1]; /* of a finished child; empty: the stored status has it */
-    char end_message[MESSAGE_BYTES_MAX + 1];
+    char *message, *end_message;          /* see local_say */
     bool name_conflict;
     bool name_stopped; /* onNameConflict: stop, and the name is another's */
     bool drain_waits;  /* this member drains, and no other may take the child */
@@ -83,12 +82,18 @@ struct local {
     uint64_t status_written_ms; /* monotonic */
     uint64_t status_changed_ms; /* first time that the present status differed from the written one,
                                    0: equal */
-    struct status status;       /* as last computed, and what users see of it; of that claim: */
-    uint64_t status_replica;
+    struct status *status;   /* as last computed, and what users see of it; owned; NULL: the stored
+                                one says the same, or none has been computed yet */
+    uint64_t status_replica; /* of the claim that it speaks of */
 };
 
 struct local *local_make(struct child *child);
 void local_free(struct local *local);
+/* A text for people, which most have not: owned by its field, NULL if it is empty, and no longer
+ * than MESSAGE_BYTES_MAX. */
+void local_say(char **message, const char *text);
+const char *local_said(const char *message); /* "" for NULL */
+void local_forget_why(struct local *local);  /* reason and message */
 /* Nothing left to do or to remember: child->local may go. */
 bool local_is_quiet(const struct local *local);
 struct local_container *local_find(struct local *local, const char *container_id);

@@ -30,7 +30,7 @@ static void probe_set_ready(struct node *node, struct local_container *container
         return;
     container->ready = ready;
     container->ready_ms = ready ? node->now.wall_ms : 0;
-    container->probe_message[0] = '\0';
+    local_say(&container->probe_message, "");
 }
 
 /* A container that the agent before this one has started is as ready as it was then. */
@@ -102,8 +102,8 @@ static void probe_judge_readiness(struct node *node, struct child *child,
         probe_set_ready(node, container, ready);
         probe_tell(node, child, ready ? "ready" : "not ready", ready ? "" : message);
     }
-    if (!ready && probing->failures > 0 && !container->probe_message[0])
-        TEXT_SET(container->probe_message, message);
+    if (!ready && probing->failures > 0 && !container->probe_message)
+        local_say(&container->probe_message, message);
 }
 
 static void probe_judge_liveness(struct node *node, struct child *child,
@@ -114,7 +114,7 @@ static void probe_judge_liveness(struct node *node, struct child *child,
         container->probing[PROBE_LIVENESS].failures < probe->failure_threshold)
         return;
     container->unhealthy = true;
-    TEXT_SET(container->probe_message, message);
+    local_say(&container->probe_message, message);
     probe_tell(node, child, "unhealthy", message);
 }
 

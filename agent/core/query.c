@@ -56,9 +56,9 @@ static const struct status *query_status(const struct child *child, struct statu
 {
     const struct claim *claim = &child->claim;
     const struct local *local = child->local;
-    if (local && local->status_replica == claim->replica && local->status.epoch == claim->epoch &&
-        strcmp(local->status.uid, claim->uid) == 0)
-        return &local->status;
+    if (local && local->status && local->status_replica == claim->replica &&
+        local->status->epoch == claim->epoch && strcmp(local->status->uid, claim->uid) == 0)
+        return local->status;
     if (child->has_status && child->status->epoch == claim->epoch &&
         strcmp(child->status->uid, claim->uid) == 0)
         return child->status;

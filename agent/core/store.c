@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TOUCHED_MEMBERS_KEPT = 64 }; /* room for so many stays when they are clear */
+enum { TOUCHED_MEMBERS_KEPT = 64, TOUCHED_KEPT = 1024 }; /* room for so many stays when clear */
 
 /* --- Finding --------------------------------------------------------------------------------- */
 
@@ -347,6 +347,15 @@ void store_pending_changed(struct store *store, const char *message, bool goes)
     }
 }
 
+static void touched_clear(struct touched *touched)
+{
+    touched->count = 0;
+    if (touched->capacity <= TOUCHED_KEPT)
+        return;
+    free(touched->items); /* of all there is; that is rare */
+    *touched = (struct touched){.items = NULL};
+}
+
 void store_touched_clear(struct store *store)
 {
     struct touched *names = &store->touched_names, *children = &store->touched_children;
@@ -367,7 +376,10 @@ void store_touched_clear(struct store *store)
         if (entry)
             entry->touched = false;
     }
-    names->count = children->count = groups->count = store->touched_member_count = 0;
+    touched_clear(names);
+    touched_clear(children);
+    touched_clear(groups);
+    store->touched_member_count = 0;
     if (store->touched_member_capacity <= TOUCHED_MEMBERS_KEPT)
         return;
     free(store->touched_members); /* all of a large cluster; that is rare */

@@ -164,7 +164,7 @@ static void supervise_progress(struct node *node, const struct event *event)
     if (!child || !child->local)
         return;
     TEXT_SET(child->local->reason, "Pulling");
-    TEXT_SET(child->local->message, event->progress.text);
+    local_say(&child->local->message, event->progress.text);
     store_mark(&node->store, child);
     store_touch(&node->store, child);
     node->dirty = true;

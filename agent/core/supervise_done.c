@@ -27,7 +27,7 @@ static void done_pull(struct node *node, struct child *child, const struct opera
         local->image_ready = true;
         local->pull_failing_ms = 0;
         local->pull_failures = 0;
-        local->reason[0] = local->message[0] = '\0';
+        local_forget_why(local);
         note_child(node, child, false, "Pulled", "%s", operation->image);
         return;
     }
@@ -36,9 +36,10 @@ static void done_pull(struct node *node, struct child *child, const struct opera
     local->pull_failures++;
     local->retry_ms = node->now.mono_ms + backoff_ms(local->pull_failures + 3);
     TEXT_SET(local->reason, local->pull_failures > 1 ? "ImagePullBackOff" : "ErrImagePull");
-    TEXT_SET(local->message,
-             event->done.message ? event->done.message : "the image cannot be pulled");
-    note_child(node, child, true, local->reason, "%s: %s", operation->image, local->message);
+    local_say(&local->message,
+              event->done.message ? event->done.message : "the image cannot be pulled");
+    note_child(node, child, true, local->reason, "%s: %s", operation->image,
+               local_said(local->message));
 }
 
 /* The engine has removed the ended container whose name the new one took. */
@@ -47,7 +48,7 @@ static void child_started(struct local *local, const struct container *started)
     /* A short life may have ended, and been judged, before its start was reported. */
     const struct local_container *known = started ? local_find(local, started->id) : NULL;
     if (!known || known->container.state == CONTAINER_RUNNING)
-        local->reason[0] = local->message[0] = '\0';
+        local_forget_why(local);
     for (size_t i = 0; started && i < local->container_count; i++) {
         struct container *at = &local->containers[i].container;
         if (at->epoch == started->epoch && at->state != CONTAINER_RUNNING &&
@@ -89,9 +90,9 @@ static void done_start(struct node *node, struct child *child, const struct oper
     child_back_off(node, child);
     TEXT_SET(local->reason,
              event->done.result == RUNTIME_INVALID ? "CreateContainerError" : "StartError");
-    TEXT_SET(local->message,
-             event->done.message ? event->done.message : "the engine did not start it");
-    note_child(node, child, true, local->reason, "%s", local->message);
+    local_say(&local->message,
+              event->done.message ? event->done.message : "the engine did not start it");
+    note_child(node, child, true, local->reason, "%s", local_said(local->message));
 }
 
 static void done_stop(struct node *node, struct child *child, const struct operation *operation,
@@ -120,8 +121,8 @@ static void done_stop(struct node *node, struct child *child, const struct opera
     }
     container->retry_ms = node->now.mono_ms + backoff_ms(4);
     node->supervision.relist = true;
-    TEXT_SET(child->local->message,
-             event->done.message ? event->done.message : "the engine did not end it");
+    local_say(&child->local->message,
+              event->done.message ? event->done.message : "the engine did not end it");
 }
 
 void supervise_done(struct node *node, const struct event *event)

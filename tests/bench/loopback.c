@@ -322,17 +322,9 @@ void loopback_start(struct loopback *loopback, size_t index, const struct awmap 
 
 bool loopback_sees(struct loopback *loopback, size_t index, size_t other, const char *phase)
 {
-    const char *name, *text;
-    char before[NAME_BYTES_MAX + 1];
-    TEXT_SET(before, "");
-    /* Not query_member, which counts all claims. */
-    while (query_supervisor_member_next(loopback->nodes[index].node, SUPERVISOR_DEFAULT, before,
-                                        &name, &text)) {
-        if (strcmp(name, loopback->nodes[other].name) == 0)
-            return strcmp(text, phase) == 0;
-        TEXT_SET(before, name);
-    }
-    return false;
+    struct member_view view;
+    const struct node *node = loopback->nodes[index].node;
+    return query_member(node, loopback->nodes[other].name, &view) && strcmp(view.phase, phase) == 0;
 }
 
 void loopback_start_all(struct loopback *loopback)

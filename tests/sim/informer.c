@@ -98,7 +98,7 @@ static bool object_get(struct object *object, const struct node *node, enum feed
 {
     struct child_id id = {.ordinal = item->ordinal};
     TEXT_SET(id.ns, item->ns);
-    TEXT_SET(id.workload, item->name);
+    TEXT_SET(id.workload, feed_name(item));
     union {
         struct workload_view workload;
         struct child_view child;
@@ -109,7 +109,7 @@ static bool object_get(struct object *object, const struct node *node, enum feed
     *object = (struct object){.ordinal = 0};
     switch (resource) {
     case FEED_WORKLOADS:
-        if (!query_workload(node, item->ns, item->name, &view.workload))
+        if (!query_workload(node, item->ns, feed_name(item), &view.workload))
             return false;
         object_of_workload(object, &view.workload);
         return true;
@@ -119,17 +119,17 @@ static bool object_get(struct object *object, const struct node *node, enum feed
         object_of_child(object, &view.child);
         return true;
     case FEED_NAMES:
-        if (!query_name(node, item->ns, item->name, &view.name))
+        if (!query_name(node, item->ns, feed_name(item), &view.name))
             return false;
         object_of_name(object, &view.name);
         return true;
     case FEED_MEMBERS:
-        if (!query_member(node, item->name, &view.member))
+        if (!query_member(node, feed_name(item), &view.member))
             return false;
         object_of_member(object, &view.member);
         return true;
     case FEED_SUPERVISORS:
-        if (!query_supervisor(node, item->name, &view.supervisor))
+        if (!query_supervisor(node, feed_name(item), &view.supervisor))
             return false;
         object_of_supervisor(object, node, &view.supervisor);
         return true;
@@ -246,7 +246,7 @@ static const char *informer_take(struct informer *informer, const struct node *n
     char text[KEY_BYTES_MAX];
     struct object object;
     struct index *index = &informer->known[resource];
-    struct span key = key_of(text, item->ns, item->name, item->ordinal);
+    struct span key = key_of(text, item->ns, feed_name(item), item->ordinal);
     struct known *known = index_find(index, key);
     bool was_there = item->since <= informer->position;
     if (known && item->version <= known->version)
