@@ -37,7 +37,6 @@ RUN export DEBIAN_FRONTEND=noninteractive \
 COPY --from=build /installed/ /
 # gossip, API, and the bulk transfers of gossip
 EXPOSE 7370 7371 7372
-VOLUME /var/lib/hordelet
 # Of an agent whose --api is another one, say so with HORDELET_API.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
     CMD ["hordelet", "get", "members", "-o", "name", "--timeout", "4s"]

@@ -61,7 +61,7 @@ extern const struct verb verb_agent, verb_apply, verb_get, verb_delete, verb_sca
     verb_events, verb_join, verb_leave, verb_detach, verb_version, verb_help, verb_terminate,
     verb_cordon, verb_uncordon, verb_register, verb_unregister, verb_forget, verb_set_members,
     verb_export, verb_drain, verb_describe, verb_logs, verb_gc, verb_restore, verb_completion,
-    verb_rebalance, verb_ring, verb_wait, verb_force_electorate;
+    verb_rebalance, verb_ring, verb_wait, verb_key, verb_force_electorate;
 
 /* Of the end of `verbs`, a NULL. */
 extern const struct verb *const cli_verbs[];

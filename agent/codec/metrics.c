@@ -135,6 +135,14 @@ static void write_gossip(struct buffer *out, const struct vitals *vitals)
             vitals->gossip_broken);
     gauge(out, "hordelet_gossip_connections", "Connections to peers, made by this agent.",
           vitals->gossip_links);
+    counter(out, "hordelet_gossip_refused_messages_total",
+            "Messages that were not sealed, or with another key, or said again.",
+            vitals->gossip_refused);
+    family(out, "hordelet_gossip_key", "gauge",
+           "Keys that are accepted, by id; use=\"seal\" is of the one that seals.");
+    for (size_t i = 0; i < vitals->gossip_key_count; i++)
+        print(out, "hordelet_gossip_key{id=\"%08" PRIx32 "\",use=\"%s\"} 1\n",
+              vitals->gossip_keys[i], i == 0 ? "seal" : "open");
 }
 
 static void write_log(struct buffer *out, const struct vitals *vitals)

@@ -15,7 +15,9 @@
 struct vitals {
     uint64_t gossip_sent, gossip_sent_bytes, gossip_received, gossip_received_bytes;
     uint64_t gossip_dropped, gossip_broken;
-    uint64_t gossip_links;
+    uint64_t gossip_links, gossip_refused;
+    uint32_t gossip_keys[8]; /* ids; the first one seals */
+    size_t gossip_key_count;
     uint64_t log_records, log_bytes, log_batches, log_failures, snapshots, log_room_bytes;
     uint64_t loop_turns, loop_steps, loop_late_max_ms, loop_thaws;
     uint64_t api_connections;

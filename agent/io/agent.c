@@ -219,7 +219,8 @@ static int agent_open_disk(struct agent *agent, struct error *err)
 static int agent_open_peers(struct agent *agent, struct error *err)
 {
     struct peers_options options = {.listen = agent->options->gossip,
-                                    .advertised = agent->gossip_address};
+                                    .advertised = agent->gossip_address,
+                                    .key_file = agent->options->gossip_key_file};
     return peers_open(&agent->peers, agent->loop, &options, err);
 }
 

@@ -37,6 +37,10 @@ const struct option options_table[OPTIONS_COUNT] = {
      "Gossip addresses of some agents of the cluster. May be repeated; this agent's own may be "
      "among "
      "them, so that all nodes can be given the same list. None: a cluster of one."},
+    {"gossip-key-file", OPTION_TEXT, FIELD(gossip_key_file), "", "FILE",
+     "Seals what agents tell each other. A key a line, as `hordelet key` prints one; the first one "
+     "seals, all are accepted. The file is read again when it changes: to replace a key put the "
+     "new one below the old one on all nodes, then above it, then take the old one away."},
     {"runtime", OPTION_ENDPOINT, FIELD(runtime), "unix:///var/run/docker.sock", "ENDPOINT",
      "The container engine: a Docker or Podman API, unix:///PATH or tcp://HOST:PORT."},
     {"labels", OPTION_LABELS, FIELD(labels), NULL, "KEY=VALUE,...",
@@ -117,8 +121,9 @@ void agent_options_print_help(FILE *file)
             "\n"
             "A cluster of one, to try it out:\n"
             "    hordelet agent --data-dir /tmp/h --gossip 127.0.0.1:7370\n"
-            "Three nodes, each with the same list, on a network that you trust:\n"
-            "    hordelet agent --insecure --join 10.0.0.1:7370,10.0.0.2:7370,10.0.0.3:7370\n"
+            "Three nodes, each with the same list and the same key:\n"
+            "    hordelet agent --gossip-key-file /etc/hordelet/gossip.key \\\n"
+            "        --join 10.0.0.1:7370,10.0.0.2:7370,10.0.0.3:7370\n"
             "\n"
             "Flags (--flag VALUE or --flag=VALUE):\n");
     for (size_t i = 0; i < OPTIONS_COUNT; i++) {

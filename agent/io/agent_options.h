@@ -21,6 +21,7 @@ struct agent_options {
     char *gossip;            /* HOST:PORT */
     char *advertise_address; /* HOST or HOST:PORT; empty: to be found out */
     char *api;               /* HOST:PORT */
+    char *gossip_key_file;   /* empty: gossip is not sealed */
     char *runtime;
     char *config;
     char **seeds;

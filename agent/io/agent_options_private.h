@@ -33,7 +33,7 @@ struct option {
     const char *help;
 };
 
-enum { OPTIONS_COUNT = 23 };
+enum { OPTIONS_COUNT = 24 };
 extern const struct option options_table[OPTIONS_COUNT];
 const struct option *option_find(const char *name, size_t name_bytes);
 

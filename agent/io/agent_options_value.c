@@ -227,18 +227,17 @@ static int options_default_node_name(struct agent_options *options, struct error
     return 0;
 }
 
+/* `missing` is what would make it safe. */
 static int options_check_reach(const struct agent_options *options, const char *flag,
                                const struct address *address, const char *missing,
                                struct error *err)
 {
     if (options->insecure || address_is_loopback(address))
         return 0;
-    return error_set(
-        err, ERROR_INVALID,
-        "%s %s:%u: other machines could reach it without %s, which this release does not "
-        "have yet. On a network that you trust add --insecure; to try it out on one "
-        "machine use %s 127.0.0.1:%u",
-        flag, address->host, address->port, missing, flag, address->port);
+    return error_set(err, ERROR_INVALID,
+                     "%s %s:%u: other machines could reach it without %s. On a network that you "
+                     "trust add --insecure; to try it out on one machine use %s 127.0.0.1:%u",
+                     flag, address->host, address->port, missing, flag, address->port);
 }
 
 static int options_check_ports(const struct address *gossip, const struct address *api,
@@ -288,7 +287,12 @@ int options_complete(struct agent_options *options, struct error *err)
     if (options_default_node_name(options, err) || options_check_ports(&gossip, &api, err) ||
         options_check_advertised(options, err))
         return -1;
-    if (options_check_reach(options, "--gossip", &gossip, "a key", err))
+    if (!options->gossip_key_file[0] &&
+        options_check_reach(options, "--gossip", &gossip,
+                            "a key: give all agents the same "
+                            "--gossip-key-file (`hordelet key` makes one)",
+                            err))
         return -1;
-    return options_check_reach(options, "--api", &api, "TLS and a credential", err);
+    return options_check_reach(options, "--api", &api,
+                               "TLS and a credential, which this release does not have yet", err);
 }

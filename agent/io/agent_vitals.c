@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -74,5 +75,10 @@ void agent_vitals(struct vitals *ret_vitals, const struct loop *loop, const stru
         .loop_late_max_ms = turns.late_max_ms,
         .loop_thaws = turns.thaws,
     };
+    for (int kind = 0; kind < SEAL_KIND_COUNT; kind++)
+        ret_vitals->gossip_refused += gossip.refused[kind];
+    _Static_assert(sizeof ret_vitals->gossip_keys == sizeof gossip.key_ids, "as many keys");
+    memcpy(ret_vitals->gossip_keys, gossip.key_ids, sizeof gossip.key_ids);
+    ret_vitals->gossip_key_count = gossip.key_count;
     vitals_of_process(ret_vitals);
 }

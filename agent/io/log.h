@@ -1,5 +1,5 @@
-/* The agent's log: one line per happening, on standard error. Only agent/io/agent.c and
- * agent/main.c write to it. */
+/* The agent's log: one line per happening, on standard error. Only agent/io/agent.c,
+ * agent/main.c and, of keys and who has none, the transport write to it. */
 #ifndef AGENT_IO_LOG_H
 #define AGENT_IO_LOG_H
 

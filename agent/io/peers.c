@@ -24,14 +24,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/io/log.h"
 #include "agent/io/peers_closer.h"
 #include "agent/io/peers_inbox.h"
+#include "agent/io/peers_keys.h"
 #include "agent/io/peers_link.h"
 
 enum {
     GOSSIP_MESSAGES_PER_WAKE = 2 * INBOX_MESSAGES_MAX,
     BULK_MESSAGES_PER_WAKE = 64,
     URL_BYTES_MAX = ADDRESS_BYTES_MAX + 16,
+    REFUSALS_TOLD_EVERY_MS = 60000,
 };
 
 struct peers {
@@ -44,6 +47,8 @@ struct peers {
     struct link_notes notes;
     struct link *links; /* O(count) to find one: a few dozen, at most hundreds */
     struct closer closer;
+    struct keys keys;
+    uint64_t refusal_told_ms[SEAL_KIND_COUNT]; /* 0: never */
     struct link_statistics sent;
     struct peers_statistics statistics;
     bool stopped;
@@ -105,7 +110,7 @@ static struct link *peers_open_link(struct peers *peers, const char *address, en
     char url[URL_BYTES_MAX];
     if (!peers_url(address, channel, url, sizeof url))
         return NULL;
-    struct link *link = link_new(&peers->notes, address, channel, url);
+    struct link *link = link_new(&peers->notes, address, channel, url, peers->keys.seal);
     if (!link)
         return NULL;
     link->next = peers->links;
@@ -163,7 +168,7 @@ static void peers_send(void *context, const struct effect *effect)
     if (!link)
         link = peers_open_link(peers, address, effect->send.channel);
     if (link)
-        link_send(link, bytes, loop_now(peers->loop).mono_ms, &peers->sent);
+        link_send(link, bytes, peers->advertised, loop_now(peers->loop).mono_ms, &peers->sent);
     else
         peers->sent.dropped_unsent++;
 }
@@ -194,9 +199,64 @@ static void peers_take_notes(struct peers *peers)
         link->connected = note.connected;
         if (note.sent)
             link_sent(link, note.result, loop_now(peers->loop).mono_ms, &peers->sent);
-        if (note.broken)
+        if (note.broken) {
+            link_forget_ticket(link);
             peers_tell_broken(peers, link);
+        }
     }
+}
+
+/* ---- what is sealed ---- */
+
+/* Who cannot be understood is hung up on: one of us with an old ticket asks for a new one then. */
+static void peers_refuse(struct peers *peers, nng_msg *message, enum seal_kind kind)
+{
+    uint64_t now_ms = loop_now(peers->loop).mono_ms, *told_ms = &peers->refusal_told_ms[kind];
+    peers->statistics.refused[kind]++;
+    if (*told_ms == 0 || now_ms >= *told_ms + REFUSALS_TOLD_EVERY_MS) {
+        char text[ADDRESS_BYTES_MAX + 1];
+        const char *from = peers_sender(message, text, sizeof text);
+        log_print(LOG_WARNING, "refused: a message from %s %s", from ? from : "who has hung up",
+                  seal_refusal(kind));
+        *told_ms = now_ms;
+    }
+    nng_pipe_close(nng_msg_get_pipe(message));
+}
+
+static void peers_answer_hello(struct peers *peers, const struct seal_frame *hello)
+{
+    struct link *link = peers_find(peers, hello->address, CHANNEL_GOSSIP);
+    struct buffer frame = {0};
+    if (!link)
+        link = peers_open_link(peers, hello->address, CHANNEL_GOSSIP);
+    if (!link)
+        return;
+    seal_ticket(peers->keys.seal, hello, &frame);
+    link_send_control(link, buffer_view(&frame), loop_now(peers->loop).mono_ms, &peers->sent);
+    buffer_release(&frame);
+}
+
+static void peers_take_ticket(struct peers *peers, const struct seal_frame *ticket)
+{
+    uint64_t now_ms = loop_now(peers->loop).mono_ms;
+    for (struct link *link = peers->links; link; link = link->next)
+        if (link_take_ticket(link, ticket, now_ms, &peers->sent))
+            return;
+}
+
+/* False: there is nothing in it for the node. */
+static bool peers_open_frame(struct peers *peers, nng_msg *message, struct span *bytes)
+{
+    struct seal_frame frame;
+    seal_open(peers->keys.seal, *bytes, &frame);
+    *bytes = frame.body;
+    if (frame.kind == SEAL_HELLO)
+        peers_answer_hello(peers, &frame);
+    else if (frame.kind == SEAL_TICKET)
+        peers_take_ticket(peers, &frame);
+    else if (frame.kind != SEAL_MESSAGE)
+        peers_refuse(peers, message, frame.kind);
+    return frame.kind == SEAL_MESSAGE;
 }
 
 static bool peers_take_message(struct peers *peers, struct inbox *inbox)
@@ -205,12 +265,15 @@ static bool peers_take_message(struct peers *peers, struct inbox *inbox)
     if (!message)
         return false;
     char from[ADDRESS_BYTES_MAX + 1];
-    struct event event = {.type = EVENT_MESSAGE};
-    event.message.bytes = span_of(nng_msg_body(message), nng_msg_len(message));
-    event.message.from = peers_sender(message, from, sizeof from);
+    struct span bytes = span_of(nng_msg_body(message), nng_msg_len(message));
     peers->statistics.received++;
-    peers->statistics.received_bytes += event.message.bytes.bytes;
-    loop_submit(peers->loop, &event);
+    peers->statistics.received_bytes += bytes.bytes;
+    if (!peers->keys.seal || peers_open_frame(peers, message, &bytes)) {
+        struct event event = {.type = EVENT_MESSAGE};
+        event.message.bytes = bytes;
+        event.message.from = peers_sender(message, from, sizeof from);
+        loop_submit(peers->loop, &event);
+    }
     nng_msg_free(message);
     return true;
 }
@@ -240,8 +303,9 @@ static int peers_listen(struct peers *peers, struct error *err)
     if (!peers_url(peers->listen, CHANNEL_GOSSIP, gossip, sizeof gossip) ||
         !peers_url(peers->listen, CHANNEL_BULK, bulk, sizeof bulk))
         return error_set(err, ERROR_INVALID, "--gossip %s: not HOST:PORT", peers->listen);
-    if (inbox_open(&peers->gossip, gossip, &peers->wake, err) ||
-        inbox_open(&peers->bulk, bulk, &peers->wake, err))
+    size_t bytes_max = GOSSIP_BYTES_MAX + (peers->keys.seal ? SEAL_BYTES : 0);
+    if (inbox_open(&peers->gossip, gossip, bytes_max, &peers->wake, err) ||
+        inbox_open(&peers->bulk, bulk, bytes_max, &peers->wake, err))
         return error_wrap(err, "--gossip %s (two ports are used: this one and this one + %d)",
                           peers->listen, PEERS_BULK_PORT_OFFSET);
     return 0;
@@ -261,7 +325,7 @@ int peers_open(struct peers **ret_peers, struct loop *loop, const struct peers_o
     link_notes_init(&peers->notes, &peers->wake);
     closer_start(&peers->closer);
     *ret_peers = peers;
-    if (peers_listen(peers, err))
+    if (keys_open(&peers->keys, loop, options->key_file, err) || peers_listen(peers, err))
         return -1;
     loop_set_sink(loop, EFFECT_SEND, peers_send, peers);
     loop_set_sink(loop, EFFECT_RECONNECT, peers_reconnect, peers);
@@ -290,6 +354,7 @@ void peers_stop(struct peers *peers)
     /* Only now is there no thread left that could wake us. */
     uv_close((uv_handle_t *)&peers->wake, NULL);
     uv_close((uv_handle_t *)&peers->idle, NULL);
+    keys_close(&peers->keys);
 }
 
 void peers_free(struct peers *peers)
@@ -299,6 +364,7 @@ void peers_free(struct peers *peers)
     inbox_release(&peers->gossip);
     inbox_release(&peers->bulk);
     link_notes_release(&peers->notes);
+    keys_release(&peers->keys);
     free(peers);
 }
 
@@ -310,6 +376,9 @@ struct peers_statistics peers_statistics(const struct peers *peers)
     statistics.dropped_full = peers->sent.dropped_full;
     statistics.dropped_stale = peers->sent.dropped_stale;
     statistics.dropped_unsent = peers->sent.dropped_unsent;
+    statistics.key_count = peers->keys.ring.count;
+    for (size_t i = 0; i < peers->keys.ring.count; i++)
+        statistics.key_ids[i] = peers->keys.ring.keys[i].id;
     for (const struct link *link = peers->links; link; link = link->next) {
         statistics.links++;
         statistics.connected += link->connected;

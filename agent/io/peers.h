@@ -8,6 +8,7 @@
 
 #include "agent/core/error.h"
 #include "agent/io/loop.h"
+#include "agent/io/seal.h"
 
 struct peers;
 
@@ -23,6 +24,7 @@ struct peers_options {
     const char *listen;     /* host:port */
     const char *advertised; /* host:port, our own: nothing is ever sent there */
     uint64_t idle_ms;       /* 0: PEERS_IDLE_MS */
+    const char *key_file;   /* empty or NULL: messages are not sealed; looked at again and again */
 };
 
 /* Listens, and becomes the sink of EFFECT_SEND, EFFECT_RECONNECT and EFFECT_DISCONNECT. Events:
@@ -41,6 +43,9 @@ struct peers_statistics {
     uint64_t dropped_full, dropped_stale,
         dropped_unsent; /* queue full, too old, no connection in time */
     uint64_t reconnects, broken;
+    uint64_t refused[SEAL_KIND_COUNT]; /* by seal_open */
+    uint32_t key_ids[KEYS_MAX];        /* the first one seals */
+    size_t key_count;
     size_t links, connected;
 };
 struct peers_statistics peers_statistics(const struct peers *peers);

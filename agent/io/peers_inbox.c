@@ -62,22 +62,23 @@ nng_msg *inbox_take(struct inbox *inbox)
     return message;
 }
 
-static int inbox_listen(struct inbox *inbox, const char *url)
+static int inbox_listen(struct inbox *inbox, const char *url, size_t bytes_max)
 {
-    int error = nng_socket_set_size(inbox->socket, NNG_OPT_RECVMAXSZ, GOSSIP_BYTES_MAX);
+    int error = nng_socket_set_size(inbox->socket, NNG_OPT_RECVMAXSZ, bytes_max);
     if (!error)
         error = nng_aio_alloc(&inbox->receive, inbox_received, inbox);
     return error ? error : nng_listen(inbox->socket, url, NULL, 0);
 }
 
-int inbox_open(struct inbox *inbox, const char *url, uv_async_t *wake, struct error *err)
+int inbox_open(struct inbox *inbox, const char *url, size_t bytes_max, uv_async_t *wake,
+               struct error *err)
 {
     inbox->wake = wake;
     uv_mutex_init(&inbox->mutex);
     int error = nng_pull0_open(&inbox->socket);
     inbox->open = error == 0;
     if (!error)
-        error = inbox_listen(inbox, url);
+        error = inbox_listen(inbox, url, bytes_max);
     if (error)
         return error_set(err, ERROR_IO, "cannot listen at %s: %s", url, nng_strerror(error));
     nng_recv_aio(inbox->socket, inbox->receive);

@@ -21,7 +21,9 @@ struct inbox {
     bool paused; /* full: no receive is posted, and the peers are held back by TCP */
 };
 
-int inbox_open(struct inbox *inbox, const char *url, uv_async_t *wake, struct error *err);
+/* Longer messages end their connection. */
+int inbox_open(struct inbox *inbox, const char *url, size_t bytes_max, uv_async_t *wake,
+               struct error *err);
 /* The oldest message, for the caller to free; NULL: empty. */
 nng_msg *inbox_take(struct inbox *inbox);
 /* After it no callback runs. Blocks. */

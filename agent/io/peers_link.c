@@ -3,7 +3,8 @@
  * At most one message is with nng, the rest waits here, where it can still be dropped: nng's own
  * buffer would keep it through an outage and deliver it as if it were news (SENDBUF is 0). A
  * message that has waited for LINK_STALE_MS is dropped when its turn comes, one that finds no
- * connection for LINK_SEND_TIMEOUT_MS comes back from nng and is dropped.
+ * connection for LINK_SEND_TIMEOUT_MS comes back from nng and is dropped. Where messages are sealed
+ * (seal.h) they wait here for the ticket, and are sealed when their turn comes.
  *
  * Invariants: everything here belongs to the loop's thread, but for the note and the fields beside
  * it, which nng's threads write under the lock. `sending` from nng_send_aio until its note has been
@@ -98,9 +99,10 @@ static int link_dial(struct link *link, const char *url)
 }
 
 struct link *link_new(struct link_notes *notes, const char *address, enum channel channel,
-                      const char *url)
+                      const char *url, struct seal *seal)
 {
     struct link *link = xcalloc(1, sizeof *link);
+    link->seal = seal;
     TEXT_SET(link->address, address);
     link->channel = channel;
     link->notes = notes;
@@ -127,23 +129,90 @@ static nng_msg *link_queue_take(struct link *link, uint64_t *ret_queued_ms)
     return oldest->message;
 }
 
-static void link_send_next(struct link *link, uint64_t now_ms, struct link_statistics *statistics)
+static nng_msg *message_new(size_t bytes)
 {
-    while (!link->sending && link->queue_count > 0) {
-        uint64_t queued_ms;
-        nng_msg *message = link_queue_take(link, &queued_ms);
-        if (queued_ms + LINK_STALE_MS < now_ms) {
-            statistics->dropped_stale++;
-            nng_msg_free(message);
-            continue;
-        }
-        link->sending = true;
-        nng_aio_set_msg(link->send, message);
-        nng_send_aio(link->socket, link->send);
-    }
+    nng_msg *message;
+    if (nng_msg_alloc(&message, bytes))
+        abort(); /* out of memory: as in xmalloc */
+    return message;
 }
 
-void link_send(struct link *link, struct span bytes, uint64_t now_ms,
+/* The next one that may go. NULL: none. */
+static nng_msg *link_next(struct link *link, uint64_t now_ms, struct link_statistics *statistics)
+{
+    if (link->control_count > 0) {
+        nng_msg *control = link->controls[0];
+        memmove(link->controls, link->controls + 1, --link->control_count * sizeof *link->controls);
+        return control;
+    }
+    while (link->queue_count > 0 && (!link->seal || link->stream.ready)) {
+        uint64_t queued_ms;
+        nng_msg *message = link_queue_take(link, &queued_ms);
+        if (queued_ms + LINK_STALE_MS >= now_ms) {
+            if (link->seal)
+                seal_message(link->seal, &link->stream, nng_msg_body(message),
+                             nng_msg_len(message));
+            return message;
+        }
+        statistics->dropped_stale++;
+        nng_msg_free(message);
+    }
+    return NULL;
+}
+
+static void link_send_next(struct link *link, uint64_t now_ms, struct link_statistics *statistics)
+{
+    nng_msg *message = link->sending ? NULL : link_next(link, now_ms, statistics);
+    if (!message)
+        return;
+    link->sending = true;
+    statistics->sent_bytes += nng_msg_len(message);
+    nng_aio_set_msg(link->send, message);
+    nng_send_aio(link->socket, link->send);
+}
+
+void link_send_control(struct link *link, struct span frame, uint64_t now_ms,
+                       struct link_statistics *statistics)
+{
+    if (link->control_count == LINK_CONTROLS_MAX) {
+        statistics->dropped_full++;
+        return;
+    }
+    nng_msg *message = message_new(frame.bytes);
+    memcpy(nng_msg_body(message), frame.data, frame.bytes);
+    link->controls[link->control_count++] = message;
+    link->used_ms = now_ms;
+    link_send_next(link, now_ms, statistics);
+}
+
+static void link_hello(struct link *link, const char *own_address, uint64_t now_ms,
+                       struct link_statistics *statistics)
+{
+    struct buffer frame = {0};
+    if (link->hello_ms != 0 && now_ms < link->hello_ms + LINK_HELLO_AGAIN_MS)
+        return;
+    link->hello_ms = now_ms;
+    seal_hello(link->seal, &link->stream, own_address, &frame);
+    link_send_control(link, buffer_view(&frame), now_ms, statistics);
+    buffer_release(&frame);
+}
+
+bool link_take_ticket(struct link *link, const struct seal_frame *ticket, uint64_t now_ms,
+                      struct link_statistics *statistics)
+{
+    if (!seal_stream_take(&link->stream, ticket))
+        return false;
+    link_send_next(link, now_ms, statistics);
+    return true;
+}
+
+void link_forget_ticket(struct link *link)
+{
+    link->stream.ready = false;
+    link->hello_ms = 0;
+}
+
+void link_send(struct link *link, struct span bytes, const char *own_address, uint64_t now_ms,
                struct link_statistics *statistics)
 {
     size_t bytes_max = link->channel == CHANNEL_BULK ? LINK_BULK_BYTES_MAX : LINK_GOSSIP_BYTES_MAX;
@@ -153,17 +222,17 @@ void link_send(struct link *link, struct span bytes, uint64_t now_ms,
         nng_msg_free(link_queue_take(link, &queued_ms));
         statistics->dropped_full++;
     }
-    nng_msg *message;
-    if (nng_msg_alloc(&message, bytes.bytes))
-        abort(); /* out of memory: as in xmalloc */
+    nng_msg *message = message_new(bytes.bytes + (link->seal ? SEAL_BYTES : 0));
     if (bytes.bytes)
-        memcpy(nng_msg_body(message), bytes.data, bytes.bytes);
+        memcpy((uint8_t *)nng_msg_body(message) + (link->seal ? SEAL_HEAD_BYTES : 0), bytes.data,
+               bytes.bytes);
     size_t slot = (link->queue_first + link->queue_count) % LINK_MESSAGES_MAX;
     link->queue[slot] = (struct link_message){message, now_ms};
     link->queue_count++;
-    link->queue_bytes += bytes.bytes;
+    link->queue_bytes += nng_msg_len(message);
     link->used_ms = now_ms;
-    statistics->sent_bytes += bytes.bytes;
+    if (link->seal && !link->stream.ready)
+        link_hello(link, own_address, now_ms, statistics);
     link_send_next(link, now_ms, statistics);
 }
 
@@ -200,5 +269,7 @@ void link_free(struct link *link)
         uint64_t queued_ms;
         nng_msg_free(link_queue_take(link, &queued_ms));
     }
+    while (link->control_count > 0)
+        nng_msg_free(link->controls[--link->control_count]);
     free(link);
 }

@@ -33,9 +33,10 @@ class Image(SystemTest):
         folder = os.path.join(engine().dir, "image-agent")
         docker("run", "--detach", "--name", "image-agent", "--network", "host",
                "--volume", f"{engine().socket}:/var/run/docker.sock",
-               "--volume", f"{folder}:/var/lib/hordelet",
+               "--volume", f"{folder}:{folder}",
                "--volume", "/run/hordelet:/run/hordelet",
                "--env", f"HORDELET_API=http://{ADDRESS}:{API_PORT}", IMAGE, "agent",
+               "--data-dir", folder,
                "--node-name", "n1", "--cluster", "image", "--gossip", f"{ADDRESS}:{GOSSIP_PORT}",
                "--api", f"{ADDRESS}:{API_PORT}")
         self.addCleanup(docker, "rm", "--force", "image-agent", check=False)

@@ -57,6 +57,7 @@ static void accepts(const char *flags)
 static void defaults_are_those_of_the_contract(void)
 {
     accepts("--insecure --node-name a");
+    accepts("--gossip-key-file /etc/hordelet/gossip.key --node-name a");
     CU_ASSERT_STRING_EQUAL(options.node_name, "a");
     CU_ASSERT_STRING_EQUAL(options.cluster, "default");
     CU_ASSERT_STRING_EQUAL(options.data_dir, "/var/lib/hordelet");
@@ -120,6 +121,8 @@ static void errors_name_the_flag_and_the_value(void)
     refuses("--insecure --gosip 1.2.3.4:5", "unknown flag --gosip", "");
     refuses("--insecure start", "unexpected argument 'start'", "");
     refuses("--insecure --gossip", "--gossip needs a value", "HOST:PORT");
+    refuses("--gossip 0.0.0.0:7370", "without a key", "--gossip-key-file");
+    refuses("--gossip-key-file /etc/key --api 0.0.0.0:7371", "without TLS", "--insecure");
     refuses("--insecure --gossip nonsense", "--gossip 'nonsense'", "HOST:PORT");
     refuses("--insecure --gossip 1.2.3.4:0", "--gossip", "HOST:PORT");
     refuses("--insecure --api 1.2.3.4:65536", "--api '1.2.3.4:65536'", "HOST:PORT");

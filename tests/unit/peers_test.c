@@ -114,6 +114,8 @@ static void want_peer(enum effect_type type, const char *address)
     want(effect);
 }
 
+static const char *key_file;
+
 /* Two ports that nobody has, and the agent there. */
 static void begin_with(uint64_t idle_ms)
 {
@@ -132,7 +134,7 @@ static void begin_with(uint64_t idle_ms)
         snprintf(node.own, sizeof node.own, "127.0.0.1:%u", node.port);
         snprintf(node.by_name, sizeof node.by_name, "localhost:%u", node.port);
         struct peers_options options = {
-            .listen = node.own, .advertised = node.own, .idle_ms = idle_ms};
+            .listen = node.own, .advertised = node.own, .idle_ms = idle_ms, .key_file = key_file};
         if (peers_open(&node.peers, node.loop, &options, &error) == 0)
             return;
         CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "--gossip 127.0.0.1"));
@@ -146,6 +148,20 @@ static void begin_with(uint64_t idle_ms)
 static void begin(void)
 {
     begin_with(0);
+}
+
+/* The agent has a key, of which a file is all that there is. */
+static void begin_sealed(void)
+{
+    static const char key[] = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n";
+    char path[] = "/tmp/peers_test.XXXXXX";
+    int file = mkstemp(path);
+    CU_ASSERT_FATAL(file >= 0 && write(file, key, strlen(key)) == (ssize_t)strlen(key));
+    key_file = path;
+    begin();
+    key_file = NULL;
+    close(file);
+    unlink(path);
 }
 
 static void end(void)
@@ -462,6 +478,45 @@ static void a_port_that_is_taken_is_an_error(void)
     peers_free(second);
 }
 
+static void sealed_messages_arrive_in_order(void)
+{
+    begin_sealed();
+    for (int i = 0; i < 100; i++)
+        want_send(node.by_name, CHANNEL_GOSSIP, 200);
+    run_until_goal(received_goal, 100);
+    CU_ASSERT_EQUAL(node.out_of_order, 0);
+    CU_ASSERT_EQUAL(node.bytes, 100 * 200);
+    node.last = 0;
+    for (int i = 0; i < 20; i++)
+        want_send(node.by_name, CHANNEL_BULK, BULK_CHUNK_BYTES_MAX);
+    run_until_goal(received_goal, 120);
+    CU_ASSERT_EQUAL(node.bytes, 100 * 200 + 20 * BULK_CHUNK_BYTES_MAX);
+    CU_ASSERT_EQUAL(peers_statistics(node.peers).key_count, 1);
+    end();
+}
+
+static bool plain_goal(void)
+{
+    return peers_statistics(node.peers).refused[SEAL_PLAIN] >= goal;
+}
+
+static void what_is_not_sealed_is_refused(void)
+{
+    char url[128];
+    nng_socket bare;
+    begin_sealed();
+    snprintf(url, sizeof url, "tcp://%s", node.own);
+    CU_ASSERT_EQUAL_FATAL(nng_push0_open(&bare), 0);
+    CU_ASSERT_EQUAL_FATAL(nng_dial(bare, url, NULL, 0), 0);
+    CU_ASSERT_EQUAL(nng_send(bare, (void *)"a plain one", 11, 0), 0);
+    run_until_goal(plain_goal, 1);
+    CU_ASSERT_EQUAL(node.received, 0);
+    want_send(node.by_name, CHANNEL_GOSSIP, 200);
+    run_until_goal(received_goal, 1);
+    nng_close(bare);
+    end();
+}
+
 UNIT_MAIN("peers", {"a message arrives", a_message_arrives},
           {"many arrive in order", many_arrive_in_order},
           {"bulk has its own way", bulk_has_its_own_way},
@@ -475,4 +530,6 @@ UNIT_MAIN("peers", {"a message arrives", a_message_arrives},
            links_to_a_dead_host_can_be_made_anew_for_ever},
           {"garbage hurts nobody", garbage_hurts_nobody},
           {"too long a message is refused", too_long_a_message_is_refused},
-          {"a port that is taken is an error", a_port_that_is_taken_is_an_error})
+          {"a port that is taken is an error", a_port_that_is_taken_is_an_error},
+          {"sealed messages arrive in order", sealed_messages_arrive_in_order},
+          {"what is not sealed is refused", what_is_not_sealed_is_refused})
