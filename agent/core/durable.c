@@ -11,8 +11,8 @@
  * those: a peer would take them, and what they had replaced, for removed. So such a start writes
  * under a fresh writer id; what was lost comes back from the peers like anybody's writes. The block
  * tells a crash from an old disk image: of a crash, no peer knows dots beyond it. Another sign of
- * an old image is a later writer id in our own record of membership: that record is written only
- * after the id is durable. */
+ * an old image is a later run's writer id in our own record of membership: that record is written
+ * only after the id is durable. */
 #include <assert.h>
 #include <string.h>
 
@@ -287,25 +287,28 @@ static uint64_t durable_fresh_id(struct node *node)
     return id ? id : 1;
 }
 
-/* The writer id that our own record of membership has now; 0: there is none. */
-static uint64_t durable_recorded_writer(const struct node *node)
+static struct recorded durable_recorded(const struct node *node)
 {
     struct key key = key_member(node->name);
     const struct awmap_entry *entry = awmap_find(node->map, key_span(&key));
+    struct recorded recorded = {0};
     struct member_record record;
     if (!entry || !member_record_decode(&record, awmap_entry_sibling(entry, 0).value))
-        return 0;
-    uint64_t writer = record.replica == node->durable.replica ? record.writer : 0;
+        return recorded;
+    if (record.replica == node->durable.replica)
+        recorded = (struct recorded){record.join_counter, record.writer};
     member_record_release(&record);
-    return writer;
+    return recorded;
 }
 
+/* Members may also hold what we said before that: who cordons us writes what it has of us. */
 bool durable_is_old(const struct node *node, uint64_t counter_seen)
 {
     const struct durable *durable = &node->durable;
-    uint64_t recorded = durable_recorded_writer(node);
+    struct recorded now = durable_recorded(node);
     return counter_seen > durable->counter_reserved ||
-           (recorded && recorded != durable->writer && recorded != durable->recorded_writer);
+           (now.run > durable->recorded.run && now.writer != durable->writer &&
+            now.writer != durable->recorded.writer);
 }
 
 void durable_start(struct node *node)
@@ -320,7 +323,7 @@ void durable_start(struct node *node)
     durable->boot++;
     uint64_t counter = vector_get(awmap_seen(node->map), durable->writer);
     durable->counter_reserved = durable->counter_ceiling;
-    durable->recorded_writer = durable_recorded_writer(node);
+    durable->recorded = durable_recorded(node);
     durable->unclean = durable->restored && counter != durable->counter_ceiling;
     awmap_set_writer(node->map, durable->writer, counter);
     durable->counter_ceiling += COUNTER_BLOCK;

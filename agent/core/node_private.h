@@ -23,12 +23,17 @@
 
 /* --- durable.c: identity, counters, the log -------------------------------------------------- */
 
+/* What our own record of membership says of who wrote it. Zeroes: there is none. */
+struct recorded {
+    uint64_t run, writer; /* a run writes it under one id only */
+};
+
 struct durable {
     uint64_t replica, writer, boot;
     uint64_t counter_ceiling;  /* dots up to here are reserved, once ceiling_sequence is durable */
     uint64_t counter_safe;     /* ... and up to here already are */
     uint64_t counter_reserved; /* what the run before had reserved */
-    uint64_t recorded_writer;  /* ... and had told the members, as far as the disk knows */
+    struct recorded recorded;  /* ... and had told the members, as far as the disk knows */
     bool unclean;              /* ... and it did not stop in good order */
     uint64_t ceiling_sequence; /* the log record that reserved them */
     bool restored;             /* the data directory held an identity */

@@ -26,6 +26,7 @@ enum {
     QUIET_LEASE_BYTES = 250, /* a request or an answer, to one voter, three times a lease */
     QUIET_TICKS = 40,
     QUIET_PROBE_TICKS = 2, /* a probe is begun and it ends */
+    QUIET_LEASE_TICKS = 3, /* it is asked for, counted, and watched; three times a lease */
     JOBS_MAX = 64,
 };
 
@@ -48,6 +49,8 @@ static bool swarm_is_quiet(struct swarm *swarm)
     }
     sim_run(sim, QUIET_MS);
     uint64_t ticks_max = QUIET_TICKS + QUIET_PROBE_TICKS * (sim->probes - probes) * 1000 / QUIET_MS;
+    if (swarm->strategies)
+        ticks_max += QUIET_LEASE_TICKS * 3 / swarm->lease_seconds;
     uint64_t bytes_max =
         QUIET_BYTES +
         (swarm->strategies ? 2 * sim->count * QUIET_LEASE_BYTES * 3 / swarm->lease_seconds : 0);
