@@ -58,35 +58,43 @@ static void write_condition(struct api_writer *writer, const char *type, const c
 
 /* --- Pods: spec ------------------------------------------------------------------------------- */
 
-/* spec.NAME of the stored document; empty: none. */
-static struct span document_spec(const struct workload *workload, const char *name)
+/* What is looked up in the stored document, once. */
+struct pod {
+    const struct api_item *item;
+    struct span spec, container; /* empty: none */
+    char container_name[NAME_BYTES_MAX + 1];
+};
+
+static struct pod pod_of(const struct api_item *item)
 {
-    struct span spec, value = {0};
-    if (workload && workload->document &&
-        api_scan_member(span_text(workload->document), "spec", &spec))
-        api_scan_member(spec, name, &value);
-    return value;
+    const struct workload *workload = item->child.workload;
+    struct pod pod = {.item = item};
+    struct span name;
+    if (workload && workload->document)
+        api_scan_member(span_text(workload->document), "spec", &pod.spec);
+    if (pod.spec.bytes > 0)
+        api_scan_member(pod.spec, "container", &pod.container);
+    if (pod.container.bytes > 0 && api_scan_member(pod.container, "name", &name))
+        text_set_span(pod.container_name, sizeof pod.container_name, api_scan_string(name));
+    else
+        TEXT_SET(pod.container_name, item->child.id.workload);
+    return pod;
 }
 
 void api_pod_container_name(const struct api_item *item, char ret_name[NAME_BYTES_MAX + 1])
 {
-    struct span value;
-    struct span container = document_spec(item->child.workload, "container");
-    if (container.bytes > 0 && api_scan_member(container, "name", &value))
-        text_set_span(ret_name, NAME_BYTES_MAX + 1, api_scan_string(value));
-    else
-        text_set(ret_name, NAME_BYTES_MAX + 1, item->child.id.workload);
+    struct pod pod = pod_of(item);
+    text_set(ret_name, NAME_BYTES_MAX + 1, pod.container_name);
 }
 
-static void write_containers(struct api_writer *writer, const struct api_item *item)
+static void write_containers(struct api_writer *writer, const struct pod *pod)
 {
-    char name[NAME_BYTES_MAX + 1], member[NAME_BYTES_MAX + 1];
-    struct span container = document_spec(item->child.workload, "container"), key, value;
-    api_pod_container_name(item, name);
+    char member[NAME_BYTES_MAX + 1];
+    struct span key, value;
     api_writer_open(writer, "containers", '[');
     api_writer_open(writer, NULL, '{');
-    api_writer_text(writer, "name", name);
-    for (size_t at = 0; api_scan_next(container, &at, &key, &value);) {
+    api_writer_text(writer, "name", pod->container_name);
+    for (size_t at = 0; api_scan_next(pod->container, &at, &key, &value);) {
         text_set_span(member, sizeof member, key);
         if (strcmp(member, "name") != 0)
             api_writer_raw(writer, member, value);
@@ -95,25 +103,26 @@ static void write_containers(struct api_writer *writer, const struct api_item *i
     api_writer_close(writer, ']');
 }
 
-static void write_pod_spec(struct api_writer *writer, const struct api_item *item)
+static void write_pod_spec(struct api_writer *writer, const struct pod *pod)
 {
     static const char *const restarts[] = {[RESTART_PERMANENT] = "Always",
                                            [RESTART_TRANSIENT] = "OnFailure",
                                            [RESTART_TEMPORARY] = "Never"};
-    static const char *const copied[] = {"nodeSelector", "volumes"};
-    const struct workload *workload = item->child.workload;
+    const struct workload *workload = pod->item->child.workload;
+    struct span key, value;
     api_writer_open(writer, "spec", '{');
-    api_writer_text_unless_empty(writer, "nodeName", item->child.node);
-    write_containers(writer, item);
+    api_writer_text_unless_empty(writer, "nodeName", pod->item->child.node);
+    write_containers(writer, pod);
     if (workload) {
         api_writer_text(writer, "restartPolicy", restarts[workload->restart]);
         api_writer_signed(writer, "priority", workload->priority);
         api_writer_bool(writer, "hostNetwork", workload->host_network);
     }
-    for (size_t i = 0; i < sizeof copied / sizeof *copied; i++) {
-        struct span value = document_spec(workload, copied[i]);
-        if (value.bytes > 0)
-            api_writer_raw(writer, copied[i], value);
+    for (size_t at = 0; api_scan_next(pod->spec, &at, &key, &value);) {
+        if (span_equal(key, span_text("nodeSelector")))
+            api_writer_raw(writer, "nodeSelector", value);
+        if (span_equal(key, span_text("volumes")))
+            api_writer_raw(writer, "volumes", value);
     }
     api_writer_close(writer, '}');
 }
@@ -161,14 +170,13 @@ static void write_state(struct api_writer *writer, const struct child_view *view
     api_writer_close(writer, '}');
 }
 
-static void write_container_status(struct api_writer *writer, const struct api_item *item)
+static void write_container_status(struct api_writer *writer, const struct pod *pod)
 {
-    const struct child_view *view = &item->child;
-    char name[NAME_BYTES_MAX + 1], id[CONTAINER_ID_BYTES_MAX + sizeof "docker://"];
-    api_pod_container_name(item, name);
+    const struct child_view *view = &pod->item->child;
+    char id[CONTAINER_ID_BYTES_MAX + sizeof "docker://"];
     api_writer_open(writer, "containerStatuses", '[');
     api_writer_open(writer, NULL, '{');
-    api_writer_text(writer, "name", name);
+    api_writer_text(writer, "name", pod->container_name);
     api_writer_text(writer, "image", view->workload ? view->workload->image : "");
     api_writer_text(writer, "imageID", "");
     if (view->container_id[0]) {
@@ -198,12 +206,12 @@ static void write_pod_conditions(struct api_writer *writer, const struct child_v
     api_writer_close(writer, ']');
 }
 
-static void write_pod_status(struct api_writer *writer, const struct api_item *item,
+static void write_pod_status(struct api_writer *writer, const struct pod *pod,
                              const struct api_context *context)
 {
-    const struct child_view *view = &item->child;
+    const struct child_view *view = &pod->item->child;
     char host[ADDRESS_BYTES_MAX + 1];
-    api_pod_host(item, context, host, sizeof host);
+    api_pod_host(pod->item, context, host, sizeof host);
     api_writer_open(writer, "status", '{');
     api_writer_text(writer, "phase", api_pod_phase(view->phase));
     api_writer_text_unless_empty(writer, "reason", view->reason);
@@ -221,19 +229,20 @@ static void write_pod_status(struct api_writer *writer, const struct api_item *i
     if (view->started_ms)
         api_writer_time(writer, "startTime", view->started_ms);
     if (view->node[0])
-        write_container_status(writer, item);
+        write_container_status(writer, pod);
     api_writer_close(writer, '}');
 }
 
 void api_pod_write(const struct api_item *item, const struct api_context *context,
                    struct api_writer *writer, const char *key)
 {
+    struct pod pod = pod_of(item);
     api_writer_open(writer, key, '{');
     api_writer_text(writer, "apiVersion", API_CORE_VERSION);
     api_writer_text(writer, "kind", "Pod");
     api_item_metadata_write(item, context, writer);
-    write_pod_spec(writer, item);
-    write_pod_status(writer, item, context);
+    write_pod_spec(writer, &pod);
+    write_pod_status(writer, &pod, context);
     api_writer_close(writer, '}');
 }
 

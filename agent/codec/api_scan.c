@@ -25,22 +25,27 @@ static size_t skip_string(struct span text, size_t at)
     return at < text.bytes ? at + 1 : text.bytes;
 }
 
+enum kind { PLAIN, STRING, OPEN, CLOSE, END };
+
+static const uint8_t kinds[256] = {
+    ['"'] = STRING, ['{'] = OPEN, ['['] = OPEN, ['}'] = CLOSE, [']'] = CLOSE,
+    [','] = END,    [' '] = END,  ['\t'] = END, ['\r'] = END,  ['\n'] = END,
+};
+
+/* A look at each byte, and only that: lists of thousands come through here. */
 static size_t skip_value(struct span text, size_t at)
 {
     size_t depth = 0;
     while (at < text.bytes) {
-        if (depth == 0 && byte_is(text, at, ",]} \t\r\n"))
+        enum kind kind = (enum kind)kinds[text.data[at]];
+        if (depth == 0 && (kind == END || kind == CLOSE))
             return at;
-        if (text.data[at] == '"') {
-            at = skip_string(text, at);
-        } else {
-            if (byte_is(text, at, "{["))
-                depth++;
-            else if (byte_is(text, at, "}]"))
-                depth--;
-            at++;
-        }
-        if (depth == 0 && byte_is(text, at - 1, "}]\""))
+        at = kind == STRING ? skip_string(text, at) : at + 1;
+        if (kind == OPEN)
+            depth++;
+        else if (kind == CLOSE)
+            depth--;
+        if (depth == 0 && (kind == CLOSE || kind == STRING))
             return at;
     }
     return at;

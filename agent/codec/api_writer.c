@@ -58,10 +58,24 @@ static void writer_escaped(struct api_writer *writer, uint8_t byte)
     buffer_append(writer->buffer, text, (size_t)bytes);
 }
 
+/* How many bytes at the start stand in a string as they are, without a look at UTF-8. */
+static size_t plain_bytes(const uint8_t *at, size_t left)
+{
+    size_t i = 0;
+    while (i < left && at[i] >= 0x20 && at[i] < 0x7f && at[i] != '"' && at[i] != '\\')
+        i++;
+    return i;
+}
+
 static void writer_string(struct api_writer *writer, struct span value)
 {
     buffer_u8(writer->buffer, '"');
     for (size_t i = 0; i < value.bytes;) {
+        size_t plain = plain_bytes(value.data + i, value.bytes - i);
+        buffer_append(writer->buffer, value.data + i, plain);
+        i += plain;
+        if (i == value.bytes)
+            break;
         uint8_t byte = value.data[i];
         size_t bytes = utf8_sequence_bytes(value.data + i, value.bytes - i);
         if (bytes == 0)

@@ -404,6 +404,31 @@ class Documents(unittest.TestCase):
         self.assertIn('pods "none-0" not found', self.kubectl("get", "pod/none-0", status=1))
 
 
+    def test_a_client_library_of_others_reads_pods_and_nodes(self):
+        try:
+            from kubernetes import client, watch
+        except ImportError:
+            self.skipTest("python3-kubernetes is not installed")
+        self.kubectl("create", "-f", "-", document=self.document("web", 2))
+        core = client.CoreV1Api(client.ApiClient(client.Configuration(host=self.kubectl.server)))
+        pods = core.list_namespaced_pod("default", label_selector="app=web")
+        self.assertEqual([pod.metadata.name for pod in pods.items], ["web-0", "web-1"])
+        self.assertEqual(pods.items[0].status.phase, "Pending")
+        self.assertEqual(pods.items[0].spec.containers[0].image, IMAGE)
+        self.assertEqual(core.read_node("a").status.conditions[0].status, "True")
+        changed = core.patch_node("a", {"spec": {"unschedulable": True}})
+        self.assertTrue(changed.spec.unschedulable)
+        core.patch_node("a", {"spec": {"unschedulable": None}})
+        self.kubectl("scale", "wl/web", "--replicas=3")
+        for event in watch.Watch().stream(core.list_namespaced_pod, "default", timeout_seconds=10,
+                                          resource_version=pods.metadata.resource_version):
+            if event["type"] == "ADDED":
+                self.assertEqual(event["object"].metadata.name, "web-2")
+                break
+        else:
+            self.fail("the watch has not told of web-2")
+
+
 class Members(SystemTest):
     """Three agents and a real engine: children as Pods, members as Nodes."""
 
