@@ -8,6 +8,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
@@ -370,7 +371,8 @@ class Documents(unittest.TestCase):
         self.assertIn("timed out", message)
         waiting = self.kubectl.start("wait", "wl/web", "--for=delete", "--timeout=20s")
         self.kubectl("delete", "wl/web")
-        self.assertIn("condition met", waiting.communicate(timeout=30)[0])
+        waiting.communicate(timeout=30)  # it says nothing if it came too late to see it
+        self.assertEqual(waiting.returncode, 0)
 
     def test_describe_and_events(self):
         self.kubectl("create", "-f", "-", document=self.document())
@@ -405,6 +407,8 @@ class Documents(unittest.TestCase):
 
 
     def test_a_client_library_of_others_reads_pods_and_nodes(self):
+        sys.path.append("/usr/lib/python3/dist-packages")  # Debian's, whichever python3 this is
+        self.addCleanup(sys.path.remove, "/usr/lib/python3/dist-packages")
         try:
             from kubernetes import client, watch
         except ImportError:
