@@ -20,6 +20,7 @@ enum event_type {
     EVENT_LOG_SYNCED,    /* all log records up to this sequence are durable */
     EVENT_DISK_STATE,    /* room or failure changed */
     EVENT_REQUEST,       /* a user wants something written */
+    EVENT_LOOK,          /* before a user looks: what versions he sees are kept up from now on */
     EVENT_CLIENT,        /* who gets an answer in pieces has taken some of it, or has gone away */
     EVENT_RUNTIME_STATE, /* the engine answers, or does not */
     EVENT_RUNTIME_LIST,  /* all containers of this cluster and node: the truth, as of now */

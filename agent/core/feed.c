@@ -41,11 +41,16 @@ const char *feed_name(const struct feed_item *item)
     return item->ns + item->name_at;
 }
 
+void feed_open(struct feed *feed)
+{
+    feed->open = true;
+}
+
 bool feed_show(struct feed *feed, enum feed_resource resource, struct feed_item **item,
                const struct feed_key *key, uint64_t shown)
 {
     struct feed_list *list = &feed->lists[resource];
-    if (*item && (*item)->shown == shown)
+    if (!feed->open || (*item && (*item)->shown == shown))
         return false;
     if (*item) {
         list_unlink(list, *item);

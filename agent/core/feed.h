@@ -16,6 +16,10 @@
  * for the version of the last item told: what came before that may have moved on behind it. So who
  * is told in pieces remembers what it was told of since P until nothing is left again.
  *
+ * Perhaps nobody ever looks: until somebody does, the feed is closed and holds nothing. All that
+ * users see at its opening comes then. What went before is missed by nobody: nobody had been told a
+ * version.
+ *
  * Invariants: versions grow along each list and none is used twice in the feed; since <= version.
  */
 #ifndef AGENT_CORE_FEED_H
@@ -67,6 +71,7 @@ struct feed_list {
 /* Zeroed memory is empty. */
 struct feed {
     uint64_t position; /* greater than or equal to all versions */
+    bool open;
     struct feed_list lists[FEED_RESOURCE_COUNT];
 };
 
@@ -76,11 +81,12 @@ struct feed_key {
 };
 
 const char *feed_name(const struct feed_item *item);
+void feed_open(struct feed *feed);
 /* The object is there, and shown as the hash says. NULL in *item: it was not. True: that is a
  * change. */
 bool feed_show(struct feed *feed, enum feed_resource resource, struct feed_item **item,
                const struct feed_key *key, uint64_t shown);
-/* The object is not there (any more); *item becomes NULL. */
+/* The object is not there (any more); *item becomes NULL. Both do nothing to a closed feed. */
 bool feed_hide(struct feed *feed, enum feed_resource resource, struct feed_item **item,
                const char *uid, uint64_t number);
 /* The first `max` that changed after the position, in order. O(items after it). */

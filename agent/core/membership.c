@@ -101,6 +101,7 @@ void member_address(struct node *node, struct member *member, const char *addres
 void membership_bump(struct node *node)
 {
     node->membership.generation++;
+    ranking_members_changed(node);
     store_mark_all(&node->store);
     node->dirty = true;
 }
@@ -108,6 +109,7 @@ void membership_bump(struct node *node)
 void membership_bump_for(struct node *node, const char *name)
 {
     node->membership.generation++;
+    ranking_member_changed(node, name);
     store_mark_member(&node->store, name);
     store_touch_member(&node->store, name);
     node->dirty = true;
@@ -120,12 +122,9 @@ static bool member_has_come_back(const struct member *member, const struct membe
            (member->met_replica != left->replica || member->met_boot > left->join_counter);
 }
 
-/* The map's record of a member changed, came or went. */
-static void membership_member_changed(void *context, const char *name)
+static void membership_take_record(struct node *node, const char *name)
 {
-    struct node *node = context;
     struct member_entry *entry = store_member(&node->store, name);
-    membership_bump_for(node, name);
     if (strcmp(name, node->name) == 0) {
         if (entry)
             drain_take_cordon(node, &entry->cordon); /* set by any agent */
@@ -145,6 +144,13 @@ static void membership_member_changed(void *context, const char *name)
     if (!member->met_replica || entry->record->join_counter >= member->met_boot ||
         entry->record->replica != member->met_replica)
         member_address(node, member, entry->record->gossip_address);
+}
+
+/* The map's record of a member changed, came or went. */
+static void membership_member_changed(void *context, const char *name)
+{
+    membership_take_record(context, name);
+    membership_bump_for(context, name);
 }
 
 static void membership_supervisor_changed(void *context, const char *name)
@@ -312,6 +318,8 @@ static void membership_verdicts(struct node *node)
             }
             if (phase != PLACEMENT_SUSPECT)
                 membership_bump_for(node, names[i]);
+            else
+                ranking_member_changed(node, names[i]);
         }
     }
 }

@@ -56,7 +56,7 @@ struct node *node_new(const struct node_config *config)
     node->random = random_of(config->random_seed);
     node_copy_labels(node, config);
     node->membership.absence_ms = UINT64_MAX;
-    node->shown.members_ms = UINT64_MAX; /* supervisors are looked at once, at the start */
+    node->shown.members_ms = node->shown.supervisors_ms = UINT64_MAX;
     leases_init(node, config->random_seed);
     node->map = awmap_new();
     node->store.listener = membership_listener(node);
@@ -281,6 +281,9 @@ static void node_dispatch(struct node *node, const struct event *event)
     case EVENT_REQUEST:
         requests_step(node, event->request);
         break;
+    case EVENT_LOOK:
+        shown_begin(node);
+        break;
     case EVENT_CLIENT:
         requests_client(node, event);
         break;
@@ -360,5 +363,6 @@ void node_check(const struct node *node)
     }
     assert(children == node->store.child_count);
     leases_check(node);
+    ranking_check(node);
     assert(node->supervision.starts_in_flight <= OPERATIONS_MAX);
 }

@@ -199,15 +199,17 @@ enum quorum {
 /* Members of further zones count as those of the last: few clouds have more than a handful. */
 enum { ZONES_MAX = 16 };
 
-struct supervisor_plan { /* the members of one supervisor, prepared; rebuilt when membership's
-                            generation changes */
+struct supervisor_plan { /* the members of one supervisor, prepared */
     char name[NAME_BYTES_MAX + 1];
-    uint64_t generation;
+    uint64_t generation; /* of the membership, at the last look */
+    bool outdated;       /* to be built anew: what is borrowed may be gone */
+    bool members_auto;
     const struct placement_strategy *strategy;
     struct placement_member *members;     /* names and zones are borrowed */
     const struct member_record **records; /* borrowed */
     uint32_t self;                        /* our index, RANK_NONE: not a member */
-    bool selective;      /* some member refuses something: eligibility differs per child */
+    size_t selective;    /* members that refuse something: eligibility differs per child */
+    uint64_t able_sum;   /* of the places of those that may run anything, hashed */
     uint64_t count_turn; /* the tick in which own_claims was counted */
     uint32_t own_claims;
     uint64_t others_turn; /* ... and in which others_room was */
@@ -260,6 +262,11 @@ bool ranking_has_room(struct node *node, struct supervisor_plan *plan, size_t at
 bool ranking_may_keep(const struct supervisor_plan *plan, size_t at, const struct child *child);
 void ranking_release(struct node *node);
 void ranking_supervisor_changed(struct node *node, const char *name);
+/* What the plans have of that member, or of any. Of a record while the one before is still there.
+ */
+void ranking_member_changed(struct node *node, const char *name);
+void ranking_members_changed(struct node *node);
+void ranking_check(const struct node *node); /* asserts */
 /* The supervisor's values; the two that exist from the start need no document. False: no such
  * supervisor. */
 bool ranking_supervisor(const struct node *node, const char *name, struct supervisor *ret_borrowed);
@@ -793,6 +800,7 @@ struct shown {
     uint64_t members_ms;      /* ... and the members, for their children */
 };
 
+void shown_begin(struct node *node);  /* somebody looks; often: nothing more happens */
 void shown_settle(struct node *node); /* at the end of each step */
 uint64_t shown_deadline(const struct node *node);
 void shown_release(struct node *node);

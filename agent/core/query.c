@@ -430,6 +430,11 @@ bool query_supervisor_member_next(const struct node *node, const char *name, con
 
 /* --- The node -------------------------------------------------------------------------------- */
 
+bool query_is_looked_at(const struct node *node)
+{
+    return node->store.feed.open;
+}
+
 uint64_t query_position(const struct node *node)
 {
     return node->store.feed.position;

@@ -194,6 +194,7 @@ bool query_rebalance(const struct node *node, const char *supervisor, struct reb
 /* It is active, or a rebalance was asked for. */
 bool query_moves_any(const struct node *node, const char *supervisor);
 
+bool query_is_looked_at(const struct node *node); /* by EVENT_LOOK: else what follows is empty */
 uint64_t query_position(
     const struct node *node); /* of the feed: greater than or equal to every version */
 /* What changed after a position, in order: at most `max` (see feed.h). A list that is made now has

@@ -1,9 +1,11 @@
 /* Who may run a child, in which order: the supervisor's strategy applied to the members as this
  * node sees them.
  *
- * A plan per supervisor holds its members and their ring, rebuilt only when membership's generation
- * has moved on. What differs from child to child (node selector, declined, room) is judged at
- * each question, and only if anybody asks for it. */
+ * A plan per supervisor holds its members and their ring. It is built anew when members come, go or
+ * change their weight or zone; of another change, of which a large cluster sees thousands in a
+ * second, only that member's place in it is written anew. What differs from child to child (node
+ * selector, declined, room) is judged at each question, and only if anybody asks for it. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,9 +84,9 @@ static void plan_add_zone(struct supervisor_plan *plan, const char *zone)
 }
 
 /* Of a member the name is in its record's entry, of others in the supervisor's document. */
-static void plan_add(struct node *node, struct supervisor_plan *plan, const char *name)
+static void plan_set(const struct node *node, struct supervisor_plan *plan, size_t at,
+                     const char *name)
 {
-    size_t at = plan->count++;
     const struct member_entry *entry = store_member(&node->store, name);
     const struct member_record *record = entry ? entry->record : NULL;
     plan->records[at] = record;
@@ -98,13 +100,30 @@ static void plan_add(struct node *node, struct supervisor_plan *plan, const char
         .eligible = record && record->wish == WISH_IN && !entry->cordon.unschedulable &&
                     record->runtime_healthy,
     };
+}
+
+/* What the plan knows of its members in sum: with that one, or without it. */
+static void plan_count(struct supervisor_plan *plan, size_t at, bool with)
+{
+    const struct placement_member *member = &plan->members[at];
+    const struct member_record *record = plan->records[at];
+    size_t one = with ? 1 : (size_t)-1;
+    if (record && record->declined_count + record->full_count > 0)
+        plan->selective += one;
+    if (!member->eligible || !placement_phase_may_run(member->phase))
+        return;
+    plan->eligible += one;
+    plan->able_sum += placement_hash_pair(at, 1) * one;
+}
+
+static void plan_add(struct node *node, struct supervisor_plan *plan, const char *name)
+{
+    size_t at = plan->count++;
+    plan_set(node, plan, at, name);
+    plan_count(plan, at, true);
     if (strcmp(name, node->name) == 0)
         plan->self = (uint32_t)at;
-    if (plan->members[at].eligible && placement_phase_may_run(plan->members[at].phase))
-        plan->eligible++;
-    if (record && record->declined_count + record->full_count > 0)
-        plan->selective = true;
-    if (record)
+    if (plan->records[at])
         plan_add_zone(plan, plan->members[at].zone);
 }
 
@@ -132,10 +151,8 @@ static void plan_build_ring(struct supervisor_plan *plan)
  * refuse does not count: it changes with each child that moves. */
 static void plan_note_change(const struct node *node, struct supervisor_plan *plan)
 {
-    uint64_t hash = placement_hash_pair(plan->count, plan->ring_hash);
-    for (size_t i = 0; i < plan->count; i++)
-        hash = placement_hash_pair(
-            hash, plan->members[i].eligible && placement_phase_may_run(plan->members[i].phase));
+    uint64_t hash =
+        placement_hash_pair(placement_hash_pair(plan->count, plan->ring_hash), plan->able_sum);
     if (hash == plan->able_hash)
         return;
     plan->able_hash = hash;
@@ -154,6 +171,17 @@ static void plan_explain(struct node *node, struct supervisor_plan *plan,
     store_pending_changed(&node->store, plan->quorum_message, false);
 }
 
+/* As of now, whoever has changed. */
+static void plan_settle(struct node *node, struct supervisor_plan *plan,
+                        const struct supervisor *supervisor)
+{
+    plan->count_turn = plan->others_turn = plan->load_turn = 0;
+    plan->quorum = quorum_of(node, supervisor);
+    plan_explain(node, plan, supervisor);
+    plan_note_change(node, plan);
+    plan->generation = node->membership.generation;
+}
+
 static void plan_build(struct node *node, struct supervisor_plan *plan,
                        const struct supervisor *supervisor)
 {
@@ -161,14 +189,13 @@ static void plan_build(struct node *node, struct supervisor_plan *plan,
     size_t most = supervisor->members_auto ? node->store.members.count : supervisor->member_count;
     plan->members = xcalloc(most + 1, sizeof *plan->members);
     plan->records = xcalloc(most + 1, sizeof *plan->records);
-    plan->count = plan->eligible = plan->zone_count = 0;
+    plan->count = plan->eligible = plan->zone_count = plan->selective = 0;
+    plan->able_sum = 0;
+    plan->outdated = false;
+    plan->members_auto = supervisor->members_auto;
     plan->max_children = supervisor->max_children;
-    plan->count_turn = plan->others_turn = plan->load_turn = 0;
-    plan->selective = false;
     plan->self = RANK_NONE;
     plan->strategy = placement_strategy_by_name(supervisor->strategy);
-    plan->quorum = quorum_of(node, supervisor);
-    plan_explain(node, plan, supervisor);
     if (supervisor->members_auto) {
         for (struct member_entry *m = store_member_after(&node->store, ""); m;
              m = store_member_after(&node->store, m->name))
@@ -184,8 +211,42 @@ static void plan_build(struct node *node, struct supervisor_plan *plan,
         free(sorted);
     }
     plan_build_ring(plan);
-    plan_note_change(node, plan);
-    plan->generation = node->membership.generation;
+    plan_settle(node, plan, supervisor);
+}
+
+/* False: that takes a new plan. */
+static bool plan_update(struct node *node, struct supervisor_plan *plan, const char *name)
+{
+    const struct member_entry *entry = store_member(&node->store, name);
+    uint32_t at = ranking_find(plan, name);
+    bool belongs = entry && entry->record->wish != WISH_LEFT;
+    if (at == RANK_NONE)
+        return !plan->members_auto || !belongs;
+    if (!plan->records[at] || !belongs)
+        return false;
+    const struct placement_member before = plan->members[at];
+    plan->load_turn = 0;
+    plan_count(plan, at, false);
+    plan_set(node, plan, at, name);
+    plan_count(plan, at, true);
+    return before.weight == plan->members[at].weight &&
+           strcmp(before.zone, plan->members[at].zone) == 0;
+}
+
+void ranking_member_changed(struct node *node, const char *name)
+{
+    struct index *plans = &node->ranking.plans;
+    for (struct supervisor_plan *plan = index_after(plans, span_text("")); plan;
+         plan = index_after(plans, span_text(plan->name)))
+        plan->outdated = plan->outdated || !plan_update(node, plan, name);
+}
+
+void ranking_members_changed(struct node *node)
+{
+    struct index *plans = &node->ranking.plans;
+    for (struct supervisor_plan *plan = index_after(plans, span_text("")); plan;
+         plan = index_after(plans, span_text(plan->name)))
+        plan->outdated = true;
 }
 
 struct supervisor_plan *ranking_plan(struct node *node, const char *name)
@@ -199,10 +260,46 @@ struct supervisor_plan *ranking_plan(struct node *node, const char *name)
     if (!plan) {
         plan = xcalloc(1, sizeof *plan);
         TEXT_SET(plan->name, name);
+        plan->outdated = true;
         index_insert(&node->ranking.plans, span_text(name), plan);
     }
-    plan_build(node, plan, &supervisor);
+    if (plan->outdated)
+        plan_build(node, plan, &supervisor);
+    else
+        plan_settle(node, plan, &supervisor);
     return plan;
+}
+
+/* What was updated is what would be built now. Of a phase that nobody has been told of yet, or
+ * whose time may just be over, nothing is said. */
+static void plan_check(const struct node *node, const struct supervisor_plan *plan)
+{
+    struct supervisor_plan fresh = {.members = xcalloc(plan->count + 1, sizeof *fresh.members),
+                                    .records = xcalloc(plan->count + 1, sizeof *fresh.records)};
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct placement_member *known = &plan->members[i];
+        struct placement_member *now = &fresh.members[i];
+        plan_set(node, &fresh, i, known->name);
+        assert(fresh.records[i] == plan->records[i]);
+        assert(now->weight == known->weight && now->eligible == known->eligible);
+        assert(strcmp(now->zone, known->zone) == 0);
+        assert(now->phase == known->phase || swim_has_changes(node->swim) ||
+               known->phase == PLACEMENT_ABSENT);
+        now->phase = known->phase;
+        plan_count(&fresh, i, true);
+    }
+    assert(fresh.eligible == plan->eligible && fresh.selective == plan->selective &&
+           fresh.able_sum == plan->able_sum);
+    plan_release(&fresh);
+}
+
+void ranking_check(const struct node *node)
+{
+    const struct index *plans = &node->ranking.plans;
+    for (const struct supervisor_plan *plan = index_after(plans, span_text("")); plan;
+         plan = index_after(plans, span_text(plan->name)))
+        if (!plan->outdated)
+            plan_check(node, plan);
 }
 
 bool ranking_labels_match(const struct member_record *record, const struct workload *workload)
@@ -310,7 +407,7 @@ static void ranking_choose_among(struct node *node, struct supervisor_plan *plan
                                      .memory_bytes = workload->memory_bytes,
                                      .holder = candidates->holder};
     bool held = candidates->holder != RANK_NONE;
-    if (plan->selective || plan->max_children > 0 || workload->node_selector_count > 0 ||
+    if (plan->selective > 0 || plan->max_children > 0 || workload->node_selector_count > 0 ||
         plan->strategy->weighs || (held && !plan->members[candidates->holder].eligible)) {
         ranking_judge(node, plan, child, candidates);
         view.members = plan->judged;

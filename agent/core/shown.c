@@ -18,7 +18,10 @@
  * looks at all: supervisors, and how many children a member has. The counts of a workload are kept
  * as sums of what was last seen of each child.
  *
- * No change of its own: a member's incarnation. */
+ * No change of its own: a member's incarnation.
+ *
+ * All of this begins when somebody looks for the first time (EVENT_LOOK): agents of a large cluster
+ * are asked by nobody, and its news are many. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -300,6 +303,12 @@ const struct shown_supervisor *shown_supervisor(const struct node *node, const c
     return index_find(&node->shown.supervisors, span_text(name));
 }
 
+static void shown_meta(struct store *store, struct meta_entry *meta)
+{
+    struct feed_key key = {.ns = meta->ns, .name = meta->name};
+    feed_show(&store->feed, FEED_METAS, &meta->shown, &key, meta->version);
+}
+
 /* --- All ------------------------------------------------------------------------------------- */
 
 static void shown_touched(struct node *node)
@@ -334,10 +343,36 @@ static void shown_count_children(struct node *node)
         store_touch_member(&node->store, entry->name);
 }
 
+void shown_begin(struct node *node)
+{
+    struct store *store = &node->store;
+    if (store->feed.open)
+        return;
+    feed_open(&store->feed);
+    for (struct group *g = store_group_after(store, "", ""); g;
+         g = store_group_after(store, g->ns, g->name)) {
+        store_touch_group(store, g);
+        for (size_t i = 0; i < g->child_count; i++)
+            store_touch(store, g->children[i]);
+    }
+    for (struct name_entry *name = store_name_after(store, "", ""); name;
+         name = store_name_after(store, name->ns, name->name))
+        store_touch_name(store, name);
+    for (struct meta_entry *meta = store_meta_after(store, "", ""); meta;
+         meta = store_meta_after(store, meta->ns, meta->name))
+        shown_meta(store, meta);
+    shown_count_children(node);
+    node->shown.supervisors_ms = node->now.mono_ms;
+}
+
 void shown_settle(struct node *node)
 {
     struct shown *shown = &node->shown;
     uint64_t now_ms = node->now.mono_ms;
+    if (!node->store.feed.open) {
+        store_touched_clear(&node->store);
+        return;
+    }
     if (node->store.claims_changed)
         look_by(&shown->members_ms, now_ms + COUNTS_PACE_MS);
     node->store.claims_changed = false;

@@ -313,6 +313,8 @@ void store_touch_held(struct store *store, const char *member)
 
 void store_touch_names_of(struct store *store, const char *member)
 {
+    if (!store->feed.open)
+        return;
     for (struct name_entry *name = store_name_after(store, "", ""); name;
          name = store_name_after(store, name->ns, name->name))
         if (strcmp(name->record->node, member) == 0)

@@ -185,7 +185,7 @@ struct member_entry {
 /* What the store tells of a change, beside its own state. */
 struct store_listener {
     void *context;
-    void (*member_changed)(void *context, const char *name);
+    void (*member_changed)(void *context, const char *name); /* the entry before is still there */
     void (*supervisor_changed)(void *context, const char *name);
 };
 

@@ -233,9 +233,9 @@ static void store_apply_member(struct store *store, const char *name,
         feed_hide(&store->feed, FEED_MEMBERS, &new->shown, "", old ? old->record->replica : 0);
         member_entry_free(new);
     }
+    store->listener.member_changed(store->listener.context, name);
     if (old)
         member_entry_free(old);
-    store->listener.member_changed(store->listener.context, name);
 }
 
 /* The latest of one history counts; of one era, another history is a conflict. */

@@ -11,6 +11,8 @@
 
 #include "agent/core/swim_state.h"
 
+enum { CHANGED_KEPT = 64 }; /* room for so many stays when none are left */
+
 /* --- life cycle ---------------------------------------------------------------------------- */
 
 static void send_plainly(void *context, const char *address, struct span body,
@@ -61,6 +63,7 @@ void swim_free(struct swim *swim)
     free(swim->names.slots);
     free(swim->order);
     free(swim->watched);
+    free(swim->changed);
     free(swim->rumours);
     buffer_release(&swim->buffer);
     free(swim);
@@ -171,6 +174,8 @@ void swim_remove(struct swim *swim, const char *name)
         swim->stranger = NULL;
     if (member->trouble)
         pointers_remove(swim->watched, swim->watched_count--, member);
+    if (member->changed)
+        pointers_remove(swim->changed, swim->changed_count--, member);
     pointers_remove(swim->order, swim->member_count, member);
     pointers_remove(swim->members, swim->member_count, member);
     swim_names_remove(&swim->names, member);
@@ -374,6 +379,7 @@ void swim_thaw(struct swim *swim, uint64_t now_ms)
     for (size_t i = 0; i < swim->member_count; i++)
         swim->members[i]->unanswered_ms = 0;
     swim->relay_count = 0;
+    swim_watched_changed(swim, NULL);
     swim_worsen(swim);
 }
 
@@ -427,18 +433,33 @@ const char *swim_take_stranger(struct swim *swim)
     return name;
 }
 
+bool swim_has_changes(const struct swim *swim)
+{
+    return swim->changed_count > 0;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    const struct swim_member *one = *(struct swim_member *const *)a;
+    const struct swim_member *two = *(struct swim_member *const *)b;
+    return strcmp(one->name, two->name);
+}
+
 size_t swim_changes(struct swim *swim, const char **ret_names, size_t max)
 {
-    size_t count = 0;
-    if (!swim->any_changed)
-        return 0;
-    for (size_t i = 0; i < swim->member_count && count < max; i++) {
-        struct swim_member *member = swim->members[i];
-        if (!member->changed)
-            continue;
-        member->changed = false;
-        ret_names[count++] = member->name;
+    size_t count = swim->changed_count < max ? swim->changed_count : max;
+    if (swim->changed_count > 1)
+        qsort(swim->changed, swim->changed_count, sizeof *swim->changed, compare_names);
+    for (size_t i = 0; i < count; i++) {
+        swim->changed[i]->changed = false;
+        ret_names[i] = swim->changed[i]->name;
     }
-    swim->any_changed = count == max;
+    swim->changed_count -= count;
+    memmove(swim->changed, swim->changed + count, swim->changed_count * sizeof *swim->changed);
+    if (swim->changed_count == 0 && swim->changed_capacity > CHANGED_KEPT) {
+        free(swim->changed); /* most of a large cluster; that is rare */
+        swim->changed = NULL;
+        swim->changed_capacity = 0;
+    }
     return count;
 }

@@ -76,6 +76,7 @@ uint64_t swim_incarnation(const struct swim *swim, const char *name);
 /* A member that has said since the last call that it does not know us (borrowed until swim_remove),
  * or NULL. */
 const char *swim_take_stranger(struct swim *swim);
+bool swim_has_changes(const struct swim *swim);
 /* Members whose phase changed, or that are a later run, since the last call: writes up to max names
  * in order (borrowed until swim_remove) and forgets them. */
 size_t swim_changes(struct swim *swim, const char **ret_names, size_t max);

@@ -23,8 +23,14 @@ static const uint8_t state_allowed[STATE_COUNT] = {
 
 static void member_note_change(struct swim *swim, struct swim_member *member)
 {
+    if (member->changed)
+        return;
     member->changed = true;
-    swim->any_changed = true;
+    if (swim->changed_count == swim->changed_capacity) {
+        swim->changed_capacity = swim->changed_capacity ? 2 * swim->changed_capacity : 8;
+        swim->changed = xrealloc(swim->changed, swim->changed_capacity * sizeof *swim->changed);
+    }
+    swim->changed[swim->changed_count++] = member;
 }
 
 static void member_move(struct swim *swim, struct swim_member *member, enum swim_state state)
@@ -34,6 +40,7 @@ static void member_move(struct swim *swim, struct swim_member *member, enum swim
     swim->state_counts[member->state]--;
     swim->state_counts[state]++;
     member->state = state;
+    swim_watched_changed(swim, NULL); /* patience is of the number of the living */
     member_note_change(swim, member);
 }
 
@@ -164,9 +171,11 @@ static bool member_hint_unsettled(const struct swim *swim, const struct swim_mem
 static void member_set_shutting_down(struct swim *swim, struct swim_member *member,
                                      bool shutting_down)
 {
-    if (member->shutting_down != shutting_down)
-        member_note_change(swim, member);
+    if (member->shutting_down == shutting_down)
+        return;
+    member_note_change(swim, member);
     member->shutting_down = shutting_down;
+    swim_watched_changed(swim, NULL);
 }
 
 static bool member_speaks_dead(struct swim *swim, struct swim_member *member)
@@ -227,6 +236,7 @@ static void suspicion_start(struct swim *swim, struct swim_member *member, const
     };
     member->accused = true;
     member_note_change(swim, member);
+    swim_watched_changed(swim, member);
     swim_rumour_queue(swim, member, accuser, true);
 }
 
@@ -248,6 +258,7 @@ static void suspicion_confirm(struct swim *swim, struct swim_member *member, con
         if (suspicion->accusers[i] == hash)
             return;
     suspicion->accusers[suspicion->accuser_count++] = hash;
+    swim_watched_changed(swim, member);
     swim_rumour_queue(swim, member, accuser, true);
 }
 
@@ -262,6 +273,7 @@ void swim_member_accuse(struct swim *swim, struct swim_member *member, bool hint
     if (hinted && !suspicion->hinted) {
         suspicion->hinted = true;
         suspicion->started_ms = swim->now_ms;
+        swim_watched_changed(swim, member);
     }
 }
 

@@ -83,6 +83,7 @@ void swim_probe_start(struct swim *swim, struct swim_member *member, bool hinted
         .deadline_ms =
             swim->now_ms + patience * (hinted ? timing->hint_total_ms : timing->total_ms),
     };
+    swim_watched_changed(swim, member);
     swim_ping(swim, member, probe->sequence, effects);
 }
 
@@ -160,7 +161,32 @@ static void suspicion_tick(struct swim *swim, struct swim_member *member, struct
     swim_member_die(swim, member, swim->self.name);
 }
 
-static void watched_tick(struct swim *swim, struct effects *effects)
+static uint64_t watched_wake_ms(struct swim *swim, const struct swim_member *member)
+{
+    const struct swim_probe *probe = &member->trouble->probe;
+    uint64_t probe_ms = SWIM_NEVER, suspicion_ms = SWIM_NEVER;
+    if (probe->active)
+        probe_ms = probe->asked_others ? probe->deadline_ms : probe->direct_deadline_ms;
+    if (swim_member_is_suspected(member))
+        suspicion_ms = suspicion_wake_ms(swim, member);
+    return probe_ms < suspicion_ms ? probe_ms : suspicion_ms;
+}
+
+/* In a large cluster what was found out at the last look holds until something begins or becomes
+ * shorter: that it may have ended is no harm. */
+void swim_watched_changed(struct swim *swim, const struct swim_member *member)
+{
+    if (swim->watched_count == 0)
+        return;
+    uint64_t soon_ms = swim->watched_looked_ms + SWIM_WATCH_PACE_MS;
+    uint64_t due_ms = member ? watched_wake_ms(swim, member) : 0;
+    if (due_ms < soon_ms)
+        due_ms = soon_ms;
+    if (due_ms < swim->watched_due_ms)
+        swim->watched_due_ms = due_ms;
+}
+
+static void watched_look(struct swim *swim, struct effects *effects)
 {
     for (size_t i = 0; i < swim->watched_count;) {
         struct swim_member *member = swim->watched[i];
@@ -181,22 +207,33 @@ static void watched_tick(struct swim *swim, struct effects *effects)
     }
 }
 
-static uint64_t watched_deadline(struct swim *swim)
+static uint64_t watched_earliest(struct swim *swim)
 {
     uint64_t deadline_ms = SWIM_NEVER;
     for (size_t i = 0; i < swim->watched_count; i++) {
-        const struct swim_member *member = swim->watched[i];
-        const struct swim_probe *probe = &member->trouble->probe;
-        uint64_t wake_ms = SWIM_NEVER;
-        if (probe->active)
-            wake_ms = probe->asked_others ? probe->deadline_ms : probe->direct_deadline_ms;
-        if (wake_ms < deadline_ms)
-            deadline_ms = wake_ms;
-        wake_ms = swim_member_is_suspected(member) ? suspicion_wake_ms(swim, member) : SWIM_NEVER;
+        uint64_t wake_ms = watched_wake_ms(swim, swim->watched[i]);
         if (wake_ms < deadline_ms)
             deadline_ms = wake_ms;
     }
     return deadline_ms;
+}
+
+static void watched_tick(struct swim *swim, struct effects *effects)
+{
+    if (swim_is_large(swim) && swim->now_ms < swim->watched_due_ms)
+        return;
+    watched_look(swim, effects);
+    swim->watched_looked_ms = swim->now_ms;
+    swim->watched_due_ms = SWIM_NEVER;
+    uint64_t soon_ms = swim->now_ms + SWIM_WATCH_PACE_MS, due_ms = watched_earliest(swim);
+    swim->watched_due_ms = due_ms > soon_ms ? due_ms : soon_ms;
+}
+
+static uint64_t watched_deadline(struct swim *swim)
+{
+    if (swim->watched_count == 0)
+        return SWIM_NEVER;
+    return swim_is_large(swim) ? swim->watched_due_ms : watched_earliest(swim);
 }
 
 /* --- whom to ask by plan ------------------------------------------------------------------- */

@@ -39,6 +39,7 @@ enum {
     SWIM_RECONNECT_MS = 2000, /* a connection without answers is made anew */
     SWIM_TELL_MS = 200,       /* the dead who speak are told so no more often */
     SWIM_CONFIRMERS = 6,      /* how many of those who hear a suspicion probe at once */
+    SWIM_WATCH_PACE_MS = 10,  /* in a large cluster thousands may be watched: so often, at most */
 };
 
 #define SWIM_NEVER UINT64_MAX
@@ -134,8 +135,12 @@ struct swim {
     struct swim_names names;      /* the same, by hash */
     struct swim_member **order;   /* the same, shuffled: the round of probes */
     struct swim_member **watched; /* those with trouble */
+    struct swim_member **changed; /* not yet told to the caller */
     struct swim_member **rumours; /* by transmits, then newest first; may hold &self */
     size_t member_count, member_capacity, watched_count, watched_capacity, rumour_count;
+    size_t changed_count, changed_capacity;
+    /* In a large cluster: when the watched were last looked at, and are to be again. */
+    uint64_t watched_looked_ms, watched_due_ms;
     size_t state_counts[STATE_COUNT];
     /* How long a suspicion goes on among so many living; what was not needed yet is 0. */
     size_t patience_live;
@@ -144,7 +149,6 @@ struct swim {
     unsigned bursts, asks; /* so far; asks: since somebody was added */
     uint64_t ask_next_ms;
     struct swim_member *stranger; /* said last that it does not know us; NULL: nobody has */
-    bool any_changed;             /* some member's `changed` is set */
     uint64_t rumour_order;
     unsigned health;
     uint32_t sequence;
@@ -221,6 +225,8 @@ void swim_probe_start(struct swim *swim, struct swim_member *member, bool hinted
 void swim_probe_acked(struct swim *swim, struct swim_member *member); /* it answered in time */
 void swim_probe_tick(struct swim *swim, struct effects *effects);
 uint64_t swim_probe_deadline(struct swim *swim);
+/* What is due of those watched has changed: of one, or (NULL) of any. */
+void swim_watched_changed(struct swim *swim, const struct swim_member *member);
 
 /* swim_circle.c */
 bool swim_is_large(const struct swim *swim);

@@ -328,6 +328,20 @@ static enum MHD_Result exchange_take_body(struct exchange *exchange, const char 
     return MHD_YES;
 }
 
+/* Whoever asks for more than health: most agents of a large cluster are asked for no more. */
+static void exchange_look(struct exchange *exchange)
+{
+    static const char *const health[] = {"/livez", "/readyz", "/healthz", "/version"};
+    struct api_server *server = exchange->server;
+    for (size_t i = 0; i < sizeof health / sizeof *health; i++)
+        if (strncmp(exchange->target, health[i], strlen(health[i])) == 0)
+            return;
+    if (server->looked)
+        return;
+    server->looked = true;
+    loop_submit(server->loop, &(struct event){.type = EVENT_LOOK});
+}
+
 static enum MHD_Result exchange_run(struct exchange *exchange)
 {
     if (exchange->body_bytes > BODY_BYTES_MAX)
@@ -335,6 +349,7 @@ static enum MHD_Result exchange_run(struct exchange *exchange)
     if (exchange->server->stopping)
         return exchange_refuse(exchange, 503, "the agent is stopping");
     exchange->request.body = buffer_view(&exchange->body);
+    exchange_look(exchange);
     struct api_context context = exchange_context(exchange);
     exchange_advance(exchange, api_call_start(&exchange->call, &exchange->request, &context));
     if (exchange->ready)

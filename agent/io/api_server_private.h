@@ -91,6 +91,7 @@ struct api_server {
     void *vitals_context;
     uint16_t port;
     uint32_t run_tag;
+    bool looked; /* the node has been told that somebody looks */
     uint64_t last_id;
     struct exchange *pending[PENDING_BUCKETS]; /* by id */
     size_t pending_count;

@@ -314,7 +314,9 @@ void loopback_start(struct loopback *loopback, size_t index, const struct awmap 
     struct event room = {.type = EVENT_DISK_STATE, .disk = {.room_bytes = UINT64_C(1) << 40}};
     struct event engine = {.type = EVENT_RUNTIME_STATE,
                            .runtime = {.healthy = true, .name = "bench", .version = "1"}};
+    struct event look = {.type = EVENT_LOOK};
     loopback_step(loopback, index, &start);
+    loopback_step(loopback, index, &look);
     loopback_step(loopback, index, &room);
     loopback_list(loopback, index);
     loopback_step(loopback, index, &engine);

@@ -73,6 +73,9 @@ static void restore(struct span input)
     struct effects effects = {0};
     node_step(node, &start, &effects);
     effects_release(&effects);
+    struct event look = {.type = EVENT_LOOK, .now = start.now};
+    node_step(node, &look, &effects);
+    effects_release(&effects);
     node_check(node);
     node_free(node);
 }

@@ -59,11 +59,12 @@ static inline struct fuzz_node fuzz_node_start(struct span record, const char *c
                                  .random_seed = 1,
                                  .fresh_replica = 17};
     struct fuzz_node fuzz = {.node = node_new(&config), .now_ms = 1000};
-    struct event start = {.type = EVENT_START};
+    struct event start = {.type = EVENT_START}, look = {.type = EVENT_LOOK};
     struct event room = {.type = EVENT_DISK_STATE, .disk.room_bytes = 1 << 30};
     if (record.bytes > 0)
         fuzz_require(node_restore(fuzz.node, record), "a node reads its own record");
     fuzz_step(&fuzz, &start);
+    fuzz_step(&fuzz, &look);
     fuzz_step(&fuzz, &room);
     fuzz_tick(&fuzz, 10); /* who is alone may write from now on */
     return fuzz;

@@ -4,7 +4,10 @@
 
 #include "tests/sim/faults.h"
 
-enum { LEASE_PPM = 10000 }; /* 1 %, by which no clock is wrong by more */
+enum {
+    LEASE_PPM = 10000,   /* 1 %, by which no clock is wrong by more */
+    LOOK_MS_MAX = 20000, /* after its start half of the agents are looked at, so late at most */
+};
 
 static size_t world_below(struct swarm *swarm, size_t bound)
 {
@@ -111,6 +114,7 @@ void swarm_begin(struct swarm *swarm, uint64_t seed, size_t nodes)
     *swarm = (struct swarm){.random = random_of(seed), .seed = seed};
     size_t drawn = 3 + world_below(swarm, world_below(swarm, 8) == 0 ? 7 : 3);
     sim_init(sim, seed, nodes > 0 ? nodes : drawn);
+    sim->look_ms_max = LOOK_MS_MAX;
     world_draw_faults(swarm);
     world_draw_network(swarm);
     world_draw_places(swarm);

@@ -182,6 +182,11 @@ static void sim_due(struct sim *sim, struct sim_event *due)
         if (self->run == due->run)
             sim_step(sim, due->node, &event);
         break;
+    case SIM_LOOK:
+        event.type = EVENT_LOOK;
+        if (self->run == due->run)
+            sim_step(sim, due->node, &event);
+        break;
     case SIM_BROKEN:
         event.type = EVENT_PEER_BROKEN;
         event.peer.address = sim->nodes[due->from].address;

@@ -130,6 +130,8 @@ struct sim {
     uint64_t drain_timeout_ms, engine_grace_ms, forget_after_ms;
     bool detach_on_stop;   /* of those that are started from now on */
     uint32_t max_children; /* of each node, at rest; 0: no limit */
+    uint64_t look_ms_max;  /* half of the agents are looked at at once, half so late at most */
+    bool nobody_looks;     /* ... or nobody is */
     bool lazy_disk;  /* nothing is kept until a process ends; then what it knew is on its disk */
     bool may_finish; /* children whose policy, or a user, allows it may have ended for good */
     bool verbose;    /* prints every trace line */

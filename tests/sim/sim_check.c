@@ -119,7 +119,8 @@ static bool sim_node_agrees(struct sim *sim, size_t index)
 bool sim_is_converged(struct sim *sim)
 {
     for (size_t i = 0; i < sim->count; i++)
-        if (sim->nodes[i].node && !sim_node_agrees(sim, i))
+        if (sim->nodes[i].node && (!sim->nobody_looks || query_is_looked_at(sim->nodes[i].node)) &&
+            !sim_node_agrees(sim, i))
             return false;
     return true;
 }

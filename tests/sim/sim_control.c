@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "placement/hash.h"
 #include "tests/sim/sim_private.h"
 
 /* --- Control --------------------------------------------------------------------------------- */
@@ -145,6 +146,23 @@ void sim_release(struct sim *sim)
     free(sim->outputs);
 }
 
+/* Somebody looks at it for the first time. */
+static void sim_begin_look(struct sim *sim, size_t index)
+{
+    struct event look = {.type = EVENT_LOOK};
+    uint64_t run = sim->nodes[index].run;
+    uint64_t draw = placement_hash_pair(index, run);
+    if (sim->nobody_looks)
+        return;
+    if (sim->look_ms_max == 0 || draw % 2 == 0)
+        sim_step(sim, index, &look);
+    else
+        sim_push(sim, (struct sim_event){.at_ms = sim->now_ms + draw % sim->look_ms_max,
+                                         .kind = SIM_LOOK,
+                                         .node = index,
+                                         .run = run});
+}
+
 void sim_start(struct sim *sim, size_t index)
 {
     struct sim_node *self = &sim->nodes[index];
@@ -190,6 +208,7 @@ void sim_start(struct sim *sim, size_t index)
         sim_forget_disk(sim, index);
     struct event start = {.type = EVENT_START};
     sim_step(sim, index, &start);
+    sim_begin_look(sim, index);
     struct event disk = {.type = EVENT_DISK_STATE, .disk = {.room_bytes = self->room_bytes}};
     sim_step(sim, index, &disk);
     if (!self->engine_dead)

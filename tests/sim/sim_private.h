@@ -21,6 +21,7 @@ enum sim_kind {
     SIM_GUARD_KILL,
     SIM_BROKEN,
     SIM_OUTPUT, /* asked_ms: the operation's id */
+    SIM_LOOK,
 };
 
 struct sim_bytes { /* one message, shared by its copies */

@@ -22,6 +22,7 @@ struct account {
     uint64_t *runs;              /* ... and of which run */
     struct informer **informers; /* of each node */
     uint64_t looks;              /* at them */
+    uint64_t *informed;          /* ... and of which run, 0: none yet */
     struct vector old;           /* writers whose disk came back from an old image; counter 1 */
     struct write *writes;        /* open addressing by dot */
     size_t write_count, write_capacity;
@@ -60,8 +61,11 @@ static void check_informer(struct swarm *swarm, size_t index)
 {
     const struct sim_node *self = &swarm->sim.nodes[index];
     struct informer *informer = swarm->account->informers[index];
-    if (swarm->account->runs[index] != self->run) {
+    if (!query_is_looked_at(self->node))
+        return;
+    if (swarm->account->informed[index] != self->run) {
         informer_list(informer, self->node);
+        swarm->account->informed[index] = self->run;
         return;
     }
     const char *wrong = informer_watch(informer, self->node);
@@ -75,7 +79,7 @@ const char *swarm_check_informers(const struct swarm *swarm)
 {
     const char *wrong = NULL;
     for (size_t i = 0; i < swarm->sim.count && !wrong; i++)
-        if (swarm->sim.nodes[i].node)
+        if (swarm->sim.nodes[i].node && query_is_looked_at(swarm->sim.nodes[i].node))
             wrong = informer_compare(swarm->account->informers[i], swarm->sim.nodes[i].node);
     return wrong;
 }
@@ -201,6 +205,7 @@ void swarm_check_begin(struct swarm *swarm)
     account->seen = xcalloc(swarm->sim.count, sizeof *account->seen);
     account->met = xcalloc(swarm->sim.count, sizeof *account->met);
     account->runs = xcalloc(swarm->sim.count, sizeof *account->runs);
+    account->informed = xcalloc(swarm->sim.count, sizeof *account->informed);
     account->informers = xcalloc(swarm->sim.count, sizeof(struct informer *));
     for (size_t i = 0; i < swarm->sim.count; i++)
         account->informers[i] = informer_new();
@@ -223,6 +228,7 @@ void swarm_check_end(struct swarm *swarm)
     free(account->met);
     free(account->runs);
     free(account->informers);
+    free(account->informed);
     free(account->writes);
     free(account);
     swarm->account = NULL;

@@ -43,8 +43,20 @@ static void end(void)
     memset(items, 0, sizeof items);
 }
 
+static void nothing_is_kept_before_somebody_looks(void)
+{
+    CU_ASSERT_FALSE(show('a', 1) || hide('a'));
+    CU_ASSERT_PTR_NULL(items[0]);
+    feed_open(&feed);
+    CU_ASSERT_STRING_EQUAL(after(0), "");
+    CU_ASSERT_TRUE(show('a', 1));
+    CU_ASSERT_STRING_EQUAL(after(0), "a1");
+    end();
+}
+
 static void what_changed_stands_last(void)
 {
+    feed_open(&feed);
     CU_ASSERT_STRING_EQUAL(after(0), "");
     CU_ASSERT_TRUE(show('a', 1) && show('b', 1) && show('c', 1));
     CU_ASSERT_STRING_EQUAL(after(0), "a1 b2 c3");
@@ -64,6 +76,7 @@ static void what_changed_stands_last(void)
 
 static void what_went_is_told_and_may_come_again(void)
 {
+    feed_open(&feed);
     CU_ASSERT_FALSE(hide('a'));
     show('a', 1);
     show('b', 1);
@@ -82,6 +95,7 @@ static void what_went_is_told_and_may_come_again(void)
 
 static void the_oldest_of_the_gone_are_forgotten(void)
 {
+    feed_open(&feed);
     show('b', 1);
     for (unsigned i = 0; i < FEED_GONE_MAX; i++) {
         show('a', i);
@@ -128,6 +142,7 @@ static void who_lists_and_follows_knows_all(void)
     for (uint64_t seed = 1; seed <= 300; seed++) {
         struct random random = random_of(seed);
         struct client clients[4] = {{0}};
+        feed_open(&feed);
         for (int step = 0; step < 400; step++) {
             char letter = (char)('a' + random_below(&random, 6));
             if (random_below(&random, 3) == 0)
@@ -152,7 +167,8 @@ static void who_lists_and_follows_knows_all(void)
     }
 }
 
-UNIT_MAIN("feed", {"what changed stands last", what_changed_stands_last},
+UNIT_MAIN("feed", {"nothing is kept before somebody looks", nothing_is_kept_before_somebody_looks},
+          {"what changed stands last", what_changed_stands_last},
           {"what went is told and may come again", what_went_is_told_and_may_come_again},
           {"the oldest of the gone are forgotten", the_oldest_of_the_gone_are_forgotten},
           {"who lists and follows knows all", who_lists_and_follows_knows_all})

@@ -202,6 +202,8 @@ static inline struct rig rig_start(struct awmap *disk, const char *name)
     awmap_free(disk);
     struct event start = rig_event(&rig, EVENT_START);
     rig_step(&rig, &start);
+    struct event look = rig_event(&rig, EVENT_LOOK);
+    rig_step(&rig, &look);
     struct event room = rig_event(&rig, EVENT_DISK_STATE);
     room.disk.room_bytes = 1 << 30;
     rig_step(&rig, &room);

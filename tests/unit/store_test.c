@@ -521,6 +521,7 @@ static void what_changes_is_touched(void)
     struct bench bench = bench_new();
     struct store *store = &bench.store;
     struct key web = key_workload("default", "web"), n = key_name("default", "n");
+    feed_open(&store->feed);
     sibling(&bench, web, 1, workload_value("default", "web", 2, 1));
     struct group *group = store_group(store, "default", "web");
     struct child *child = store_child(store, &web_0);
