@@ -71,6 +71,9 @@ struct ballot_box *box_make(struct node *node, const char *supervisor);
 struct ballot_box *box_after(const struct node *node, const struct ballot_box *box);
 void box_write(struct node *node, struct ballot_box *box);
 bool box_is_durable(const struct node *node, const struct ballot_box *box);
+/* What we have adopted is of another history than what the map tells of that era: two sides of a
+ * cut have each made a first electorate, and the map has heard of one. Only we know. */
+bool box_is_beside(const struct ballot_box *box, const struct electorate_entry *entry);
 
 /* electorate_message.c */
 void ballot_write(struct buffer *buffer, const struct ballot *ballot);

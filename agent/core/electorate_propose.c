@@ -71,6 +71,15 @@ static bool elector_answers(const struct node *node, const struct elector *elect
     return entry && member_phase_is_reachable(swim_phase(node->swim, elector->node));
 }
 
+/* Another replica under its name has lost what it had agreed to, and can decide nothing here. */
+static bool elector_is_itself(const struct node *node, const struct elector *elector)
+{
+    if (strcmp(elector->node, node->name) == 0)
+        return elector->replica == node->durable.replica;
+    const struct member_entry *entry = store_member(&node->store, elector->node);
+    return entry && entry->record->replica == elector->replica;
+}
+
 /* The first by name of those who are reachable. */
 static bool is_ours_to_ask(const struct node *node, const struct electorate_record *record)
 {
@@ -78,7 +87,7 @@ static bool is_ours_to_ask(const struct node *node, const struct electorate_reco
     size_t count = concerned(record, electors);
     qsort(electors, count, sizeof *electors, compare_electors);
     for (size_t i = 0; i < count; i++)
-        if (elector_answers(node, &electors[i]))
+        if (elector_answers(node, &electors[i]) && elector_is_itself(node, &electors[i]))
             return strcmp(electors[i].node, node->name) == 0;
     return false;
 }
@@ -315,9 +324,14 @@ static void propose_next(struct node *node, struct ballot_box *box,
     if (box->has_adopted &&
         (!before || electorate_record_compare(&box->adopted, before, &conflict) > 0))
         before = &box->adopted;
+    bool beside = box_is_beside(box, entry);
     if (!wish_of(node, supervisor, &record.now))
         return;
-    if (!before) {
+    if (beside) {
+        record.term = (struct term){entry->record.term.era + 1, 1, random_next(&node->random) | 1};
+        record.olds[record.old_count++] = entry->record.now;
+        record.olds[record.old_count++] = box->adopted.now;
+    } else if (!before) {
         record.term = (struct term){0, 1, random_next(&node->random) | 1};
     } else if (entry && entry->conflict) {
         if (supervisor->generation <= entry->generation)
@@ -333,16 +347,18 @@ static void propose_next(struct node *node, struct ballot_box *box,
         record.term.version++;
         record.olds[record.old_count++] = before->now;
     }
-    if (is_ours_to_ask(node, &record) && could_agree(node, &record))
+    if ((beside || is_ours_to_ask(node, &record)) && could_agree(node, &record))
         proposal_begin(node, box, &record);
 }
 
-/* What we have decided, or were to strike, and the map does not know. */
+/* What we have decided, or were to strike, and the map does not know. Another history is never
+ * written over: those who have adopted it would vote on. */
 static void propose_tell(struct node *node, struct ballot_box *box,
                          const struct electorate_entry *entry)
 {
     bool conflict = false;
     if (!box->has_adopted || !box_is_durable(node, box) || !durable_may_write(node) ||
+        box_is_beside(box, entry) ||
         (entry && (entry->conflict
                        ? box->adopted.term.era <= entry->record.term.era
                        : electorate_record_compare(&box->adopted, &entry->record, &conflict) <= 0)))
@@ -409,7 +425,7 @@ static void propose_for(struct node *node, struct ballot_box *box,
     }
     if (node->now.mono_ms < box->next_ms || !durable_has_room(node))
         return;
-    if (entry_is_joint(entry))
+    if (entry_is_joint(entry) && !box_is_beside(box, entry))
         propose_close(node, box, entry);
     else if (supervisor)
         propose_next(node, box, supervisor, entry);

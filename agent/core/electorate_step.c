@@ -15,9 +15,11 @@
  * Why leases of two terms never let two holders in. Between `decided` and `struck` holders of the
  * new term need a majority of the old electorate, too, which cannot have granted to another
  * meanwhile. At `struck` a majority of the old electorate has refused the old term for longer than
- * any of its leases, so none is left and none can come. A voter votes in one term at a time, the
- * one on its disk. One whose disk knows of no electorate, although the map names it, has lost its
- * data: it has no vote before a step has named it anew, which its fresh replica id brings about. */
+ * any of its leases, so none is left and none can come. Who has adopted another history than the
+ * map tells has no vote, and proposes the next era, to which both must agree. A voter votes in one
+ * term at a time, the one on its disk. One whose disk knows of no electorate, although the map
+ * names it, has lost its data: it has no vote before a step has named it anew, which its fresh
+ * replica id brings about. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,6 +138,14 @@ bool box_is_durable(const struct node *node, const struct ballot_box *box)
     return box->sequence <= node->durable.synced;
 }
 
+bool box_is_beside(const struct ballot_box *box, const struct electorate_entry *entry)
+{
+    bool conflict = false;
+    if (box->has_adopted && entry && !entry->conflict)
+        electorate_record_compare(&box->adopted, &entry->record, &conflict);
+    return conflict;
+}
+
 uint64_t electorates_lease_ms_max(const struct node *node)
 {
     uint64_t most_ms = 0;
@@ -162,7 +172,7 @@ const struct electorate_record *electorates_mine(const struct node *node, const 
     const struct ballot_box *box = box_find(node, supervisor);
     const struct electorate_entry *entry = store_electorate(&node->store, supervisor);
     bool votes = box && box->has_adopted && box_is_durable(node, box) && node->leases.may_vote &&
-                 !(entry && entry->conflict) &&
+                 !(entry && entry->conflict) && !box_is_beside(box, entry) &&
                  record_gives_vote(&box->adopted, node->name, node->durable.replica);
     return votes ? &box->adopted : NULL;
 }
