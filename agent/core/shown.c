@@ -116,6 +116,16 @@ static void child_hide(struct feed *feed, struct child *child)
     feed_hide(feed, FEED_CHILDREN, &child->shown, uid, child->shown_life);
 }
 
+/* "No children" is never told of who has some: it would mean that a drain is over. */
+static void shown_holder(struct store *store, const struct child *child)
+{
+    if (!child->has_claim || child->claim.state > CLAIM_CLAIMED)
+        return;
+    const struct member_entry *entry = store_member(store, child->claim.node);
+    if (entry && entry->children == 0)
+        store_touch_member(store, child->claim.node);
+}
+
 static void shown_child(struct node *node, struct child *child)
 {
     struct feed *feed = &node->store.feed;
@@ -134,6 +144,7 @@ static void shown_child(struct node *node, struct child *child)
         child_hide(feed, child);
     }
     counts_replace(&group->counts, &child->counted, &counts);
+    shown_holder(&node->store, child);
     store_touch_group(&node->store, group);
     for (size_t i = 0; i < child->name_count; i++)
         store_touch_name(&node->store, child->names[i]);
@@ -315,16 +326,19 @@ static void shown_touched(struct node *node)
 {
     struct store *store = &node->store;
     uint64_t position = store->feed.position;
-    for (size_t i = 0; i < store->touched_member_count; i++)
-        shown_member(node, store->touched_members[i]);
     for (size_t i = 0; i < store->touched_groups.count; i++) {
         struct group *group = store->touched_groups.items[i];
         if (group->labels_version != group->version)
             group->labels = hash_labels(group);
         group->labels_version = group->version;
     }
-    for (size_t i = 0; i < store->touched_children.count; i++)
-        shown_child(node, store->touched_children.items[i]);
+    size_t members = 0, children = 0; /* each may touch some of the others */
+    while (members < store->touched_member_count || children < store->touched_children.count) {
+        for (; members < store->touched_member_count; members++)
+            shown_member(node, store->touched_members[members]);
+        for (; children < store->touched_children.count; children++)
+            shown_child(node, store->touched_children.items[children]);
+    }
     for (size_t i = 0; i < store->touched_names.count; i++)
         if (store->touched_names.items[i])
             shown_name(node, store->touched_names.items[i]);

@@ -194,6 +194,21 @@ static void who_has_left_or_is_unknown_cannot_be_drained(void)
     sim_release(&sim);
 }
 
+/* Who drains waits for "0 children": counts are paced, but that one is never told too early. */
+static void who_holds_a_child_is_not_told_to_be_empty(void)
+{
+    struct sim sim;
+    story_begin(&sim, 8, 3);
+    sim_run(&sim, 3000);
+    story_put(&sim, 0, "web", 1, NULL);
+    for (size_t i = 0; i < 3; i++) {
+        struct child_view child = story_child(&sim, i, "web", 0);
+        CU_ASSERT_FATAL(child.node[0]);
+        CU_ASSERT_EQUAL(member_of(&sim, i, child.node).children, 1);
+    }
+    sim_release(&sim);
+}
+
 UNIT_MAIN("drain",
           {"a drained member hands over each child once and stays",
            a_drained_member_hands_over_each_child_once_and_stays},
@@ -208,4 +223,5 @@ UNIT_MAIN("drain",
           {"what a draining member holds when it dies is taken over",
            what_a_draining_member_holds_when_it_dies_is_taken_over},
           {"who has left or is unknown cannot be drained",
-           who_has_left_or_is_unknown_cannot_be_drained})
+           who_has_left_or_is_unknown_cannot_be_drained},
+          {"who holds a child is not told to be empty", who_holds_a_child_is_not_told_to_be_empty})
