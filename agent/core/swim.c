@@ -448,8 +448,9 @@ static int compare_names(const void *a, const void *b)
 size_t swim_changes(struct swim *swim, const char **ret_names, size_t max)
 {
     size_t count = swim->changed_count < max ? swim->changed_count : max;
-    if (swim->changed_count > 1)
-        qsort(swim->changed, swim->changed_count, sizeof *swim->changed, compare_names);
+    if (count == 0)
+        return 0;
+    qsort(swim->changed, swim->changed_count, sizeof *swim->changed, compare_names);
     for (size_t i = 0; i < count; i++) {
         swim->changed[i]->changed = false;
         ret_names[i] = swim->changed[i]->name;
