@@ -23,6 +23,7 @@ static struct {
     bool hold; /* replies are kept until a request for the member "b" */
     struct reply held[64];
     size_t held_count;
+    size_t looks;
 } fake;
 
 /* Who waits for a quorum is answered in pieces: "one " and "two " at once, more at each release. */
@@ -60,6 +61,7 @@ void node_step(struct node *node, const struct event *event, struct effects *eff
         fed.taken_bytes += event->client.taken_bytes;
         fed.gone += event->client.gone;
     }
+    fake.looks += event->type == EVENT_LOOK;
     if (event->type != EVENT_REQUEST)
         return;
     if (fed.on && event->request->kind == REQUEST_WAIT_QUORUM) {
@@ -266,6 +268,22 @@ static void client_reads(struct world *world)
 static void both_listeners_serve(void)
 {
     world_run(client_reads, false);
+}
+
+static void client_asks_for_health(struct world *world)
+{
+    CU_ASSERT_EQUAL(exchange_once(world, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"), 200);
+    CU_ASSERT_EQUAL(exchange_once(world, "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n"), 200);
+}
+
+/* Whose answer needs more than health: the node hears of that first, and once. */
+static void the_node_hears_that_somebody_looks(void)
+{
+    fake.looks = 0;
+    world_run(client_asks_for_health, false);
+    CU_ASSERT_EQUAL(fake.looks, 0);
+    world_run(client_reads, false);
+    CU_ASSERT_EQUAL(fake.looks, 1);
 }
 
 static void client_writes(struct world *world)
@@ -655,6 +673,7 @@ static void a_stale_socket_is_replaced(void)
 }
 
 UNIT_MAIN("api server", {"both listeners serve", both_listeners_serve},
+          {"the node hears that somebody looks", the_node_hears_that_somebody_looks},
           {"writes are answered", writes_are_answered},
           {"late replies find their clients", late_replies_find_their_clients},
           {"a stop answers what is in flight", a_stop_answers_what_is_in_flight},
