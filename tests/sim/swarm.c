@@ -21,6 +21,8 @@
 enum { STATUS_CLEAN = 0, STATUS_USAGE = 2, STATUS_SAFETY = 3, STATUS_LIVENESS = 4 };
 
 enum {
+    MOVES_MS = 1500000,
+    MOVES_STILL_MS = 15000,
     QUIET_MS = 10000,
     QUIET_BYTES = 500,       /* per node and second, at three to ten nodes */
     QUIET_LEASE_BYTES = 250, /* a request or an answer, to one voter, three times a lease */
@@ -110,6 +112,21 @@ static bool moves_are_over(struct sim *sim)
     return true;
 }
 
+/* A move may fail, since a lease must run out first: the child is free meanwhile, comes back, and
+ * is not judged at once. */
+static bool moves_end(struct sim *sim)
+{
+    uint64_t end_ms = sim->now_ms + MOVES_MS, started;
+    do {
+        started = sim->started;
+        if (sim->now_ms >= end_ms || !sim_until(sim, moves_are_over, end_ms - sim->now_ms) ||
+            !sim_until(sim, sim_is_converged, 700000))
+            return false;
+        sim_run(sim, MOVES_STILL_MS);
+    } while (sim->started != started);
+    return true;
+}
+
 struct verdict {
     int status;
     const char *what; /* NULL: nothing */
@@ -132,7 +149,7 @@ static struct verdict swarm_rest(struct swarm *swarm)
     }
     if (!sim_until(sim, sim_is_converged, 700000)) /* back-off and declines may be minutes long */
         return (struct verdict){STATUS_LIVENESS, "not converged"};
-    if (swarm->moves && !sim_until(sim, moves_are_over, 1500000))
+    if (swarm->moves && !moves_end(sim))
         return (struct verdict){STATUS_LIVENESS, "moves do not end"};
     for (int i = 0; swarm->strategies && !sim_electorate_is_settled(sim, SWARM_VOTERS); i++) {
         if (i == 300)
