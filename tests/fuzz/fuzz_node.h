@@ -10,8 +10,18 @@
 struct fuzz_node {
     struct node *node;
     uint64_t now_ms;
-    struct reply reply; /* the last one */
+    struct reply reply; /* the last one; what it has found lives until the next */
 };
+
+/* As api_server_exchange.c: what a reply borrows goes with the effects. */
+static inline void fuzz_keep(struct fuzz_node *fuzz, const struct reply *reply)
+{
+    static struct buffer found;
+    buffer_clear(&found);
+    buffer_append(&found, reply->found.data, reply->found.bytes);
+    fuzz->reply = *reply;
+    fuzz->reply.found = buffer_view(&found);
+}
 
 /* What is logged is durable before anything else happens. */
 static inline void fuzz_step(struct fuzz_node *fuzz, struct event *event)
@@ -24,7 +34,7 @@ static inline void fuzz_step(struct fuzz_node *fuzz, struct event *event)
         if (effects.items[i].type == EFFECT_LOG)
             logged = effects.items[i].log.sequence;
         else if (effects.items[i].type == EFFECT_REPLY)
-            fuzz->reply = *effects.items[i].reply;
+            fuzz_keep(fuzz, effects.items[i].reply);
     }
     effects_release(&effects);
     if (logged == 0)
