@@ -420,6 +420,8 @@ static void write_name(const struct api_item *item, const struct api_context *co
     if (view->port)
         api_writer_unsigned(writer, "port", view->port);
     api_writer_unsigned(writer, "epoch", view->epoch);
+    if (view->owner_epoch)
+        api_writer_unsigned(writer, "ownerEpoch", view->owner_epoch);
     api_writer_close(writer, '}');
     api_writer_close(writer, '}');
 }

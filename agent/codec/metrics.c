@@ -117,6 +117,75 @@ static void write_events(struct buffer *out, const struct node *node)
         print(out, "hordelet_events_total{reason=\"%s\"} %" PRIu64 "\n", reason, count);
 }
 
+/* --- Guarded children ------------------------------------------------------------------------- */
+
+/* One line per supervisor that votes. */
+static void write_quorums(struct buffer *out, const struct node *node, bool electorate)
+{
+    struct supervisor_view view;
+    for (bool more = query_supervisor_next(node, "", &view); more;) {
+        const char *name = view.supervisor->name;
+        uint64_t version = view.electorate ? view.electorate->term.version : 0;
+        if (view.votes && electorate)
+            print(out, "hordelet_electorate_version{supervisor=\"%s\"} %" PRIu64 "\n", name,
+                  version);
+        else if (view.votes)
+            print(out, "hordelet_quorum{supervisor=\"%s\"} %d\n", name, view.quorum);
+        more = query_supervisor_next(node, name, &view);
+    }
+}
+
+enum lease_metric { LEASE_HELD_NOW, LEASE_RENEWALS, LEASE_LOST, LEASE_LEFT };
+
+static void write_lease_metric(struct buffer *out, const struct node *node,
+                               enum lease_metric metric)
+{
+    struct supervisor_view view;
+    struct lease_counts counts;
+    for (bool more = query_supervisor_next(node, "", &view); more;) {
+        const char *name = view.supervisor->name;
+        bool has = view.votes && query_leases(node, name, &counts);
+        if (has && metric == LEASE_HELD_NOW)
+            print(out,
+                  "hordelet_leases{supervisor=\"%s\",state=\"held\"} %zu\n"
+                  "hordelet_leases{supervisor=\"%s\",state=\"asked\"} %zu\n",
+                  name, counts.held, name, counts.asked);
+        if (has && metric == LEASE_RENEWALS)
+            print(out, "hordelet_lease_renewals_total{supervisor=\"%s\"} %" PRIu64 "\n", name,
+                  counts.renewals);
+        if (has && metric == LEASE_LOST)
+            print(out, "hordelet_leases_lost_total{supervisor=\"%s\"} %" PRIu64 "\n", name,
+                  counts.lost);
+        if (has && metric == LEASE_LEFT && counts.held > 0)
+            print(out, "hordelet_lease_left_milliseconds{supervisor=\"%s\"} %" PRIu64 "\n", name,
+                  counts.left_ms);
+        more = query_supervisor_next(node, name, &view);
+    }
+}
+
+static void write_leases(struct buffer *out, const struct node *node)
+{
+    family(out, "hordelet_quorum", "gauge",
+           "1 if a majority of the supervisor's voters is alive, as this agent sees it.");
+    write_quorums(out, node, false);
+    family(out, "hordelet_electorate_version", "gauge",
+           "Version of the electorate in effect; 0: none, or two in conflict.");
+    write_quorums(out, node, true);
+    family(out, "hordelet_leases", "gauge", "Leases of guarded children that this agent holds.");
+    write_lease_metric(out, node, LEASE_HELD_NOW);
+    family(out, "hordelet_lease_renewals_total", "counter",
+           "Renewals by a majority, of all leases of the supervisor here at once.");
+    write_lease_metric(out, node, LEASE_RENEWALS);
+    family(out, "hordelet_leases_lost_total", "counter",
+           "Leases that no majority renewed for half of their length: their children are ended.");
+    write_lease_metric(out, node, LEASE_LOST);
+    family(out, "hordelet_lease_left_milliseconds", "gauge",
+           "Until a guard ends the first of the containers held, if no renewal comes.");
+    write_lease_metric(out, node, LEASE_LEFT);
+    gauge(out, "hordelet_lease_grants", "Children that this agent, as a voter, has granted.",
+          query_grants(node));
+}
+
 /* --- The program around it -------------------------------------------------------------------- */
 
 static void write_gossip(struct buffer *out, const struct vitals *vitals)
@@ -187,6 +256,7 @@ void metrics_write(struct buffer *out, const struct node *node, const struct vit
     write_members(out, node);
     write_counts(out, node);
     write_events(out, node);
+    write_leases(out, node);
     if (!vitals)
         return;
     write_gossip(out, vitals);

@@ -102,6 +102,7 @@ static const struct schema_field name_rows[] = {
     TEXT("address", "Where the owner is reached: a host name or IP address."),
     NUMBER("port", "The port there; absent if it has none."),
     NUMBER("epoch", "Grows each time the name is registered."),
+    NUMBER("ownerEpoch", "Epoch of the child that has it: a fencing token for guarded children."),
 };
 static const struct schema_object name_status =
     SCHEMA_OBJECT_OF("NameStatus", name_rows, "Who has the name, and where.");

@@ -231,6 +231,12 @@ bool lease_holder_is_hopeless(const struct lease_holder *holder, const struct le
 /* A container that is started now has half a lease before it. */
 bool lease_is_good_for_start(const struct lease *lease, uint64_t now_ms);
 uint64_t lease_holder_deadline(const struct lease_holder *holder);
+struct lease_counts {        /* of one supervisor, here */
+    size_t held, asked;      /* now; held: also those that are late */
+    uint64_t renewals, lost; /* in this run: by a majority, of all at once; of each, at L/2 */
+    uint64_t left_ms;        /* until a guard ends the first of those held, if nothing comes */
+};
+struct lease_counts lease_holder_counts(const struct lease_holder *holder, uint64_t now_ms);
 const char *lease_holder_supervisor(const struct lease_holder *holder);
 size_t lease_holder_count(const struct lease_holder *holder);
 void lease_holder_check(const struct lease_holder *holder);

@@ -63,8 +63,9 @@ struct lease_holder {
     struct index leases; /* child in text -> struct held */
     struct drop *drops;
     size_t drop_count, drop_capacity;
-    bool news;         /* some lease has some */
-    uint64_t alarm_ms; /* when the next lease is late, or to be killed, or asked for again */
+    bool news;               /* some lease has some */
+    uint64_t alarm_ms;       /* when the next lease is late, or to be killed, or asked for again */
+    uint64_t renewals, lost; /* for lease_counts */
 };
 
 struct held {
@@ -464,6 +465,7 @@ static void lease_move(struct lease_holder *holder, struct held *held, enum leas
         return;
     assert(allowed[held->lease.state] & 1u << state);
     held->lease.state = state;
+    holder->lost += state == LEASE_STATE_LATE;
     held->changed = holder->news = true;
 }
 
@@ -471,6 +473,7 @@ static void lease_move(struct lease_holder *holder, struct held *held, enum leas
 static void holder_renew(struct lease_holder *holder, uint64_t now_ms)
 {
     uint64_t granted = 0, since_ms = holder_since_ms(holder, 0);
+    bool renewed = false;
     for (struct held *at = held_after(holder, NULL); at; at = held_after(holder, at)) {
         if (at->lease.granted != granted) { /* mostly they are all alike */
             granted = at->lease.granted;
@@ -480,7 +483,7 @@ static void holder_renew(struct lease_holder *holder, uint64_t now_ms)
             continue;
         at->lease.since_ms = since_ms;
         at->lease.lease_ms = holder->lease_ms;
-        at->renewed = holder->news = true;
+        at->renewed = holder->news = renewed = true;
         if (now_ms >= since_ms + lease_term_ms(holder->lease_ms))
             continue;
         at->lease.killing = false;
@@ -488,6 +491,7 @@ static void holder_renew(struct lease_holder *holder, uint64_t now_ms)
         uint64_t alarm_ms = since_ms + lease_term_ms(holder->lease_ms);
         holder->alarm_ms = alarm_ms < holder->alarm_ms ? alarm_ms : holder->alarm_ms;
     }
+    holder->renewals += renewed;
 }
 
 static const struct lease_refusal *refusal_find(const struct lease_grant *grant,
@@ -710,6 +714,22 @@ bool lease_is_good_for_start(const struct lease *lease, uint64_t now_ms)
     return lease && lease->state == LEASE_STATE_HELD && !lease->ending &&
            now_ms < lease->since_ms + lease_term_ms(lease->lease_ms) &&
            now_ms >= lease->blocked_until_ms;
+}
+
+struct lease_counts lease_holder_counts(const struct lease_holder *holder, uint64_t now_ms)
+{
+    struct lease_counts counts = {
+        .renewals = holder->renewals, .lost = holder->lost, .left_ms = UINT64_MAX};
+    for (const struct held *at = held_after(holder, NULL); at; at = held_after(holder, at)) {
+        uint64_t end_ms = at->lease.since_ms + lease_guard_ms(at->lease.lease_ms);
+        uint64_t left_ms = end_ms > now_ms ? end_ms - now_ms : 0;
+        bool held = at->lease.state != LEASE_STATE_ASKED && !at->lease.ending;
+        counts.held += held;
+        counts.asked += at->lease.state == LEASE_STATE_ASKED && !at->lease.ending;
+        if (held && left_ms < counts.left_ms)
+            counts.left_ms = left_ms;
+    }
+    return counts;
 }
 
 void lease_holder_check(const struct lease_holder *holder)

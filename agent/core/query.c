@@ -218,6 +218,7 @@ static void query_fill_name(const struct name_entry *entry, struct name_view *vi
                                .node = record->node,
                                .address = record->address,
                                .epoch = record->epoch,
+                               .owner_epoch = record->outside ? 0 : record->claim_epoch,
                                .value = record->value};
     name_owner_print(record, view->owner, sizeof view->owner);
     if (record->outside) {
@@ -537,6 +538,19 @@ struct query_supervised query_supervised(const struct node *node, const char *su
         }
     }
     return counts;
+}
+
+bool query_leases(const struct node *node, const char *supervisor, struct lease_counts *ret_counts)
+{
+    const struct lease_holder *holder = index_find(&node->leases.holders, span_text(supervisor));
+    if (holder)
+        *ret_counts = lease_holder_counts(holder, node->now.mono_ms);
+    return holder != NULL;
+}
+
+size_t query_grants(const struct node *node)
+{
+    return lease_acceptor_count(node->leases.acceptor);
 }
 
 bool query_member_phase_next(const struct node *node, const char *after, const char **ret_name,

@@ -8,6 +8,7 @@
 
 #include "agent/core/feed.h"
 #include "agent/core/journal.h"
+#include "agent/core/lease.h"
 #include "agent/core/node.h"
 
 struct full;              /* record.h */
@@ -65,6 +66,7 @@ struct name_view {
     const char *node, *address;          /* address: host only */
     uint16_t port;                       /* 0: none */
     uint64_t epoch;
+    uint64_t owner_epoch;            /* of the child that has it; 0: it is an outside name */
     const char *value;               /* JSON text or NULL */
     const struct workload *workload; /* of the owner, for labels; NULL if unknown, or outside */
     bool outside;
@@ -227,6 +229,9 @@ struct query_supervised {
     size_t global, local; /* in the cluster; by this agent */
 };
 struct query_supervised query_supervised(const struct node *node, const char *supervisor);
+/* The leases that this agent holds of one supervisor. False: of none, ever. */
+bool query_leases(const struct node *node, const char *supervisor, struct lease_counts *ret_counts);
+size_t query_grants(const struct node *node); /* children that this agent has granted to anybody */
 /* Name and phase of each member that joined: query_member_next without what takes time. */
 bool query_member_phase_next(const struct node *node, const char *after, const char **ret_name,
                              const char **ret_phase);

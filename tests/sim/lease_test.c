@@ -60,6 +60,35 @@ static void after_a_cut_it_runs_elsewhere(void)
     }
 }
 
+static struct lease_counts counts_at(const struct sim *sim, size_t at)
+{
+    struct lease_counts counts = {.held = 99};
+    CU_ASSERT(query_leases(sim->nodes[at].node, "voters", &counts));
+    return counts;
+}
+
+/* Every third of a lease by one majority for all. */
+static void leases_are_counted(void)
+{
+    struct sim sim;
+    size_t at = scene(&sim, 1, "01234");
+    struct lease_counts before = counts_at(&sim, at);
+    CU_ASSERT_EQUAL(before.held, 1);
+    CU_ASSERT_EQUAL(before.asked, 0);
+    CU_ASSERT_EQUAL(before.lost, 0);
+    CU_ASSERT(before.left_ms > LEASE_MS / 2 && before.left_ms <= LEASE_MS * 9 / 10);
+    sim_run(&sim, 10 * LEASE_MS);
+    uint64_t renewals = counts_at(&sim, at).renewals - before.renewals;
+    CU_ASSERT(renewals >= 29 && renewals <= 31 * 4); /* each later answer moves the majority on */
+    story_cut(&sim, at, true);
+    sim_run(&sim, LEASE_MS * 6 / 10);
+    CU_ASSERT_EQUAL(counts_at(&sim, at).lost, 1);
+    sim_run(&sim, 2 * LEASE_MS);
+    CU_ASSERT_EQUAL(counts_at(&sim, at).held, 0);
+    CU_ASSERT(query_grants(sim.nodes[at].node) == 1);
+    end(&sim);
+}
+
 /* Nobody tells the container but its guard. */
 static void a_frozen_agents_child_is_ended_by_its_guard(void)
 {
@@ -215,6 +244,7 @@ static void by_force_a_minority_becomes_the_electorate(void)
 }
 
 UNIT_MAIN("lease", {"after a cut it runs elsewhere", after_a_cut_it_runs_elsewhere},
+          {"leases are counted", leases_are_counted},
           {"a frozen agent's child is ended by its guard",
            a_frozen_agents_child_is_ended_by_its_guard},
           {"a dead engine does not keep its child", a_dead_engine_does_not_keep_its_child},

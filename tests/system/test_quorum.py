@@ -7,8 +7,11 @@ agents.
 import json
 import os
 import random
+import sqlite3
 import threading
 import time
+import unittest
+from concurrent.futures import ThreadPoolExecutor
 
 from harness import LONG, SystemTest, UnixConnection, engine, median, wait_until, workload
 
@@ -73,6 +76,37 @@ def beats_overlap(path):
                 found.append((child, known, key, uptime))
             newest[child] = max(known or key, key)
     return found
+
+
+class Fence(unittest.TestCase):
+    """The worked example of docs/quorum.md."""
+
+    def begin(self, epoch):
+        return self.store.execute("UPDATE fence SET epoch = ? WHERE name = 'ledger' AND epoch <= ?",
+                                  (epoch, epoch)).rowcount == 1
+
+    def pay(self, epoch):
+        self.store.execute("BEGIN IMMEDIATE")  # FOR UPDATE
+        newest = self.store.execute("SELECT 1 FROM fence WHERE name = 'ledger' AND epoch = ?",
+                                    (epoch,)).fetchone()
+        if newest:
+            self.store.execute("UPDATE account SET balance = balance - 10 WHERE id = 'alice'")
+        self.store.execute("COMMIT" if newest else "ROLLBACK")
+        return newest is not None
+
+    def test_a_store_refuses_an_old_holder(self):
+        self.store = sqlite3.connect(":memory:", isolation_level=None)
+        self.addCleanup(self.store.close)
+        self.store.executescript(
+            "CREATE TABLE fence (name text PRIMARY KEY, epoch bigint NOT NULL);"
+            "CREATE TABLE account (id text PRIMARY KEY, balance bigint NOT NULL);"
+            "INSERT INTO fence VALUES ('ledger', 0); INSERT INTO account VALUES ('alice', 100);")
+        self.assertTrue(self.begin(7) and self.pay(7))
+        self.assertTrue(self.begin(8))
+        self.assertFalse(self.pay(7))
+        self.assertTrue(self.pay(8))
+        self.assertFalse(self.begin(7))
+        self.assertEqual(self.store.execute("SELECT balance FROM account").fetchone(), (80,))
 
 
 class Quorum(SystemTest):
@@ -168,6 +202,14 @@ class Quorum(SystemTest):
             self.skipTest("with HORDELET_LONG=1 only: as with three, for longer")
         self.rounds(5)
 
+    @staticmethod
+    def metric(agent, name):
+        begin = name + '{supervisor="guarded"} '
+        for line in agent.ask("GET", "/metrics").body.decode().splitlines():
+            if line.startswith(begin):
+                return float(line.removeprefix(begin))
+        raise AssertionError(f"{agent} has no metric {name}")
+
     def test_a_minority_runs_nothing_and_says_so(self):
         cluster = self.begin(3)
         index, _ = self.holder(cluster)
@@ -180,8 +222,19 @@ class Quorum(SystemTest):
                    f"{minority} has ended what it ran")
         wait_until(lambda: not has_quorum(minority), 5, f"{minority} says that it has no quorum")
         self.assertTrue(has_quorum(other))
-        cluster.heal()
+        self.assertEqual(self.metric(minority, "hordelet_quorum"), 0)
+        self.assertGreater(self.metric(minority, "hordelet_leases_lost_total"), 0)
+        self.assertEqual(self.metric(other, "hordelet_quorum"), 1)
+        self.assertGreater(self.metric(other, "hordelet_lease_renewals_total"), 0)
+        self.assertEqual(minority.cli("wait", "quorum", "guarded", "--timeout", "1s").returncode, 1)
+        with ThreadPoolExecutor(1) as pool:
+            waits = pool.submit(minority.cli, "wait", "quorum", "guarded", "--timeout", "60s")
+            cluster.heal()
+            self.assertEqual(waits.result(90).returncode, 0)
         cluster.wait_formed()
+        events = minority.cli("events").stdout
+        self.assertIn("QuorumLost", events)
+        self.assertIn("QuorumRegained", events)
         cluster.exactly_once("single", 3, timeout=30)
         self.never_two()
 

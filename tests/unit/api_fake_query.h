@@ -636,6 +636,18 @@ struct query_supervised query_supervised(const struct node *node, const char *su
     return counts;
 }
 
+bool query_leases(const struct node *node, const char *supervisor, struct lease_counts *ret_counts)
+{
+    (void)node, (void)supervisor, (void)ret_counts;
+    return false;
+}
+
+size_t query_grants(const struct node *node)
+{
+    (void)node;
+    return 0;
+}
+
 bool query_member_phase_next(const struct node *node, const char *after, const char **ret_name,
                              const char **ret_phase)
 {
