@@ -158,6 +158,29 @@ static void start_and_see(struct sim *sim, size_t from, size_t to)
     CU_ASSERT_FATAL(sim_until(sim, sim_all_alive, 10000));
 }
 
+/* Who is there may change at any time, so that `auto` names nobody: one who waits for an electorate
+ * waits for names. */
+static void members_auto_is_no_electorate(void)
+{
+    struct sim sim;
+    story_begin(&sim, 1, 3);
+    story_supervisor(&sim, 0, "voters", "UniformQuorum", "", 0);
+    story_put(&sim, 1, "web", 3, of_voters);
+    sim_run(&sim, 10000);
+    for (size_t i = 0; i < 3; i++)
+        all_pend_for(&sim, i, 3, "NoElectorate");
+    CU_ASSERT_STRING_EQUAL(story_child(&sim, 2, "web", 0).message,
+                           "run: hordelet set-members voters a,b,c");
+    CU_ASSERT_EQUAL(sim.started, 0);
+    story_supervisor(&sim, 0, "voters", "UniformQuorum", "012", 0);
+    CU_ASSERT(sim_until(&sim, sim_is_converged, 5000));
+    story_supervisor(&sim, 0, "voters", "UniformQuorum", "", 0); /* whoever was named votes on */
+    sim_run(&sim, 20000);
+    CU_ASSERT_EQUAL(sim_running(&sim, "web", NULL), 3);
+    CU_ASSERT_EQUAL(sim.started, 3);
+    sim_release(&sim);
+}
+
 /* The first electorate is accepted by all of its members; from then on a majority is enough. */
 static void before_the_majority_is_up_nothing_starts(void)
 {
@@ -293,6 +316,7 @@ UNIT_MAIN("quorum",
           {"with nobody in the majority nothing runs", with_nobody_in_the_majority_nothing_runs},
           {"who drains goes on voting", who_drains_goes_on_voting},
           {"without an electorate nothing starts", without_an_electorate_nothing_starts},
+          {"members auto is no electorate", members_auto_is_no_electorate},
           {"before the majority is up nothing starts", before_the_majority_is_up_nothing_starts},
           {"a quorum can be waited for", a_quorum_can_be_waited_for},
           {"a restarted agent restarts no container", a_restarted_agent_restarts_no_container},
