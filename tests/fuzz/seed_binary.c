@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "agent/core/electorate_private.h"
 #include "agent/core/envelope.h"
 #include "agent/core/journal.h"
+#include "agent/core/lease.h"
 #include "agent/io/disk_format.h"
 #include "crdt/exchange.h"
 #include "tests/fuzz/fuzz_node.h"
@@ -284,6 +286,171 @@ static void seed_disk(void)
     buffer_release(&records);
 }
 
+/* --- Leases ----------------------------------------------------------------------------------- */
+
+static void save_choice(const char *target, const char *name, uint8_t choice,
+                        const struct buffer *body)
+{
+    struct buffer input = {0};
+    buffer_u8(&input, choice);
+    buffer_append(&input, body->data, body->bytes);
+    save(target, name, &input);
+    buffer_release(&input);
+}
+
+/* A part for an acceptor or a holder: what comes before the message is its delay, and so on. */
+static void put_led_part(struct buffer *out, const uint8_t *lead, size_t lead_bytes,
+                         const struct buffer *message)
+{
+    struct buffer part = {0};
+    buffer_append(&part, lead, lead_bytes);
+    buffer_append(&part, message->data, message->bytes);
+    put_part(out, buffer_view(&part));
+    buffer_release(&part);
+}
+
+static struct lease_ask seed_ask(struct lease_item *items, uint64_t number)
+{
+    return (struct lease_ask){.supervisor = "voters",
+                              .term = {0, 1, 7},
+                              .replica = 2,
+                              .boot = 1,
+                              .session = 3,
+                              .number = number,
+                              .adds = items,
+                              .add_count = 2};
+}
+
+static void seed_lease_asks(void)
+{
+    struct lease_item items[] = {{{.ns = "default", .workload = "web"}, 1, false},
+                                 {{.ns = "default", .workload = "web", .ordinal = 1}, 2, true}};
+    struct buffer body = {0}, parts = {0};
+    struct lease_ask ask = seed_ask(items, 1);
+    lease_ask_encode(&ask, &body);
+    save_choice("lease", "ask", 0, &body);
+    put_part(&parts, span_text(""));
+    for (uint8_t number = 1; number <= 4; number++) {
+        ask = seed_ask(items, number);
+        ask.drops = number == 3 ? items : NULL;
+        ask.drop_count = number == 3 ? 2 : 0;
+        ask.generation = number == 2 ? 2 : 0;
+        ask.acceptor_session = 1;
+        items[0].epoch = number;
+        buffer_clear(&body);
+        lease_ask_encode(&ask, &body);
+        put_led_part(&parts, (const uint8_t[]){61}, 1, &body); /* it has rested by then */
+    }
+    save_choice("lease", "acceptor", 4, &parts);
+    buffer_release(&body);
+    buffer_release(&parts);
+}
+
+static void seed_lease_grants(void)
+{
+    struct lease_refusal refusal = {.child = {.ns = "default", .workload = "web"},
+                                    .asked_epoch = 1,
+                                    .reason = LEASE_HELD,
+                                    .epoch = 1,
+                                    .wait_ms = 500};
+    struct lease_grant grant = {.supervisor = "voters",
+                                .term = {0, 1, 7},
+                                .session = 9,
+                                .holder_session = 3,
+                                .verdict = LEASE_EXTENDED,
+                                .generation = 2};
+    struct buffer body = {0}, parts = {0};
+    for (uint8_t i = 0; i < 3; i++) {
+        grant.replica = grant.number = i + 1;
+        grant.refusals = &refusal;
+        grant.refusal_count = i == 0;
+        buffer_clear(&body);
+        lease_grant_encode(&grant, &body);
+        put_led_part(&parts, (const uint8_t[]){1, i}, 2, &body);
+        if (i == 0)
+            save_choice("lease", "grant", 1, &body);
+    }
+    save_choice("lease", "holder", 5, &parts);
+    buffer_release(&body);
+    buffer_release(&parts);
+}
+
+static void seed_electorate(void)
+{
+    static struct step_message step = {.kind = STEP_ACCEPT,
+                                       .supervisor = "voters",
+                                       .replica = 1,
+                                       .version = 2,
+                                       .ballot = {1, 1},
+                                       .has_record = true};
+    struct buffer body = {0};
+    struct electorate_record *record = &step.record;
+    *record = (struct electorate_record){.term = {0, 2, 7}, .generation = 3, .old_count = 1};
+    record->now = (struct electorate){
+        .members = {{"a", 1}, {"b", 2}, {"c", 3}}, .count = 3, .lease_seconds = 5};
+    record->olds[0] = (struct electorate){.members = {{"a", 1}}, .count = 1, .lease_seconds = 60};
+    electorate_record_encode(record, &body);
+    save_choice("lease", "electorate", 2, &body);
+    buffer_clear(&body);
+    step_encode(&step, &body);
+    save_choice("lease", "step", 3, &body);
+    buffer_release(&body);
+}
+
+static void seed_claim(void)
+{
+    struct claim claim = {
+        .epoch = 3, .node = "a", .replica = 1, .uid = "uid-1", .state = CLAIM_CLAIMED};
+    struct offer offer = {.start_first = true, .node = "b", .replica = 2, .epoch = 4};
+    struct buffer body = {0};
+    claim_encode(&claim, &body);
+    save("claim", "plain", &body);
+    buffer_clear(&body);
+    claim_encode_offer(&claim, &offer, &body);
+    save("claim", "offer", &body);
+    buffer_release(&body);
+}
+
+/* --- Logs ------------------------------------------------------------------------------------- */
+
+/* As output_sink_message and output_source_message read them. */
+static void seed_logs(void)
+{
+    enum { READER = 7, OUTPUT = 0, ASK = 1, TAKEN = 2 };
+    struct buffer input = {0}, body = {0};
+    for (uint8_t i = 0; i < 3; i++) {
+        buffer_clear(&body);
+        buffer_varint(&body, READER);
+        buffer_varint(&body, (uint64_t)i * 4);
+        buffer_u8(&body, i == 2);
+        buffer_varint(&body, i == 2 ? 503 : 0);
+        buffer_text(&body, i == 2 ? "it is gone" : "");
+        buffer_append(&body, "line", 4);
+        put_led_part(&input, (const uint8_t[]){OUTPUT}, 1, &body);
+    }
+    save("logs", "pieces", &input);
+    buffer_clear(&input);
+    buffer_clear(&body);
+    buffer_text(&body, "b");
+    buffer_varint(&body, 1);
+    buffer_varint(&body, 2);
+    buffer_text(&body, "default");
+    buffer_text(&body, "web");
+    buffer_varint(&body, 0);
+    buffer_u8(&body, 3);
+    buffer_varint(&body, 10);
+    buffer_varint(&body, 60);
+    put_led_part(&input, (const uint8_t[]){ASK}, 1, &body);
+    buffer_clear(&body);
+    for (int i = 0; i < 3; i++)
+        buffer_varint(&body, 1);
+    buffer_u8(&body, 1);
+    put_led_part(&input, (const uint8_t[]){TAKEN}, 1, &body);
+    save("logs", "questions", &input);
+    buffer_release(&input);
+    buffer_release(&body);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -295,5 +462,10 @@ int main(int argc, char **argv)
     seed_gossip();
     seed_journal();
     seed_disk();
+    seed_lease_asks();
+    seed_lease_grants();
+    seed_electorate();
+    seed_claim();
+    seed_logs();
     return 0;
 }
