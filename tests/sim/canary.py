@@ -5,10 +5,10 @@
     tests/sim/canary.py --texts     only whether each can be put in: a quick test
 
 For each invariant the core is broken on purpose, in a copy of the sources: one piece of text is
-replaced by another. The swarm of that build must fail, and in the way that the canary names. A
-canary that lives (the swarm finds nothing) is a hole in the checks, and a text that is no longer in
-the sources exactly once is a canary to be written anew; both fail this test. The unbroken build
-must be clean with the same seeds.
+replaced by another. The swarm of that build, or the explorer, must fail, and in the way that the
+canary names. A canary that lives (nothing is found) is a hole in the checks, and a text that is no
+longer in the sources exactly once is a canary to be written anew; both fail this test. The unbroken
+build must be clean with the same seeds.
 """
 import collections
 import os
@@ -23,11 +23,14 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SOURCES = ["CMakeLists.txt", "CMakePresets.json", "agent", "crdt", "placement", "tests"]
 FIRST_SEED, SEEDS = 1, 2000
+STATES = 300000
 PATIENCE_S = 300  # of all seeds; a build that hangs has died as well
 
 SAFETY, LIVENESS, ASSERTION = 3, 4, 134
 
-Canary = collections.namedtuple("Canary", "name invariant edits status words")
+# scene: of the explorer (tests/explorer), which is to find it in place of the swarm
+Canary = collections.namedtuple("Canary", "name invariant edits status words scene",
+                                defaults=[None])
 
 CANARIES = [
     Canary("answer-first", "nothing is acknowledged before it is durable",
@@ -124,6 +127,69 @@ CANARIES = [
              "return lease_ms * (100 + LEASE_DRIFT_PERCENT) / (100 - LEASE_DRIFT_PERCENT) + 3;",
              "return lease_ms * 7 / 10;")],
            SAFETY, "two copies of a guarded child"),
+    Canary("lease-no-rest", "an acceptor rests after a restart (rule 4)",
+           [("agent/core/lease_acceptor.c",
+             "if (!same && asking->now_ms < acceptor->rest_until_ms) {",
+             "if (false) {"),
+            # so that restarts of two while the holder is cut off, all within a lease, are common
+            ("tests/sim/faults_world.c", "{1, 1, 2, 3, 5, 5, 10, 20, 60};", "{20};"),
+            ("tests/sim/faults_world.c",
+             "if (world_half(swarm))\n"
+             "            swarm->weight[i] = world_below(swarm, 6) == 0 ? WILD : 1;",
+             "swarm->weight[i] = i == FAULT_QUICK_RESTART ? WILD : i == FAULT_PARTITION;")],
+           SAFETY, "two copies of a guarded child"),
+    Canary("lease-early-release", "a release is sent after the container's end (rule 5)",
+           [("agent/core/lease_child.c",
+             "if (ours || child_is_busy(child) || lease->courted_turn == node->turn)",
+             "bool stops = child->local && child->local->stop != STOP_NONE;\n"
+             "    lease->uncertain &= !stops;\n"
+             "    if (!stops && (ours || child_is_busy(child) || "
+             "lease->courted_turn == node->turn))")],
+           SAFETY, "two copies of a guarded child"),
+    Canary("lease-late-guard", "the guard kills before the lease ends (rule 7)",
+           [("agent/core/lease_message.c",
+             "return lease_ms * 9 / 10;",
+             "return lease_ms * 15 / 10;")],
+           SAFETY, "two copies of a guarded child"),
+    Canary("lease-drift", "clocks that drift beyond the bound",
+           [("tests/sim/faults_world.c",
+             "enum { LEASE_PPM = 10000 };",
+             "enum { LEASE_PPM = 150000 };")],
+           SAFETY, "two copies of a guarded child"),
+    Canary("lease-from-answer", "a lease counts from when the request was sent (rule 1)",
+           [("agent/core/lease_holder.c",
+             "acceptor->since_ms = acceptor->sent_ms;",
+             "acceptor->since_ms = now_ms;"),
+            # so that answers come late, and are waited for
+            ("agent/core/lease_holder.c", "ASK_AGAIN_PARTS = 6,", "ASK_AGAIN_PARTS = 1,"),
+            ("agent/core/lease_holder.c", "AGAIN_MS_FIRST = 100,", "AGAIN_MS_FIRST = 60000,"),
+            ("tests/sim/faults_world.c", "world_below(swarm, 300);", "world_below(swarm, 3000);")],
+           SAFETY, "two copies of a guarded child"),
+    Canary("strike-at-once", "old leases run out before the old voters go",
+           [("agent/core/electorate_propose.c",
+             "lease_span_ms(electorate_lease_ms_max(&proposal->record)));",
+             "0);")],
+           SAFETY, "two copies of a guarded child"),
+    Canary("explorer-short", "a grant pays for the drift (rule 2)",
+           [("agent/core/lease_message.c",
+             "return lease_ms * (100 + LEASE_DRIFT_PERCENT) / (100 - LEASE_DRIFT_PERCENT) + 3;",
+             "return lease_ms;")],
+           SAFETY, "two copies of a guarded child", "loss"),
+    Canary("explorer-no-rest", "an acceptor rests after a restart (rule 4)",
+           [("agent/core/lease_acceptor.c",
+             "if (!same && asking->now_ms < acceptor->rest_until_ms) {",
+             "if (false) {")],
+           SAFETY, "two copies of a guarded child", "crash"),
+    Canary("explorer-early-release", "what may run is not released (rule 5)",
+           [("agent/core/lease_holder.c",
+             "drop_tell(holder, lease, !lease->uncertain, now_ms);",
+             "drop_tell(holder, lease, true, now_ms);")],
+           SAFETY, "two copies of a guarded child", "loss"),
+    Canary("explorer-strike-at-once", "old leases run out before the old voters go",
+           [("tests/explorer/lease_world.c",
+             "world->strike_ms = now_ms + lease_span_ms(WORLD_LEASE_MS);",
+             "world->strike_ms = now_ms;")],
+           SAFETY, "two copies of a guarded child", "step"),
 ]
 
 
@@ -137,14 +203,18 @@ def copy_sources(target):
 
 
 def build(sources, build_dir):
-    subprocess.run(["cmake", "--build", build_dir, "--target", "swarm", "-j", str(os.cpu_count())],
-                   cwd=sources, check=True, stdout=subprocess.DEVNULL)
+    """The exit status."""
+    command = ["cmake", "--build", build_dir, "--target", "swarm", "explorer", "-j",
+               str(os.cpu_count())]
+    return subprocess.run(command, cwd=sources, stdout=subprocess.DEVNULL).returncode
 
 
-def run(build_dir):
-    """The exit status of the swarm, and what it printed in the end."""
+def run(build_dir, scene=None):
+    """The exit status, and what was printed in the end."""
     command = [build_dir / "tests/swarm", "--seed", str(FIRST_SEED), "--seeds", str(SEEDS),
                "--jobs", str(os.cpu_count()), "--first"]
+    if scene:
+        command = [build_dir / "tests/explorer", "--states", str(STATES), scene]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
     except subprocess.TimeoutExpired:
@@ -163,7 +233,8 @@ def break_it(sources, canary):
 
 def judge(canary, status, output):
     if status == 0:
-        return f"LIVES: {SEEDS} seeds of the broken build are clean"
+        return (f"LIVES: {STATES} states of the broken build are clean" if canary.scene else
+                f"LIVES: {SEEDS} seeds of the broken build are clean")
     if status != canary.status or not re.search(canary.words, output):
         tail = "\n".join(line for line in output.splitlines() if not line.startswith("seed"))
         return f"dies otherwise than it should (status {status}, not {canary.status}):\n{tail}"
@@ -174,8 +245,8 @@ def try_one(canary, sources, build_dir):
     sound = {sources / file: (sources / file).read_text() for file, _, _ in canary.edits}
     fault = break_it(sources, canary)
     if not fault:
-        build(sources, build_dir)
-        fault = judge(canary, *run(build_dir))
+        compiles = build(sources, build_dir) == 0
+        fault = judge(canary, *run(build_dir, canary.scene)) if compiles else "does not compile"
     for path, text in sound.items():
         path.write_text(text)
     return fault
@@ -203,8 +274,7 @@ def main(names):
         copy_sources(sources)
         subprocess.run(["cmake", "-S", sources, "-B", build_dir, "-G", "Ninja"], check=True,
                        stdout=subprocess.DEVNULL)
-        build(sources, build_dir)
-        if run(build_dir)[0] != 0:
+        if build(sources, build_dir) != 0 or run(build_dir)[0] != 0:
             sys.exit("the swarm of the unbroken build fails: mend that first")
         for canary in chosen:
             began = time.monotonic()
