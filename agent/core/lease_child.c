@@ -10,7 +10,12 @@
 
 #include "agent/core/node_private.h"
 
-enum { GIVE_BACK_MS = 1000, COURT_AGAIN_MS = 50 };
+enum {
+    GIVE_BACK_MS = 1000,
+    COURT_AGAIN_MS = 50,
+    COURT_DUEL_MS = 500, /* longer than the other takes to look again (lease_holder.c) */
+    COURT_DUEL_TRIES = 2,
+};
 
 bool lease_guards(struct node *node, const struct child *child)
 {
@@ -107,7 +112,8 @@ static bool court_has_image(struct node *node, struct child *child)
 }
 
 /* Who has no majority lets go of what it has, so that another may get it; and the later in rank
- * comes so much later again. */
+ * comes so much later again. So does who has met an epoch as great as its own: of two that ask at
+ * once, each with its own vote and the third silent, both would go on like that for ever. */
 static void court_in_vain(struct node *node, struct child *child, struct lease *lease,
                           uint32_t rank)
 {
@@ -117,6 +123,8 @@ static void court_in_vain(struct node *node, struct child *child, struct lease *
     uint64_t again_ms = stale ? node->now.mono_ms + COURT_AGAIN_MS : lease->retry_ms;
     child->court_tries = lease->tries;
     child->court_ms = again_ms + (uint64_t)rank * PLACEMENT_RANK_DELAY_MS;
+    if (stale && lease->tries > COURT_DUEL_TRIES) /* two may think that they are first */
+        child->court_ms += COURT_DUEL_MS + random_below(&node->random, COURT_DUEL_MS);
     child_wake(child, child->court_ms);
     lease_holder_drop(leases_holder(node, child->group->workload.supervisor), lease,
                       node->now.mono_ms);
@@ -134,6 +142,10 @@ bool lease_court(struct node *node, struct child *child, uint32_t rank)
     if (!court_has_image(node, child))
         return false;
     struct lease *lease = lease_of(node, child);
+    if (lease && lease->stale_epoch >= lease->epoch && lease->state == LEASE_STATE_ASKED) {
+        court_in_vain(node, child, lease, rank);
+        return false;
+    }
     if (!lease || lease->epoch != child->epoch_max + 1) {
         lease = lease_holder_want(holder, &child->id, child->epoch_max + 1, node->now.mono_ms);
         lease_begin(node, child, lease, child->group->workload.uid, true);

@@ -20,7 +20,7 @@ enum {
     NOT_YET_MS = 50,
     RETRY_MS_MIN = 20,
     LOOK_MS_FIRST = 50, /* who is refused for another's sake looks again, ever more seldom */
-    LOOK_TRIES = 6,
+    LOOK_TRIES = 3,
     DROPS_MAX = 4096, /* still to be told; beyond, leases run out by themselves */
 };
 

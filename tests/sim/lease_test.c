@@ -60,6 +60,32 @@ static void after_a_cut_it_runs_elsewhere(void)
     }
 }
 
+/* With one of three silent, two that ask at once have a vote each. Slow links make them ask at
+ * once; it must not go on like that. */
+static void two_that_ask_at_once_come_to_an_end(void)
+{
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct sim sim;
+        story_begin(&sim, seed, 3);
+        story_supervisor(&sim, 0, "voters", "UniformQuorum", "012", 0);
+        story_run(&sim, 1, "web", 3, of_voters);
+        sim_run(&sim, 5000);
+        size_t at = story_where(&sim, "web", NULL);
+        sim.delay_ms_max = 100;
+        sim.slow_link_percent = 100;
+        sim.slow_link_ms = seed % 2 ? 100 : 0;
+        sim_run(&sim, 3000);
+        story_cut(&sim, at, true);
+        sim_run(&sim, 2 * LEASE_MS + 2000);
+        size_t elsewhere = 0;
+        for (size_t i = 0; i < sim.container_count; i++)
+            elsewhere += sim.containers[i].container.state == CONTAINER_RUNNING &&
+                         sim.containers[i].container.guarded && sim.containers[i].engine != at;
+        CU_ASSERT_EQUAL(elsewhere, 3);
+        end(&sim);
+    }
+}
+
 static struct lease_counts counts_at(const struct sim *sim, size_t at)
 {
     struct lease_counts counts = {.held = 99};
@@ -244,6 +270,7 @@ static void by_force_a_minority_becomes_the_electorate(void)
 }
 
 UNIT_MAIN("lease", {"after a cut it runs elsewhere", after_a_cut_it_runs_elsewhere},
+          {"two that ask at once come to an end", two_that_ask_at_once_come_to_an_end},
           {"leases are counted", leases_are_counted},
           {"a frozen agent's child is ended by its guard",
            a_frozen_agents_child_is_ended_by_its_guard},

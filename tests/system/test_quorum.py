@@ -166,8 +166,12 @@ class Quorum(SystemTest):
         for child, epoch in lost.items():
             def successor(child=child, epoch=epoch):
                 return [span for span in self.lives.of(child) if span[0] > epoch and span[2] > at]
-            span = wait_until(successor, LEASE_S + 1 + SLACK_S + 5, f"{child} runs elsewhere")[0]
-            times.append(span[2] - at)
+            try:
+                span = wait_until(successor, LEASE_S + 1 + SLACK_S + 5, f"{child} runs elsewhere")
+            except AssertionError as failed:
+                told = [(agent.name, agent.children("single")) for agent in cluster.alive]
+                raise AssertionError(f"{failed}; {told}") from failed
+            times.append(span[0][2] - at)
         return times
 
     def rounds(self, count):
