@@ -403,9 +403,11 @@ static void grant_refused(struct lease_holder *holder, struct lease *lease, uint
     uint64_t wait_ms = refusal->wait_ms < LEASE_SECONDS_MAX * UINT64_C(2000)
                            ? refusal->wait_ms + refusal->wait_ms / 50
                            : LEASE_SECONDS_MAX * UINT64_C(2000);
-    /* It may be released at any moment, and nobody tells us. */
-    uint64_t look_ms = (uint64_t)LOOK_MS_FIRST
-                       << (lease->tries < LOOK_TRIES ? lease->tries++ : LOOK_TRIES);
+    /* It may be released at any moment, and nobody tells us; who has a majority is in no hurry. */
+    uint64_t look_ms = holder->lease_ms / RENEW_PARTS;
+    if (lease->state == LEASE_STATE_ASKED)
+        look_ms = (uint64_t)LOOK_MS_FIRST
+                  << (lease->tries < LOOK_TRIES ? lease->tries++ : LOOK_TRIES);
     wait_ms = wait_ms < look_ms ? wait_ms : look_ms;
     uint64_t retry_ms = now_ms + (wait_ms > RETRY_MS_MIN ? wait_ms : RETRY_MS_MIN);
     if (refusal->reason == LEASE_STALE) {
