@@ -156,13 +156,6 @@ CANARIES = [
              "LEASE_PPM = 10000,",
              "LEASE_PPM = 150000,")],
            SAFETY, "two copies of a guarded child"),
-    Canary("lease-from-answer", "a lease counts from when the request was sent (rule 1)",
-           [("agent/core/lease_holder.c",
-             "struct acceptor *acceptor = index != SIZE_MAX ? &holder->acceptors[index] : NULL;",
-             "struct acceptor *acceptor = index != SIZE_MAX ? &holder->acceptors[index] : NULL;\n"
-             "    for (size_t i = 0; acceptor && i < SENT_MAX; i++)\n"
-             "        acceptor->sent_ms = acceptor->sent_at_ms[i] = now_ms;")],
-           SAFETY, "two copies of a guarded child"),
     Canary("strike-at-once", "old leases run out before the old voters go",
            [("agent/core/electorate_propose.c",
              "lease_span_ms(electorate_lease_ms_max(&proposal->record)));",
