@@ -152,6 +152,8 @@ bool lease_court(struct node *node, struct child *child, uint32_t rank)
         lease->tries = child->court_tries;
         node->dirty = true;
     }
+    if (!lease->uncertain) /* the workload may be another one of that name by now */
+        TEXT_SET(lease->uid, child->group->workload.uid);
     lease->courted_turn = node->turn;
     if (lease->state != LEASE_STATE_HELD && lease_holder_is_hopeless(holder, lease)) {
         court_in_vain(node, child, lease, rank);

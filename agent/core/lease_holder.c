@@ -391,42 +391,6 @@ bool lease_holder_send(struct lease_holder *holder, uint64_t now_ms, struct leas
 
 /* --- Answers --------------------------------------------------------------------------------- */
 
-static void grant_refused(struct lease_holder *holder, struct lease *lease, uint64_t bit,
-                          const struct lease_refusal *refusal, uint64_t now_ms)
-{
-    struct held *held = (struct held *)lease;
-    if (refusal->reason == LEASE_LATER)
-        return; /* still asked for */
-    lease->asked &= ~bit;
-    lease->granted &= ~bit;
-    /* Its clock may be the slower one; and nobody is asked in a circle. */
-    uint64_t wait_ms = refusal->wait_ms < LEASE_SECONDS_MAX * UINT64_C(2000)
-                           ? refusal->wait_ms + refusal->wait_ms / 50
-                           : LEASE_SECONDS_MAX * UINT64_C(2000);
-    /* It may be released at any moment, and nobody tells us; who has a majority is in no hurry. */
-    uint64_t look_ms = holder->lease_ms / RENEW_PARTS;
-    if (lease->state == LEASE_STATE_ASKED)
-        look_ms = (uint64_t)LOOK_MS_FIRST
-                  << (lease->tries < LOOK_TRIES ? lease->tries++ : LOOK_TRIES);
-    wait_ms = wait_ms < look_ms ? wait_ms : look_ms;
-    uint64_t retry_ms = now_ms + (wait_ms > RETRY_MS_MIN ? wait_ms : RETRY_MS_MIN);
-    if (refusal->reason == LEASE_STALE) {
-        retry_ms = now_ms + holder->lease_ms;
-        if (lease->stale_epoch == 0 || refusal->epoch > lease->stale_epoch) {
-            lease->stale_epoch = refusal->epoch ? refusal->epoch : lease->epoch;
-            lease->stale_ms = now_ms;
-            held->changed = holder->news = true;
-        }
-    }
-    if (lease->refused == 0 || retry_ms < lease->retry_ms)
-        lease->retry_ms = retry_ms;
-    lease->refused |= bit;
-    if (lease->state == LEASE_STATE_ASKED)
-        held->changed = holder->news = true;
-    if (lease->retry_ms < holder->alarm_ms)
-        holder->alarm_ms = lease->retry_ms;
-}
-
 /* The time at which a majority of these voters has been asked that say yes to what has these bits:
  * the k-th latest of their times. 0: there is none. */
 static uint64_t quorum_since_ms(const struct lease_holder *holder, const struct quorum_bits *quorum,
@@ -454,6 +418,42 @@ static uint64_t holder_since_ms(const struct lease_holder *holder, uint64_t gran
         since_ms = of_one < since_ms ? of_one : since_ms;
     }
     return holder->quorum_count > 0 ? since_ms : 0;
+}
+
+static void grant_refused(struct lease_holder *holder, struct lease *lease, uint64_t bit,
+                          const struct lease_refusal *refusal, uint64_t now_ms)
+{
+    struct held *held = (struct held *)lease;
+    if (refusal->reason == LEASE_LATER)
+        return; /* still asked for */
+    lease->asked &= ~bit;
+    lease->granted &= ~bit;
+    /* Its clock may be the slower one; and nobody is asked in a circle. */
+    uint64_t wait_ms = refusal->wait_ms < LEASE_SECONDS_MAX * UINT64_C(2000)
+                           ? refusal->wait_ms + refusal->wait_ms / 50
+                           : LEASE_SECONDS_MAX * UINT64_C(2000);
+    /* It may be released at any moment, and nobody tells us; who has a majority is in no hurry. */
+    uint64_t look_ms = holder->lease_ms / RENEW_PARTS;
+    if (holder_since_ms(holder, lease->granted) == 0)
+        look_ms = (uint64_t)LOOK_MS_FIRST
+                  << (lease->tries < LOOK_TRIES ? lease->tries++ : LOOK_TRIES);
+    wait_ms = wait_ms < look_ms ? wait_ms : look_ms;
+    uint64_t retry_ms = now_ms + (wait_ms > RETRY_MS_MIN ? wait_ms : RETRY_MS_MIN);
+    if (refusal->reason == LEASE_STALE) {
+        retry_ms = now_ms + holder->lease_ms;
+        if (lease->stale_epoch == 0 || refusal->epoch > lease->stale_epoch) {
+            lease->stale_epoch = refusal->epoch ? refusal->epoch : lease->epoch;
+            lease->stale_ms = now_ms;
+            held->changed = holder->news = true;
+        }
+    }
+    if (lease->refused == 0 || retry_ms < lease->retry_ms)
+        lease->retry_ms = retry_ms;
+    lease->refused |= bit;
+    if (lease->state == LEASE_STATE_ASKED)
+        held->changed = holder->news = true;
+    if (lease->retry_ms < holder->alarm_ms)
+        holder->alarm_ms = lease->retry_ms;
 }
 
 static void lease_move(struct lease_holder *holder, struct held *held, enum lease_state state)

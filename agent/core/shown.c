@@ -336,8 +336,11 @@ static void shown_touched(struct node *node)
     while (members < store->touched_member_count || children < store->touched_children.count) {
         for (; members < store->touched_member_count; members++)
             shown_member(node, store->touched_members[members]);
-        for (; children < store->touched_children.count; children++)
-            shown_child(node, store->touched_children.items[children]);
+        for (; children < store->touched_children.count; children++) {
+            struct child *child = store->touched_children.items[children];
+            child->touched_place = 0; /* a member that is looked at after it may touch it again */
+            shown_child(node, child);
+        }
     }
     for (size_t i = 0; i < store->touched_names.count; i++)
         if (store->touched_names.items[i])
