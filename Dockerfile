@@ -13,7 +13,7 @@ RUN apt-get update -qq \
     && apt-get install -qq -y --no-install-recommends \
         gcc libc6-dev musl-tools cmake ninja-build pkg-config \
         libuv1-dev libcurl4-openssl-dev libcjson-dev libyaml-dev libmicrohttpd-dev libsodium-dev \
-        libxxhash-dev libnng-dev libmbedtls-dev >/dev/null
+        libgnutls28-dev zlib1g-dev libxxhash-dev libnng-dev libmbedtls-dev >/dev/null
 COPY . /source
 RUN cmake -S /source -B /build -G Ninja -DHORDELET_TESTS=OFF >/dev/null \
     && cmake --build /build \
@@ -31,7 +31,7 @@ RUN export DEBIAN_FRONTEND=noninteractive \
     && apt-get update -qq \
     && apt-get install -qq -y --no-install-recommends \
         libuv1 libcurl4 libcjson1 libyaml-0-2 libmicrohttpd12 libsodium23 libxxhash0 libnng1 \
-        >/dev/null \
+        libgnutls30 >/dev/null \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old \
         /var/log/apt /var/log/dpkg.log /var/log/alternatives.log
 COPY --from=build /installed/ /

@@ -159,7 +159,9 @@ static void buffer_little_endian(struct buffer *buffer, uint64_t value, size_t b
 
 void buffer_u8(struct buffer *buffer, uint8_t value)
 {
-    buffer_little_endian(buffer, value, 1);
+    if (buffer->bytes == buffer->capacity)
+        buffer_reserve(buffer, 1);
+    buffer->data[buffer->bytes++] = value;
 }
 
 void buffer_u16(struct buffer *buffer, uint16_t value)

@@ -54,6 +54,8 @@ int api_answer_fail(struct error *err, int status, const cJSON *json)
         terminal_printf(&text,
                         "the answer (HTTP %d) is not JSON: is this the API of a hordelet agent?",
                         status);
+    if (status == 401)
+        terminal_printf(&text, "\nWho you are --cert-file and --key-file say, or --token-file.");
     return error_set(err, status_code(status), "%s", terminal_text(&text));
 }
 

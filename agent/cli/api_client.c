@@ -10,6 +10,7 @@
 #include "agent/cli/api_answer.h"
 #include "agent/cli/api_path.h"
 #include "agent/cli/cleanup.h"
+#include "agent/cli/cli_time.h"
 #include "agent/cli/terminal.h"
 #include "agent/codec/duration.h"
 
@@ -20,8 +21,9 @@ struct api_client {
     uint64_t timeout_ms;
     bool reached;
     CURL *curl;
-    struct buffer body; /* of the answer being read */
-    char warning[512];  /* the last one shown: one write of many need not repeat it */
+    struct buffer body;           /* of the answer being read */
+    char detail[CURL_ERROR_SIZE]; /* what curl says of a failure */
+    char warning[512];            /* the last one shown: one write of many need not repeat it */
 };
 
 struct api_client *api_client_new(const struct api_address *address, uint64_t timeout_ms)
@@ -137,6 +139,23 @@ static int fail(const struct api_client *client, CURLcode code, struct error *er
                              client->address.text, API_CONNECT_TIMEOUT_MS / 1000);
         return error_set(err, ERROR_IO, "no answer from the agent at %s within %s (see --timeout)",
                          client->address.text, duration_print(client->timeout_ms, duration));
+    case CURLE_PEER_FAILED_VERIFICATION:
+        return error_set(err, ERROR_IO,
+                         "the agent at %s is not believed to be one: %s\nWhich authorities vouch "
+                         "for agents, --ca-file or HORDELET_CA_FILE says.",
+                         client->address.text, client->detail);
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_CERTPROBLEM:
+        return error_set(err, ERROR_IO, "%s", client->detail);
+    case CURLE_GOT_NOTHING:
+    case CURLE_RECV_ERROR:
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+        return error_set(err, ERROR_IO, "the agent at %s hung up%s", client->address.text,
+                         client->address.socket[0] ? ""
+                         : client->address.tls
+                             ? ": does it serve TLS 1.3? If not, its address is http://..."
+                             : ": if it serves TLS, its address is https://...");
     case CURLE_WRITE_ERROR:
         return error_set(err, ERROR_IO, "the answer of the agent at %s is larger than %zu MiB",
                          client->address.text, API_ANSWER_BYTES_MAX >> 20);
@@ -164,15 +183,14 @@ static struct curl_slist *prepare_headers(const struct api_send *send)
                              "Expect:"); /* else curl waits for a 100 before larger bodies */
 }
 
-static void prepare(struct api_client *client, const struct api_send *send, const char *url,
-                    struct curl_slist *headers)
+static int prepare(struct api_client *client, const struct api_send *send, const char *url,
+                   struct curl_slist *headers, struct error *err)
 {
     CURL *curl = client->curl;
     long timeout_ms = client->timeout_ms > 0 ? (long)client->timeout_ms : 1;
     curl_easy_reset(curl); /* keeps the connection */
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http");
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
     if (client->address.socket[0])
         curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, client->address.socket);
@@ -191,6 +209,9 @@ static void prepare(struct api_client *client, const struct api_send *send, cons
                          send->body.bytes ? (const char *)send->body.data : "");
     }
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, send->method);
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, client->detail);
+    client->detail[0] = '\0';
+    return api_login_use(&client->address.login, curl, client->address.tls, err);
 }
 
 static int transfer(struct api_client *client, const struct api_send *send, int *ret_status,
@@ -201,10 +222,12 @@ static int transfer(struct api_client *client, const struct api_send *send, int 
         return error_set(err, ERROR_IO, "libcurl cannot be set up");
     terminal_printf(&url, "%s%s", client->address.base_url, send->path);
     struct curl_slist *headers = prepare_headers(send);
-    prepare(client, send, terminal_text(&url), headers);
+    int ready = prepare(client, send, terminal_text(&url), headers, err);
     buffer_clear(&client->body);
-    CURLcode code = curl_easy_perform(client->curl);
+    CURLcode code = ready < 0 ? CURLE_OK : curl_easy_perform(client->curl);
     curl_slist_free_all(headers);
+    if (ready < 0)
+        return -1;
     client->reached = code == CURLE_OK;
     if (code != CURLE_OK)
         return fail(client, code, err);
@@ -214,19 +237,44 @@ static int transfer(struct api_client *client, const struct api_send *send, int 
     return 0;
 }
 
+enum { BUSY_SECONDS_MAX = 10 };
+
+/* An agent that has too much to do says when to come again; what it refused it has not done. Its
+ * refusal is the answer when the time would be over by then. */
+static int transfer_patiently(struct api_client *client, const struct api_send *send,
+                              int *ret_status, cJSON **ret_json, struct error *err)
+{
+    uint64_t deadline_ms = cli_mono_ms() + client->timeout_ms;
+    for (;;) {
+        struct error malformed = {0};
+        if (transfer(client, send, ret_status, err) < 0)
+            return -1;
+        cJSON *json = client->body.bytes > 0
+                          ? json_parse(buffer_view(&client->body), API_ANSWER_BYTES_MAX, &malformed)
+                          : NULL;
+        int64_t seconds =
+            json_get_integer(json_get_object(json, "details"), "retryAfterSeconds", 0);
+        uint64_t pause_ms = seconds < BUSY_SECONDS_MAX ? (uint64_t)seconds * 1000
+                                                       : (uint64_t)BUSY_SECONDS_MAX * 1000;
+        if (*ret_status != 429 || seconds <= 0 || cli_mono_ms() + pause_ms >= deadline_ms) {
+            *ret_json = json;
+            return 0;
+        }
+        cJSON_Delete(json);
+        cli_pause(pause_ms);
+    }
+}
+
 int api_client_send(struct api_client *client, const struct api_send *send, int *ret_status,
                     cJSON **ret_json, struct error *err)
 {
     int status = 0;
-    int result = transfer(client, send, &status, err);
+    cleanup_json cJSON *json = NULL;
+    int result = transfer_patiently(client, send, &status, &json, err);
     if (ret_status)
         *ret_status = status;
     if (result < 0)
         return result;
-    struct error malformed = {0};
-    cleanup_json cJSON *json = NULL;
-    if (client->body.bytes > 0)
-        json = json_parse(buffer_view(&client->body), API_ANSWER_BYTES_MAX, &malformed);
     if (status < 200 || status > 299 || (client->body.bytes > 0 && !json))
         return api_answer_fail(err, status, json);
     if (ret_json) {
@@ -262,6 +310,23 @@ static void list_take_page(cJSON *items, cJSON *page, char **ret_token, char *re
     cJSON_Delete(page);
 }
 
+/* The agent has not kept the rest of a list: it is asked for the whole. */
+static int list_at_once(struct api_client *client, const char *path, cJSON **ret_items,
+                        char *ret_version, struct error *err)
+{
+    cleanup_json cJSON *items = json_new_array();
+    cleanup_free char *token = NULL;
+    cJSON *page = NULL;
+    if (api_client_get(client, path, &page, err) < 0)
+        return -1;
+    if (ret_version)
+        *ret_version = '\0';
+    list_take_page(items, page, &token, ret_version);
+    *ret_items = items;
+    items = NULL;
+    return 0;
+}
+
 int api_client_list(struct api_client *client, const char *path, cJSON **ret_items,
                     char *ret_version, struct error *err)
 {
@@ -275,8 +340,13 @@ int api_client_list(struct api_client *client, const char *path, cJSON **ret_ite
         terminal_printf(&page_path, "%s", path);
         api_path_query(&page_path, "limit", LIST_PAGE);
         api_path_query(&page_path, "continue", token);
-        if (api_client_get(client, terminal_text(&page_path), &page, err) < 0)
-            return -1;
+        struct api_send send = {.method = "GET", .path = terminal_text(&page_path)};
+        int status = 0;
+        if (api_client_send(client, &send, &status, &page, err) < 0) {
+            if (status != 410 || !token)
+                return -1;
+            return list_at_once(client, path, ret_items, ret_version, err);
+        }
         free(token);
         list_take_page(items, page, &token, ret_version);
     } while (token);
@@ -329,15 +399,16 @@ static size_t on_watch(char *data, size_t size, size_t count, void *context)
     return size * count;
 }
 
+/* A CURLcode, or -1 with err. */
 static int watch_perform(struct watch *watch, const char *path, uint64_t timeout_ms,
-                         long *ret_status)
+                         long *ret_status, struct error *err)
 {
     struct api_client *client = watch->client;
     struct api_send send = {.method = "GET", .path = path};
     cleanup_buffer struct buffer url = {0};
     terminal_printf(&url, "%s%s", client->address.base_url, path);
     struct curl_slist *headers = prepare_headers(&send);
-    prepare(client, &send, terminal_text(&url), headers);
+    int ready = prepare(client, &send, terminal_text(&url), headers, err);
     curl_easy_setopt(client->curl, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
     curl_easy_setopt(client->curl, CURLOPT_WRITEFUNCTION, on_watch);
     curl_easy_setopt(client->curl, CURLOPT_WRITEDATA, watch);
@@ -345,10 +416,10 @@ static int watch_perform(struct watch *watch, const char *path, uint64_t timeout
     curl_easy_setopt(client->curl, CURLOPT_TCP_KEEPIDLE, (long)KEEPALIVE_SECONDS);
     curl_easy_setopt(client->curl, CURLOPT_TCP_KEEPINTVL, (long)KEEPALIVE_SECONDS);
     buffer_clear(&client->body);
-    CURLcode code = curl_easy_perform(client->curl);
+    int code = ready < 0 ? -1 : (int)curl_easy_perform(client->curl);
     curl_slist_free_all(headers);
     curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, ret_status);
-    return (int)code;
+    return code;
 }
 
 int api_client_watch(struct api_client *client, const char *path, uint64_t timeout_ms,
@@ -358,7 +429,10 @@ int api_client_watch(struct api_client *client, const char *path, uint64_t timeo
     long status = 0;
     if (!client->curl)
         return error_set(err, ERROR_IO, "libcurl cannot be set up");
-    CURLcode code = (CURLcode)watch_perform(&watch, path, timeout_ms, &status);
+    int performed = watch_perform(&watch, path, timeout_ms, &status, err);
+    if (performed < 0)
+        return API_WATCH_FAILED;
+    CURLcode code = (CURLcode)performed;
     client->reached = code == CURLE_OK || status != 0;
     if (watch.result == API_WATCH_FAILED)
         return error_set(err, ERROR_IO, "the agent at %s ended the watch", client->address.text);

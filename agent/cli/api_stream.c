@@ -38,7 +38,6 @@ static void stream_begin(struct api_client *client, struct api_stream *stream, C
     terminal_printf(&url, "%s%s", address->base_url, stream->path);
     curl_easy_setopt(curl, CURLOPT_URL, terminal_text(&url));
     curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http");
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
     if (address->socket[0])
         curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, address->socket);
@@ -53,7 +52,9 @@ static void stream_begin(struct api_client *client, struct api_stream *stream, C
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, stream_has_bytes);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, stream);
     curl_easy_setopt(curl, CURLOPT_PRIVATE, stream);
-    curl_multi_add_handle(multi, curl);
+    stream->failed = api_login_use(&address->login, curl, address->tls, &stream->err) < 0;
+    if (!stream->failed)
+        curl_multi_add_handle(multi, curl);
 }
 
 static void stream_end(struct api_client *client, struct api_stream *stream, CURLcode code)

@@ -47,8 +47,16 @@ const struct verb *const cli_verbs[] = {&verb_agent,
 enum { VERB_COUNT = sizeof cli_verbs / sizeof *cli_verbs - 1 };
 
 const struct flag cli_flags[] = {
-    {"api", 0, FLAG_TEXT, offsetof(struct cli_options, api), "ADDRESS",
-     "http://HOST:PORT or unix:///PATH (default: $HORDELET_API, else this machine's)"},
+    {"api", 0, FLAG_TEXT, offsetof(struct cli_options, where.api), "ADDRESS",
+     "https://HOST:PORT, http://... or unix:///PATH (default: $HORDELET_API, else local)"},
+    {"token-file", 0, FLAG_TEXT, offsetof(struct cli_options, where.login.token_file), "FILE",
+     "a bearer token (default: $HORDELET_TOKEN_FILE)"},
+    {"cert-file", 0, FLAG_TEXT, offsetof(struct cli_options, where.login.cert_file), "FILE",
+     "a client certificate, in PEM (default: $HORDELET_CERT_FILE)"},
+    {"key-file", 0, FLAG_TEXT, offsetof(struct cli_options, where.login.key_file), "FILE",
+     "its key (default: $HORDELET_KEY_FILE, else it is in --cert-file)"},
+    {"ca-file", 0, FLAG_TEXT, offsetof(struct cli_options, where.login.ca_file), "FILE",
+     "who vouches for the agent (default: $HORDELET_CA_FILE, else whom the system trusts)"},
     {"timeout", 0, FLAG_DURATION, offsetof(struct cli_options, timeout), "DURATION",
      "give up after this long: 500ms, 30s, 5m (default: 30s; with --wait: 5m)"},
     {"help", 'h', FLAG_BOOL, offsetof(struct cli_options, help), NULL, "show this help"},
@@ -123,7 +131,7 @@ static int verb_run_connected(struct invocation *invocation, const struct cli_op
 {
     struct api_address address;
     struct error err = {0};
-    if (api_address_find(&address, options->api, &err) < 0)
+    if (api_address_find(&address, &options->where, &err) < 0)
         return cli_fail_usage(invocation, "%s", err.text);
     if (options->timeout.given && options->timeout.ms == 0)
         return cli_fail_usage(invocation, "--timeout: must be more than 0");

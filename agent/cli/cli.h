@@ -21,7 +21,7 @@ int cli_main_with_agent(int argc, char **argv, int (*agent)(int argc, char **arg
 
 /* The flags of all verbs, at the start of each verb's options. */
 struct cli_options {
-    const char *api;
+    struct api_flags where;
     struct flag_duration timeout;
     bool help;
 };

@@ -7,6 +7,7 @@
 #include "agent/cli/cleanup.h"
 #include "agent/cli/cli.h"
 #include "agent/cli/manifest.h"
+#include "agent/cli/output.h"
 #include "agent/cli/rollout.h"
 #include "agent/cli/target.h"
 #include "agent/cli/terminal.h"
@@ -14,7 +15,7 @@
 struct delete_options {
     struct cli_options cli;
     struct text_list files;
-    const char *ns;
+    const char *ns, *output;
     bool wait, ignore_not_found, terminate;
 };
 
@@ -26,11 +27,13 @@ struct victim {
     bool deleted;
 };
 
-static int victim_delete(struct invocation *invocation, struct victim *victim, struct error *err)
+static int victim_delete(struct invocation *invocation, struct victim *victim,
+                         struct output_done *done, struct error *err)
 {
     const struct delete_options *options = invocation->options;
-    cleanup_buffer struct buffer path = {0}, name = {0};
+    cleanup_buffer struct buffer path = {0};
     cleanup_json cJSON *before = NULL;
+    cJSON *answer = NULL;
     bool child = victim->resource == API_CHILDREN;
     struct error failure = {0};
     api_path_object(&path, victim->resource, victim->ns, victim->name, NULL);
@@ -40,16 +43,15 @@ static int victim_delete(struct invocation *invocation, struct victim *victim, s
     api_path_query(&path, "terminate", options->terminate ? "true" : NULL);
     struct api_send send = {.method = "DELETE", .path = terminal_text(&path)};
     failure = (struct error){0};
-    if (api_client_send(invocation->client, &send, NULL, NULL, &failure) < 0) {
+    if (api_client_send(invocation->client, &send, NULL, &answer, &failure) < 0) {
         if (failure.code == ERROR_NOT_FOUND && options->ignore_not_found)
             return 0;
         *err = failure;
         return -1;
     }
     victim->deleted = true;
-    terminal_escape(&name, victim->name);
-    printf("%s/%s %s\n", api_resources[victim->resource].singular, terminal_text(&name),
-           options->terminate ? "terminated" : "deleted");
+    output_done_add(done, victim->resource, victim->name,
+                    options->terminate ? "terminated" : "deleted", answer);
     return 0;
 }
 
@@ -86,6 +88,7 @@ static int victims_wait(struct invocation *invocation, const struct victim *vict
     int code = CLI_DONE;
     rollout_clock_start(&clock,
                         options->cli.timeout.given ? options->cli.timeout.ms : ROLLOUT_TIMEOUT_MS);
+    clock.quiet = options->output != NULL;
     for (size_t i = 0; i < count; i++) {
         const struct victim *victim = &victims[i];
         struct error err = {0};
@@ -103,16 +106,23 @@ static int victims_wait(struct invocation *invocation, const struct victim *vict
 static int victims_delete(struct invocation *invocation, struct victim *victims, size_t count)
 {
     const struct delete_options *options = invocation->options;
+    cleanup_output_done struct output_done done = {0};
+    struct error wrong = {0};
     int code = CLI_DONE;
+    if (output_done_begin(&done, options->output, &wrong) < 0)
+        return cli_fail_usage(invocation, "%s", wrong.text);
     for (size_t i = 0; i < count; i++) {
         struct error err = {0};
-        if (victim_delete(invocation, &victims[i], &err) == 0)
+        if (victim_delete(invocation, &victims[i], &done, &err) == 0)
             continue;
         error_wrap(&err, "%s/%s", api_resources[victims[i].resource].singular, victims[i].name);
         code = cli_fail(invocation, &err);
         if (!api_client_reached(invocation->client))
-            return code;
+            break;
     }
+    output_done_end(&done);
+    if (!api_client_reached(invocation->client))
+        return code;
     if (options->wait && victims_wait(invocation, victims, count) != CLI_DONE)
         code = CLI_FAILED;
     return code;
@@ -211,6 +221,7 @@ static const struct flag delete_flags[] = {
     {"filename", 'f', FLAG_LIST, offsetof(struct delete_options, files), "FILE",
      "delete what this file, directory or - (stdin) describes; repeatable"},
     CLI_FLAG_NAMESPACE(struct delete_options),
+    CLI_FLAG_OUTPUT_DONE(struct delete_options),
     {"wait", 0, FLAG_BOOL, offsetof(struct delete_options, wait), NULL,
      "wait until the containers have ended, at most --timeout"},
     {"ignore-not-found", 0, FLAG_BOOL, offsetof(struct delete_options, ignore_not_found), NULL,

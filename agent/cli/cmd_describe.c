@@ -1,11 +1,11 @@
 /* hordelet describe: an object, its owners, what belongs to it, and what has happened to it. */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "agent/cli/api_path.h"
 #include "agent/cli/cleanup.h"
 #include "agent/cli/cli.h"
+#include "agent/cli/cli_time.h"
 #include "agent/cli/describe.h"
 #include "agent/cli/events.h"
 #include "agent/cli/output.h"
@@ -111,14 +111,12 @@ static int fetch_events(struct describe *describe, struct error *err)
 static int fetch(struct describe *describe, struct error *err)
 {
     cleanup_buffer struct buffer path = {0};
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
     api_path_object(&path, describe->resource, describe->ns, describe->name, NULL);
     if (api_client_get(describe->client, terminal_text(&path), &describe->object, err) < 0)
         return -1;
     describe->shown.resource = describe->resource;
     describe->shown.object = describe->object;
-    describe->shown.now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    describe->shown.now_ms = cli_wall_ms();
     return fetch_all_related(describe, err);
 }
 

@@ -3,11 +3,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "agent/cli/api_path.h"
 #include "agent/cli/cleanup.h"
 #include "agent/cli/cli.h"
+#include "agent/cli/cli_time.h"
 #include "agent/cli/events.h"
 #include "agent/cli/follow.h"
 #include "agent/cli/output.h"
@@ -103,9 +103,7 @@ void events_print(struct buffer *out, const cJSON *items, uint64_t now_ms)
 
 static void events_show(const cJSON *items, struct buffer *out)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    events_print(out, items, (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
+    events_print(out, items, cli_wall_ms());
 }
 
 /* --- Following -------------------------------------------------------------------------------- */
@@ -174,8 +172,7 @@ static int events_watch(struct invocation *invocation, enum output_format format
     cleanup_buffer struct buffer path = {0};
     struct error err = {0};
     events_path(options, &path);
-    uint64_t deadline_ms =
-        options->cli.timeout.given ? follow_now_ms() + options->cli.timeout.ms : 0;
+    uint64_t deadline_ms = options->cli.timeout.given ? cli_mono_ms() + options->cli.timeout.ms : 0;
     if (follow(invocation->client, terminal_text(&path), deadline_ms, &follower, &err) < 0)
         return cli_fail(invocation, &err);
     return CLI_DONE;

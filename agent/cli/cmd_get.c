@@ -1,11 +1,11 @@
 /* hordelet get: objects as tables, YAML, JSON or names. */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "agent/cli/api_path.h"
 #include "agent/cli/cleanup.h"
 #include "agent/cli/cli.h"
+#include "agent/cli/cli_time.h"
 #include "agent/cli/columns.h"
 #include "agent/cli/follow.h"
 #include "agent/cli/get_watch.h"
@@ -108,12 +108,11 @@ static void get_say_none(const struct get *get, enum api_resource resource)
 
 static void get_show_tables(const struct get *get, struct buffer *out)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
     struct columns_options options = {
         .wide = get->format == OUTPUT_WIDE,
         .with_namespace = get->options->all_namespaces,
-        .now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000,
+        .colours = output_has_colours(),
+        .now_ms = cli_wall_ms(),
     };
     for (size_t i = 0; i < get->group_count; i++) {
         const struct get_group *group = &get->groups[i];
@@ -211,7 +210,7 @@ static int get_watch_target(struct get *get, const struct target *target)
         .format = get->format,
         .with_namespace = options->all_namespaces,
         .managed_fields = options->managed_fields,
-        .deadline_ms = options->cli.timeout.given ? follow_now_ms() + options->cli.timeout.ms : 0};
+        .deadline_ms = options->cli.timeout.given ? cli_mono_ms() + options->cli.timeout.ms : 0};
     return get_watch(get->invocation->client, &what, &err) < 0 ? cli_fail(get->invocation, &err)
                                                                : CLI_DONE;
 }
@@ -269,7 +268,9 @@ const struct verb verb_get = {
         "  children (ch)      what runs, or should: one container each\n"
         "  names              who can be reached under which name, and where\n"
         "  supervisors (sup)  how workloads are placed and restarted\n"
-        "  members            the agents of this cluster\n",
+        "  members            the agents of this cluster\n"
+        "\n"
+        "On a terminal states have colours; NO_COLOR=1 turns them off.\n",
     .examples =
         "  hordelet get workloads\n"
         "  hordelet get children -A -o wide\n"

@@ -13,6 +13,7 @@
 
 struct rebalance_options {
     struct cli_options cli;
+    const char *output;
     bool dry_run, wait, cancel;
 };
 
@@ -20,7 +21,8 @@ struct rebalance {
     struct api_client *client;
     const struct rebalance_options *options;
     const char *supervisor;
-    cJSON *seen; /* owned: child -> the moves that were told of and are not over */
+    struct output_done done; /* of a dry run with -o */
+    cJSON *seen;             /* owned: child -> the moves that were told of and are not over */
 };
 
 static const char *text_of(const cJSON *object, const char *key)
@@ -71,7 +73,7 @@ static void add_move(struct text_table *table, const char *supervisor, const cJS
                               : text_of(move, "reason"));
 }
 
-static int show(const struct rebalance *rebalance, struct text_table *table, struct error *err)
+static int show(struct rebalance *rebalance, struct text_table *table, struct error *err)
 {
     cleanup_json cJSON *answer = NULL;
     const cJSON *move;
@@ -79,6 +81,10 @@ static int show(const struct rebalance *rebalance, struct text_table *table, str
         return -1;
     cJSON_ArrayForEach(move, json_get_array(json_get_object(answer, "status"), "moves"))
         add_move(table, rebalance->supervisor, move);
+    if (rebalance->options->output) {
+        output_done_add(&rebalance->done, API_SUPERVISORS, rebalance->supervisor, "", answer);
+        answer = NULL;
+    }
     return 0;
 }
 
@@ -222,6 +228,10 @@ static int run_rebalance(struct invocation *invocation)
         return cli_fail_usage(invocation, "one of --dry-run, --wait and --cancel");
     if (options->cancel && invocation->arguments.count == 0)
         return cli_fail_usage(invocation, "--cancel: of which supervisor?");
+    if (options->output && !options->dry_run)
+        return cli_fail_usage(invocation, "--output is for what would move: --dry-run");
+    if (output_done_begin(&rebalance.done, options->output, &err) < 0)
+        return cli_fail_usage(invocation, "%s", err.text);
     rollout_clock_start(&clock,
                         options->cli.timeout.given ? options->cli.timeout.ms : ROLLOUT_TIMEOUT_MS);
     for (size_t i = 0; i < table.column_count; i++)
@@ -230,7 +240,8 @@ static int run_rebalance(struct invocation *invocation)
         rebalance.supervisor = invocation->arguments.items[0];
     int result = rebalance.supervisor ? rebalance_one(&rebalance, &table, &clock, &err)
                                       : rebalance_all(&rebalance, &table, &clock, &err);
-    if (result == 0 && options->dry_run)
+    output_done_end(&rebalance.done);
+    if (result == 0 && options->dry_run && !options->output)
         print_plan(&table);
     text_table_release(&table);
     return result < 0 ? cli_fail(invocation, &err) : CLI_DONE;
@@ -240,6 +251,8 @@ static int run_rebalance(struct invocation *invocation)
 static const struct flag rebalance_flags[] = {
     {"dry-run", 0, FLAG_BOOL, OPTION(dry_run), NULL, "show what would move, and move nothing"},
     {"wait", 0, FLAG_BOOL, OPTION(wait), NULL, "show what moves, until all have"},
+    {"output", 'o', FLAG_TEXT, OPTION(output), "FORMAT",
+     "json, yaml or name: of a dry run, what the agent has answered"},
     {"cancel", 0, FLAG_BOOL, OPTION(cancel), NULL, "call off the rebalance that is under way"},
     {0},
 };

@@ -11,6 +11,7 @@
 #include "agent/cli/api_path.h"
 #include "agent/cli/cleanup.h"
 #include "agent/cli/cli.h"
+#include "agent/cli/output.h"
 #include "agent/cli/terminal.h"
 #include "agent/codec/api_objects.h"
 #include "agent/core/limits.h"
@@ -19,7 +20,7 @@
 
 struct register_options {
     struct cli_options cli;
-    const char *ns, *token, *value;
+    const char *ns, *token, *value, *output;
     struct text_list labels;
     struct flag_duration ttl;
     bool keep;
@@ -129,12 +130,12 @@ static void on_signal(int number)
 }
 
 static int unregister(struct invocation *invocation, const char *ns, const char *name,
-                      const char *token, struct error *err)
+                      const char *token, cJSON **ret_answer, struct error *err)
 {
     cleanup_buffer struct buffer path = {0};
     api_path_object(&path, API_NAMES, ns, name, NULL);
     struct api_send send = {.method = "DELETE", .path = terminal_text(&path), .token = token};
-    if (api_client_send(invocation->client, &send, NULL, NULL, err) < 0)
+    if (api_client_send(invocation->client, &send, NULL, ret_answer, err) < 0)
         return error_wrap(err, "%s", name);
     return 0;
 }
@@ -163,7 +164,7 @@ static int keep(struct invocation *invocation, const char *name, const struct ap
     }
     err = (struct error){0};
     const char *ns = options->ns ? options->ns : API_NAMESPACE_DEFAULT;
-    if (unregister(invocation, ns, name, send->token, &err) < 0)
+    if (unregister(invocation, ns, name, send->token, NULL, &err) < 0)
         return cli_fail(invocation, &err);
     return CLI_DONE;
 }
@@ -175,6 +176,8 @@ static int register_name(struct invocation *invocation, const char *name, const 
     const char *endpoint = invocation->arguments.count > 1 ? invocation->arguments.items[1] : NULL;
     cleanup_buffer struct buffer path = {0}, body = {0}, created = {0};
     struct error err = {0};
+    cleanup_output_done struct output_done done = {0};
+    cJSON *answer = NULL;
     if (body_make(&body, options, name, endpoint, &err) < 0)
         return cli_fail_usage(invocation, "%s", err.text);
     api_path_object(&created, API_NAMES, ns, NULL, NULL);
@@ -184,11 +187,14 @@ static int register_name(struct invocation *invocation, const char *name, const 
                             .content_type = "application/json",
                             .token = token->text,
                             .body = buffer_view(&body)};
-    if (api_client_send(invocation->client, &send, NULL, NULL, &err) < 0)
+    if (output_done_begin(&done, options->output, &err) < 0)
+        return cli_fail_usage(invocation, "%s", err.text);
+    if (api_client_send(invocation->client, &send, NULL, &answer, &err) < 0)
         return cli_fail(invocation, &err);
-    printf("name/%s registered\n", name);
-    if (token->fresh)
-        printf("token %s\n", token->text);
+    output_done_add(&done, API_NAMES, name, "registered", answer);
+    output_done_end(&done);
+    if (token->fresh) /* it is not in the object: whoever reads that must not own the name */
+        fprintf(done.format == OUTPUT_TABLE ? stdout : stderr, "token %s\n", token->text);
     fflush(stdout);
     send.method = "PUT";
     send.path = terminal_text(&path);
@@ -224,6 +230,7 @@ static const struct flag register_flags[] = {
      "who owns it (default: $" TOKEN_VARIABLE ", else a fresh one is printed)"},
     {"keep", 'k', FLAG_BOOL, offsetof(struct register_options, keep), NULL,
      "stay and renew it; unregister it at the end (^C, SIGTERM)"},
+    CLI_FLAG_OUTPUT_DONE(struct register_options),
     {0},
 };
 
@@ -249,7 +256,7 @@ const struct verb verb_register = {
 
 struct unregister_options {
     struct cli_options cli;
-    const char *ns, *token;
+    const char *ns, *token, *output;
 };
 
 static int run_unregister(struct invocation *invocation)
@@ -257,6 +264,8 @@ static int run_unregister(struct invocation *invocation)
     const struct unregister_options *options = invocation->options;
     struct token token;
     struct error err = {0};
+    cleanup_output_done struct output_done done = {0};
+    cJSON *answer = NULL;
     if (invocation->arguments.count != 1)
         return cli_fail_usage(invocation, "one name, please");
     if (token_find(&token, options->token, &err) < 0)
@@ -265,11 +274,12 @@ static int run_unregister(struct invocation *invocation)
         return cli_fail_usage(invocation, "whose? --token or $" TOKEN_VARIABLE " says it");
     const char *name = invocation->arguments.items[0];
     const char *ns = options->ns ? options->ns : API_NAMESPACE_DEFAULT;
-    if (unregister(invocation, ns, name, token.text, &err) < 0)
+    if (output_done_begin(&done, options->output, &err) < 0)
+        return cli_fail_usage(invocation, "%s", err.text);
+    if (unregister(invocation, ns, name, token.text, &answer, &err) < 0)
         return cli_fail(invocation, &err);
-    cleanup_buffer struct buffer shown = {0};
-    terminal_escape(&shown, name);
-    printf("name/%s unregistered\n", terminal_text(&shown));
+    output_done_add(&done, API_NAMES, name, "unregistered", answer);
+    output_done_end(&done);
     return CLI_DONE;
 }
 
@@ -277,6 +287,7 @@ static const struct flag unregister_flags[] = {
     CLI_FLAG_NAMESPACE(struct unregister_options),
     {"token", 0, FLAG_TEXT, offsetof(struct unregister_options, token), "TOKEN",
      "who owns it (default: $" TOKEN_VARIABLE ")"},
+    CLI_FLAG_OUTPUT_DONE(struct unregister_options),
     {0},
 };
 

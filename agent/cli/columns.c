@@ -1,20 +1,21 @@
-/* See columns.h: a table of columns per resource. Most are the text or number at a path; the others
- * have a function. A field that is absent, or not what it should be, is an empty cell. */
+/* See columns.h: which columns there are is in agent/codec/api_columns.c; here is how each is found
+ * in an object's JSON. Most are the text or number at a path; the others have a function. A field
+ * that is absent, or not what it should be, is an empty cell. */
 #include "agent/cli/columns.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
 
 #include "agent/cli/cleanup.h"
 #include "agent/cli/terminal.h"
 #include "agent/cli/text_table.h"
+#include "agent/codec/api_columns.h"
 #include "agent/codec/timestamp.h"
 
 enum { PATH_MAX_KEYS = 4 };
 
-struct column {
-    const char *title;
-    bool wide; /* only with -o wide */
+struct cell {
     const char *path[PATH_MAX_KEYS];
     void (*print)(struct buffer *cell, const cJSON *object,
                   uint64_t now_ms); /* instead of the path */
@@ -59,22 +60,44 @@ static void print_child_age(struct buffer *cell, const cJSON *object, uint64_t n
         print_created(cell, object, now_ms);
 }
 
-static void print_yes(struct buffer *cell, const cJSON *value)
+static void print_workload_ready(struct buffer *cell, const cJSON *object, uint64_t now_ms)
 {
-    if (cJSON_IsBool(value))
-        terminal_printf(cell, "%s", cJSON_IsTrue(value) ? "yes" : "no");
+    const cJSON *status = json_get_object(object, "status");
+    (void)now_ms;
+    if (status)
+        terminal_printf(cell, "%" PRId64 "/%" PRId64, json_get_integer(status, "readyReplicas", 0),
+                        json_get_integer(status, "replicas", 0));
 }
 
 static void print_child_ready(struct buffer *cell, const cJSON *object, uint64_t now_ms)
 {
+    const cJSON *ready = JSON_GET_PATH(object, "status", "ready");
     (void)now_ms;
-    print_yes(cell, JSON_GET_PATH(object, "status", "ready"));
+    if (cJSON_IsBool(ready))
+        terminal_printf(cell, "%s", cJSON_IsTrue(ready) ? "1/1" : "0/1");
+}
+
+static void print_child_node(struct buffer *cell, const cJSON *object, uint64_t now_ms)
+{
+    const char *node = json_get_text(json_get_object(object, "status"), "node");
+    (void)now_ms;
+    terminal_printf(cell, "%s", node && *node ? node : "<none>");
+}
+
+static void print_spec_value(struct buffer *cell, const cJSON *object, uint64_t now_ms)
+{
+    const cJSON *value = JSON_GET_PATH(object, "spec", "value");
+    (void)now_ms;
+    if (value)
+        json_print_to(cell, value);
 }
 
 static void print_quorum(struct buffer *cell, const cJSON *object, uint64_t now_ms)
 {
+    const cJSON *quorum = JSON_GET_PATH(object, "status", "quorum");
     (void)now_ms;
-    print_yes(cell, JSON_GET_PATH(object, "status", "quorum"));
+    if (cJSON_IsBool(quorum))
+        terminal_printf(cell, "%s", cJSON_IsTrue(quorum) ? "yes" : "no");
 }
 
 /* A name without a port is its address alone. */
@@ -109,7 +132,7 @@ static void print_runtime(struct buffer *cell, const cJSON *object, uint64_t now
     const char *name = json_get_text(runtime, "name"), *version = json_get_text(runtime, "version");
     (void)now_ms;
     if (name)
-        terminal_printf(cell, "%s%s%s", name, version ? " " : "", version ? version : "");
+        terminal_printf(cell, "%s://%s", name, version ? version : "");
     if (!json_get_bool(runtime, "healthy", true))
         terminal_printf(cell, "%s(not healthy)", name ? " " : "");
 }
@@ -132,106 +155,80 @@ static void print_supervisor_members(struct buffer *cell, const cJSON *object, u
 
 /* --- Columns ---------------------------------------------------------------------------------- */
 
-#define PATH(...) .path = {__VA_ARGS__}
-#define WIDE .wide = true
-#define NAME_COLUMN                      \
-    {                                    \
-        "NAME", PATH("metadata", "name") \
+#define PATH(...)                     \
+    {                                 \
+        .path = { __VA_ARGS__, NULL } \
     }
+#define PRINT(function)    \
+    {                      \
+        .print = function, \
+    }
+#define NAME PATH("metadata", "name")
+#define AGE PRINT(print_created)
 
-static const struct column workload_columns[] = {
-    NAME_COLUMN,
-    {"REPLICAS", PATH("spec", "replicas")},
-    {"READY", PATH("status", "readyReplicas")},
-    {"RESTART", PATH("spec", "restart")},
-    {"SUPERVISOR", PATH("spec", "supervisor")},
-    {"AGE", .print = print_created},
-    {"IMAGE", WIDE, PATH("spec", "container", "image")},
-    {0},
+/* In the order of api_columns.c. */
+static const struct cell cells[API_RESOURCE_COUNT][API_COLUMNS_MAX] = {
+    [API_WORKLOADS] = {NAME, PRINT(print_workload_ready), PATH("status", "updatedReplicas"),
+                       PATH("spec", "supervisor"), AGE, PATH("spec", "container", "image")},
+    [API_CHILDREN] = {NAME, PATH("status", "phase"), PRINT(print_child_ready),
+                      PRINT(print_child_node), PATH("status", "epoch"), PATH("status", "restarts"),
+                      PRINT(print_child_age), PATH("status", "reason"),
+                      PATH("status", "containerID"), PATH("status", "message")},
+    [API_NAMES] = {NAME, PATH("status", "node"), PRINT(print_endpoint), PATH("status", "owner"),
+                   PRINT(print_spec_value)},
+    [API_METAS] = {NAME, PRINT(print_spec_value)},
+    [API_SUPERVISORS] = {NAME, PATH("spec", "distributionStrategy"),
+                         PRINT(print_supervisor_members), PRINT(print_quorum),
+                         PATH("status", "specs"), PATH("status", "active")},
+    [API_MEMBERS] = {NAME, PRINT(print_member_phase), PATH("status", "children"),
+                     PRINT(print_runtime), PATH("status", "gossipAddress"),
+                     PATH("status", "version"), AGE},
 };
 
-static const struct column child_columns[] = {
-    NAME_COLUMN,
-    {"PHASE", PATH("status", "phase")},
-    {"READY", .print = print_child_ready},
-    {"NODE", PATH("status", "node")},
-    {"EPOCH", PATH("status", "epoch")},
-    {"RESTARTS", PATH("status", "restarts")},
-    {"AGE", .print = print_child_age},
-    {"REASON", PATH("status", "reason")},
-    {"CONTAINER", WIDE, PATH("status", "containerID")},
-    {"MESSAGE", WIDE, PATH("status", "message")},
-    {0},
-};
-
-static const struct column name_columns[] = {
-    NAME_COLUMN,
-    {"NODE", PATH("status", "node")},
-    {"ENDPOINT", .print = print_endpoint},
-    {"OWNER", PATH("status", "owner")},
-    {"VALUE", WIDE, PATH("spec", "value")},
-    {0},
-};
-
-static const struct column meta_columns[] = {
-    NAME_COLUMN,
-    {"VALUE", PATH("spec", "value")},
-    {0},
-};
-
-static const struct column supervisor_columns[] = {
-    NAME_COLUMN,
-    {"STRATEGY", PATH("spec", "distributionStrategy")},
-    {"MEMBERS", .print = print_supervisor_members},
-    {"QUORUM", .print = print_quorum},
-    {"SPECS", PATH("status", "specs")},
-    {"ACTIVE", PATH("status", "active")},
-    {0},
-};
-
-static const struct column member_columns[] = {
-    NAME_COLUMN,
-    {"PHASE", .print = print_member_phase},
-    {"CHILDREN", PATH("status", "children")},
-    {"RUNTIME", .print = print_runtime},
-    {"ADDRESS", PATH("status", "gossipAddress")},
-    {"VERSION", PATH("status", "version")},
-    {0},
-};
-
-static const struct column namespace_column = {"NAMESPACE", PATH("metadata", "namespace")};
-
-static const struct column *const columns[API_RESOURCE_COUNT] = {
-    [API_WORKLOADS] = workload_columns,
-    [API_CHILDREN] = child_columns,
-    [API_NAMES] = name_columns,
-    [API_METAS] = meta_columns,
-    [API_SUPERVISORS] = supervisor_columns,
-    [API_MEMBERS] = member_columns,
-};
+static const struct cell namespace_cell = PATH("metadata", "namespace");
 
 /* --- Tables ----------------------------------------------------------------------------------- */
 
-static size_t columns_choose(const struct column *ret_columns[TEXT_TABLE_COLUMNS_MAX],
-                             enum api_resource resource, const struct columns_options *options)
+/* "Up-to-date" -> "UP-TO-DATE", as kubectl does. */
+static void add_title(struct text_table *table, const char *name)
 {
-    size_t count = 0;
-    if (options->with_namespace && api_resources[resource].namespaced)
-        ret_columns[count++] = &namespace_column;
-    for (const struct column *column = columns[resource]; column->title; column++)
-        if (options->wide || !column->wide)
-            ret_columns[count++] = column;
-    return count;
+    char title[64];
+    size_t bytes = 0;
+    for (; name[bytes] && bytes + 1 < sizeof title; bytes++)
+        title[bytes] = (char)toupper((unsigned char)name[bytes]);
+    title[bytes] = '\0';
+    text_table_add(table, title);
+}
+
+static bool is_state(const char *name)
+{
+    return strcmp(name, "Phase") == 0 || strcmp(name, "Ready") == 0 || strcmp(name, "Quorum") == 0;
+}
+
+static void columns_choose(const struct cell *ret_cells[TEXT_TABLE_COLUMNS_MAX],
+                           enum api_resource resource, const struct columns_options *options,
+                           struct text_table *table)
+{
+    const struct api_column *column = api_columns(resource);
+    if (options->with_namespace && api_resources[resource].namespaced) {
+        ret_cells[table->column_count++] = &namespace_cell;
+        add_title(table, "Namespace");
+    }
+    for (size_t i = 0; column[i].name; i++)
+        if (options->wide || column[i].priority == 0) {
+            table->coloured[table->column_count] = options->colours && is_state(column[i].name);
+            ret_cells[table->column_count++] = &cells[resource][i];
+            add_title(table, column[i].name);
+        }
 }
 
 void columns_print(struct buffer *buffer, enum api_resource resource, const cJSON *items,
                    const struct columns_options *options)
 {
-    const struct column *chosen[TEXT_TABLE_COLUMNS_MAX];
-    struct text_table table = {.column_count = columns_choose(chosen, resource, options)};
+    const struct cell *chosen[TEXT_TABLE_COLUMNS_MAX];
+    struct text_table table = {0};
     cleanup_buffer struct buffer cell = {0};
-    for (size_t i = 0; i < table.column_count; i++)
-        text_table_add(&table, chosen[i]->title);
+    columns_choose(chosen, resource, options, &table);
     const cJSON *item;
     cJSON_ArrayForEach(item, items)
     {

@@ -8,6 +8,7 @@
 struct columns_options {
     bool wide;           /* -o wide */
     bool with_namespace; /* of all namespaces: say which */
+    bool colours;        /* output_has_colours() */
     uint64_t now_ms;     /* wall clock, for ages */
 };
 

@@ -25,7 +25,8 @@ struct completion {
     const char *arguments[WORDS_MAX]; /* of the verb, before the word to complete */
     size_t argument_count;
     const struct flag *open; /* the flag whose value is being typed; NULL: none */
-    const char *api, *ns;
+    struct cli_options common;
+    const char *ns;
 };
 
 /* --- Candidates ------------------------------------------------------------------------------- */
@@ -58,7 +59,7 @@ static void offer_names(struct completion *completion, enum api_resource resourc
     struct error err = {0};
     struct api_address address;
     const char *ns = completion->ns ? completion->ns : API_NAMESPACE_DEFAULT;
-    if (api_address_find(&address, completion->api, &err) < 0)
+    if (api_address_find(&address, &completion->common.where, &err) < 0)
         return;
     struct api_client *client = api_client_new(&address, NAMES_TIMEOUT_MS);
     api_path_object(&path, resource, ns, NULL, NULL);
@@ -258,8 +259,9 @@ static const struct flag *flag_called(const struct completion *completion, const
 
 static void note_value(struct completion *completion, const struct flag *flag, const char *value)
 {
-    if (strcmp(flag->name, "api") == 0)
-        completion->api = value;
+    for (const struct flag *common = cli_flags; common->name; common++)
+        if (flag == common && flag->type == FLAG_TEXT)
+            *(const char **)((char *)&completion->common + flag->offset) = value;
     if (strcmp(flag->name, "namespace") == 0)
         completion->ns = value;
 }

@@ -2,10 +2,10 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "agent/cli/api_path.h"
 #include "agent/cli/cleanup.h"
+#include "agent/cli/cli_time.h"
 #include "agent/cli/terminal.h"
 
 enum { RETRY_MS = 500, WATCH_SECONDS = 300, FOLLOW_EXPIRED = -2, FOLLOW_AWAY = -3 };
@@ -18,25 +18,17 @@ struct following {
     char version[API_VERSION_BYTES];
 };
 
-uint64_t follow_now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 static bool following_is_over(const struct following *following)
 {
-    return following->deadline_ms && follow_now_ms() >= following->deadline_ms;
+    return following->deadline_ms && cli_mono_ms() >= following->deadline_ms;
 }
 
 static void following_pause(const struct following *following)
 {
-    uint64_t now_ms = follow_now_ms(), pause_ms = RETRY_MS;
+    uint64_t now_ms = cli_mono_ms(), pause_ms = RETRY_MS;
     if (following->deadline_ms && following->deadline_ms < now_ms + pause_ms)
         pause_ms = following->deadline_ms > now_ms ? following->deadline_ms - now_ms : 0;
-    struct timespec pause = {(time_t)(pause_ms / 1000), (long)(pause_ms % 1000) * 1000000};
-    nanosleep(&pause, NULL);
+    cli_pause(pause_ms);
 }
 
 static int on_event(void *context, const char *type, const cJSON *object)
@@ -55,7 +47,7 @@ static int following_watch(struct following *following, struct error *err)
 {
     cleanup_buffer struct buffer path = {0};
     char seconds[16];
-    uint64_t now_ms = follow_now_ms(), timeout_ms = 0;
+    uint64_t now_ms = cli_mono_ms(), timeout_ms = 0;
     if (following->deadline_ms)
         timeout_ms = following->deadline_ms > now_ms ? following->deadline_ms - now_ms : 1;
     snprintf(seconds, sizeof seconds, "%d", following->follower->idle ? 1 : WATCH_SECONDS);

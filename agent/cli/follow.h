@@ -22,6 +22,5 @@ struct follower {
  * is no agent; later an agent that is away is waited for). */
 int follow(struct api_client *client, const char *path, uint64_t deadline_ms,
            const struct follower *follower, struct error *err);
-uint64_t follow_now_ms(void); /* the monotonic clock */
 
 #endif

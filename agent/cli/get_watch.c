@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent/cli/cleanup.h"
+#include "agent/cli/cli_time.h"
 #include "agent/cli/columns.h"
 #include "agent/cli/follow.h"
 #include "agent/cli/terminal.h"
@@ -54,12 +54,11 @@ static int view_take(struct view *view, const char *type, const cJSON *object)
 
 static void view_print(const struct view *view, struct buffer *out)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
     struct columns_options options = {
         .wide = view->what->format == OUTPUT_WIDE,
         .with_namespace = view->what->with_namespace,
-        .now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000,
+        .colours = output_has_colours(),
+        .now_ms = cli_wall_ms(),
     };
     if (view->items->child)
         columns_print(out, view->what->resource, view->items, &options);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/cli/cleanup.h"
 #include "agent/cli/terminal.h"
@@ -127,4 +128,66 @@ void output_flush(struct buffer *buffer)
         fwrite(buffer->data, 1, buffer->bytes, stdout);
     fflush(stdout);
     buffer_clear(buffer);
+}
+
+/* --- What is done ----------------------------------------------------------------------------- */
+
+int output_done_begin(struct output_done *done, const char *format, struct error *err)
+{
+    *done = (struct output_done){.format = OUTPUT_TABLE};
+    if (format && output_format_parse_objects(&done->format, format, err) < 0)
+        return -1;
+    if (done->format == OUTPUT_JSON || done->format == OUTPUT_YAML)
+        done->answers = json_new_array();
+    return 0;
+}
+
+void output_done_add(struct output_done *done, enum api_resource resource, const char *name,
+                     const char *what, cJSON *answer)
+{
+    if (done->answers && answer) {
+        cJSON_AddItemToArray(done->answers, answer);
+        return;
+    }
+    cJSON_Delete(answer);
+    if (done->answers)
+        return;
+    cleanup_buffer struct buffer line = {0};
+    terminal_printf(&line, "%s/", api_resources[resource].singular);
+    terminal_escape(&line, name);
+    terminal_printf(&line, "%s%s\n", done->format == OUTPUT_NAME ? "" : " ",
+                    done->format == OUTPUT_NAME ? "" : what);
+    output_flush(&line);
+}
+
+void output_done_line(struct output_done *done, enum api_resource resource, const char *name,
+                      const char *line, cJSON *answer)
+{
+    if (done->format != OUTPUT_TABLE) {
+        output_done_add(done, resource, name, "", answer);
+        return;
+    }
+    cleanup_buffer struct buffer text = {0};
+    cJSON_Delete(answer);
+    terminal_printf(&text, "%s\n", line);
+    output_flush(&text);
+}
+
+void output_done_end(struct output_done *done)
+{
+    if (done->answers)
+        output_items(done->format, done->answers);
+    done->answers = NULL;
+}
+
+void output_done_release(struct output_done *done)
+{
+    cJSON_Delete(done->answers);
+    done->answers = NULL;
+}
+
+bool output_has_colours(void)
+{
+    const char *kind = getenv("TERM"), *refused = getenv("NO_COLOR");
+    return isatty(STDOUT_FILENO) && kind && strcmp(kind, "dumb") != 0 && !(refused && *refused);
 }

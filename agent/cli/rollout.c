@@ -6,10 +6,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "agent/cli/api_path.h"
 #include "agent/cli/cleanup.h"
+#include "agent/cli/cli_time.h"
 #include "agent/cli/follow.h"
 #include "agent/cli/output.h"
 #include "agent/cli/terminal.h"
@@ -18,13 +18,6 @@
 
 enum { PAUSE_MS_MIN = 200, PAUSE_MS_MAX = 1000, LOOK_TIMEOUT_MS = 10000, MISSING_MAX = 20 };
 
-static uint64_t monotonic_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 static uint64_t least(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
@@ -32,8 +25,8 @@ static uint64_t least(uint64_t a, uint64_t b)
 
 void rollout_clock_start(struct rollout_clock *clock, uint64_t timeout_ms)
 {
-    *clock = (struct rollout_clock){.deadline_ms = monotonic_ms() + timeout_ms,
-                                    .pause_ms = PAUSE_MS_MIN};
+    *clock =
+        (struct rollout_clock){.deadline_ms = cli_mono_ms() + timeout_ms, .pause_ms = PAUSE_MS_MIN};
 }
 
 void rollout_clock_reset(struct rollout_clock *clock)
@@ -43,16 +36,14 @@ void rollout_clock_reset(struct rollout_clock *clock)
 
 bool rollout_clock_wait(struct rollout_clock *clock, struct api_client *client)
 {
-    uint64_t now_ms = monotonic_ms();
+    uint64_t now_ms = cli_mono_ms();
     if (now_ms >= clock->deadline_ms)
         return false;
     uint64_t pause_ms = least(clock->pause_ms, clock->deadline_ms - now_ms);
-    struct timespec pause = {(time_t)(pause_ms / 1000), (long)(pause_ms % 1000) * 1000000};
-    nanosleep(&pause, NULL);
+    cli_pause(pause_ms);
     clock->pause_ms = least(clock->pause_ms * 3 / 2, PAUSE_MS_MAX);
     /* The last look may come a little late, but it must have the time to be answered. */
-    uint64_t left_ms =
-        clock->deadline_ms > monotonic_ms() ? clock->deadline_ms - monotonic_ms() : 0;
+    uint64_t left_ms = clock->deadline_ms > cli_mono_ms() ? clock->deadline_ms - cli_mono_ms() : 0;
     api_client_set_timeout(client,
                            left_ms < PAUSE_MS_MAX ? PAUSE_MS_MAX : least(left_ms, LOOK_TIMEOUT_MS));
     return true;
@@ -186,7 +177,7 @@ static int wait_until(struct api_client *client, const char *ns, const char *nam
             *err = last;
             return error_wrap(err, "workload/%s", name);
         }
-        if (result >= 0)
+        if (result >= 0 && !clock->quiet)
             show_progress(name, &progress, &shown);
         if (result > 0)
             return 0;

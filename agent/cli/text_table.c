@@ -20,6 +20,34 @@ void text_table_add(struct text_table *table, const char *text)
     table->cells[table->count++] = (char *)cell.data;
 }
 
+/* "2/3" */
+static const char *colour_of_count(const char *text)
+{
+    char *end;
+    unsigned long some = strtoul(text, &end, 10);
+    if (end == text || *end != '/')
+        return NULL;
+    return some == strtoul(end + 1, NULL, 10) ? "\033[32m" : "\033[33m";
+}
+
+/* NULL: as it is. */
+static const char *colour_of(const char *text)
+{
+    static const struct {
+        const char *word, *colour;
+    } words[] = {
+        {"Running", "\033[32m"},  {"Succeeded", "\033[32m"},        {"alive", "\033[32m"},
+        {"yes", "\033[32m"},      {"Pending", "\033[33m"},          {"Pulling", "\033[33m"},
+        {"Starting", "\033[33m"}, {"Stopping", "\033[33m"},         {"suspect", "\033[33m"},
+        {"Failed", "\033[31m"},   {"CrashLoopBackOff", "\033[31m"}, {"dead", "\033[31m"},
+        {"no", "\033[31m"},
+    };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(text, words[i].word) == 0)
+            return words[i].colour;
+    return strncmp(text, "alive,", 6) == 0 ? "\033[33m" : colour_of_count(text);
+}
+
 void text_table_print(const struct text_table *table, struct buffer *buffer)
 {
     size_t widths[TEXT_TABLE_COLUMNS_MAX] = {0};
@@ -33,7 +61,9 @@ void text_table_print(const struct text_table *table, struct buffer *buffer)
         const char *cell = table->cells[i];
         bool last = i % columns == columns - 1;
         size_t padding = widths[i % columns] - terminal_columns(span_text(cell)) + 2;
-        terminal_printf(buffer, "%s%*s", cell, last ? 0 : (int)padding, last ? "" : " ");
+        const char *colour = table->coloured[i % columns] && i >= columns ? colour_of(cell) : NULL;
+        terminal_printf(buffer, "%s%s%s%*s", colour ? colour : "", cell, colour ? "\033[0m" : "",
+                        last ? 0 : (int)padding, last ? "" : " ");
         if (last)
             terminal_printf(buffer, "\n");
     }

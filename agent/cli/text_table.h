@@ -10,6 +10,9 @@ enum { TEXT_TABLE_COLUMNS_MAX = 12 };
 /* Set column_count, the rest zero. Cells come row by row, the titles first. */
 struct text_table {
     size_t column_count;
+    /* Columns whose words have a colour: green for what is well, yellow for what is on its way, red
+     * for what is not. */
+    bool coloured[TEXT_TABLE_COLUMNS_MAX];
     char **cells; /* owned */
     size_t count, capacity;
 };

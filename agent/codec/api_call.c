@@ -18,6 +18,8 @@
 
 #include "agent/codec/yaml.h"
 
+enum { ANSWER_BYTES = 1024 }; /* of most objects */
+
 /* --- Answers ---------------------------------------------------------------------------------- */
 
 void api_call_header(struct api_call *call, const char *name, const char *format, ...)
@@ -35,6 +37,8 @@ void api_call_header(struct api_call *call, const char *name, const char *format
 struct api_writer api_call_answer(struct api_call *call, int status)
 {
     buffer_clear(&call->response.body);
+    if (call->response.body.capacity == 0)
+        buffer_reserve(&call->response.body, ANSWER_BYTES);
     call->response.status = status;
     call->response.content_type = API_JSON;
     return api_writer_of(&call->response.body);
@@ -91,6 +95,14 @@ void api_call_refuse(struct api_call *call, int status, const char *message)
 {
     call->response.header_count = 0;
     api_failure_set(&call->failure, status, "%s", message);
+    call_finish(call);
+}
+
+void api_call_refuse_busy(struct api_call *call, unsigned seconds, const char *message)
+{
+    call->response.header_count = 0;
+    api_failure_set(&call->failure, 429, "%s", message);
+    call->failure.retry_after_seconds = seconds;
     call_finish(call);
 }
 
@@ -213,6 +225,8 @@ static int call_parse(struct api_call *call)
         return api_failure_set(&call->failure, 400, "%s", err.text);
     char *path = xmemdup(target, path_bytes);
     int result = call_set_route(call, path);
+    if (result == 0 && call->request->principal)
+        result = api_access_check(call->request->principal, &call->route, path, &call->failure);
     free(path);
     if (result < 0 || call->response.status)
         return result;
@@ -268,7 +282,7 @@ static int call_dispatch(struct api_call *call, const struct api_context *contex
 {
     struct api_route *route = &call->route;
     route_resolve_self(call, context->member);
-    if (api_child_may(call) < 0)
+    if (api_child_may(call, context) < 0)
         return -1;
     if (route->endpoint == API_ENDPOINT_EVENTS)
         return api_events(call, context);
@@ -315,10 +329,24 @@ static enum api_progress call_run(struct api_call *call, const struct api_contex
                                                             : call_finish(call);
 }
 
+void api_call_init(struct api_call *call)
+{
+    memset(call, 0, offsetof(struct api_call, query));
+    call->query.count = 0;
+    call->query.storage = NULL;
+    call->failure.status = 0;
+    call->response.status = 0;
+    call->response.content_type = NULL;
+    call->response.body = (struct buffer){0};
+    call->response.header_count = 0;
+}
+
 enum api_progress api_call_start(struct api_call *call, const struct api_request *request,
                                  const struct api_context *context)
 {
-    *call = (struct api_call){.request = request, .success = 200};
+    api_call_init(call);
+    call->request = request;
+    call->success = 200;
     if (call_parse(call) < 0 || call->response.status)
         return call_finish(call);
     int wait = call_wait(call, context);
@@ -420,5 +448,5 @@ void api_call_release(struct api_call *call)
     workload_release(&call->workload);
     supervisor_release(&call->supervisor);
     registration_body_release(&call->body);
-    *call = (struct api_call){0};
+    api_call_init(call);
 }

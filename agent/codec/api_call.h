@@ -30,6 +30,7 @@
 #ifndef AGENT_CODEC_API_CALL_H
 #define AGENT_CODEC_API_CALL_H
 
+#include "agent/codec/api_access.h"
 #include "agent/codec/api_objects.h"
 #include "agent/codec/api_query.h"
 #include "agent/codec/api_status.h"
@@ -56,10 +57,11 @@ struct api_request {
     const char *method;
     const char *target; /* as on the request line: path and query, percent-encoded */
     const char *accept, *content_type, *user_agent;
-    const char *after;                    /* Hordelet-After */
-    const char *token;                    /* Hordelet-Token */
-    uint8_t token_hash[OWNER_HASH_BYTES]; /* SHA-256 of it */
-    const struct api_identity *child;     /* if it is a child's */
+    const char *after;                     /* Hordelet-After */
+    const char *token;                     /* Hordelet-Token */
+    uint8_t token_hash[OWNER_HASH_BYTES];  /* SHA-256 of it */
+    const struct api_identity *child;      /* if it is a child's */
+    const struct api_principal *principal; /* who asks; NULL: one who may all */
     bool from_child; /* over the socket in the containers, where nothing else counts */
     struct span body;
 };
@@ -82,10 +84,7 @@ enum api_progress { API_DONE, API_SUBMIT, API_STREAM };
 
 struct api_call {
     const struct api_request *request;
-    struct api_query query;
     struct api_route route;
-    struct api_failure failure; /* status 0: none */
-    struct api_response response;
     struct request submit;   /* borrows from this call */
     bool waiting;            /* what was submitted is REQUEST_WAIT: the call itself has not begun */
     bool yaml;               /* what to answer in */
@@ -99,9 +98,15 @@ struct api_call {
     struct workload workload;   /* what is to be written */
     struct supervisor supervisor;
     struct registration_body body;
+    /* Large, and empty by one member each: api_call_init does not zero them. */
+    struct api_query query;
+    struct api_failure failure; /* status 0: none */
+    struct api_response response;
     const char *addresses[SEEDS_MAX];
 };
 
+/* Of memory that may hold anything: before a call is refused that has not begun. */
+void api_call_init(struct api_call *call);
 enum api_progress api_call_start(struct api_call *call, const struct api_request *request,
                                  const struct api_context *context);
 void api_call_submitted(struct api_call *call, const struct api_context *context);
@@ -114,8 +119,13 @@ uint64_t api_stream_generation(const struct node *node);
 void api_call_cut(struct api_call *call, const char *message);
 void api_call_release(struct api_call *call); /* zeroed memory is fine */
 
+/* The token is of an epoch of the child that is over, or the child is gone. */
+bool api_child_is_past(const struct api_identity *identity, const struct node *node);
+
 /* Makes the response a failure that was not found here: body too large, too many requests, going
  * down. */
 void api_call_refuse(struct api_call *call, int status, const char *message);
+/* 429: come again in so many seconds. */
+void api_call_refuse_busy(struct api_call *call, unsigned seconds, const char *message);
 
 #endif

@@ -27,7 +27,7 @@ int api_log(struct api_call *call, const struct api_context *context);
 int api_orphans(struct api_call *call, const struct api_context *context);
 void api_orphans_answer(struct api_call *call, const struct reply *reply);
 /* -1: not over the socket in the containers. */
-int api_child_may(struct api_call *call);
+int api_child_may(struct api_call *call, const struct api_context *context);
 /* Events: asks all members, and answers with what came */
 int api_events(struct api_call *call, const struct api_context *context);
 void api_events_answer(struct api_call *call, const struct reply *reply,

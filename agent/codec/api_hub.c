@@ -20,6 +20,7 @@ struct api_hub {
     struct rendering renderings[API_RENDERINGS_MAX]; /* by version */
     struct selection selections[API_SELECTIONS_MAX]; /* the oldest at next_selection */
     size_t next_selection;
+    struct api_pages *pages;
 };
 
 static uint64_t hash_text(uint64_t hash, const char *text)
@@ -36,7 +37,14 @@ uint64_t api_hub_selection(unsigned resource, const char *ns, const char *name,
 
 struct api_hub *api_hub_new(void)
 {
-    return xcalloc(1, sizeof(struct api_hub));
+    struct api_hub *hub = xcalloc(1, sizeof *hub);
+    hub->pages = api_pages_new();
+    return hub;
+}
+
+struct api_pages *api_hub_pages(struct api_hub *hub)
+{
+    return hub->pages;
 }
 
 void api_hub_free(struct api_hub *hub)
@@ -47,6 +55,7 @@ void api_hub_free(struct api_hub *hub)
         buffer_release(&hub->renderings[i].text);
     for (size_t i = 0; i < API_SELECTIONS_MAX; i++)
         api_known_release(&hub->selections[i].known);
+    api_pages_free(hub->pages);
     free(hub);
 }
 

@@ -2,15 +2,40 @@
  * them. Their JSON is in api_object_write.c. */
 #include "agent/codec/api_objects.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/codec/api_core.h"
 #include "agent/codec/api_scan.h"
+#include "agent/codec/decimal.h"
 
 /* --- Finding ---------------------------------------------------------------------------------- */
+
+/* The object metadata.labels, and what stands behind it; empty: there is none. */
+static struct span document_labels(const char *document)
+{
+    struct span metadata, labels = {0};
+    if (document && api_scan_enter(span_text(document), "metadata", &metadata))
+        api_scan_enter(metadata, "labels", &labels);
+    return labels;
+}
+
+static const struct workload *item_workload(const struct api_item *item)
+{
+    if (item->resource == API_CHILDREN)
+        return item->child.workload;
+    return item->resource == API_NAMES ? item->registered.workload : NULL;
+}
+
+static void item_take_labels(struct api_item *item)
+{
+    const struct workload *workload = item_workload(item);
+    const char *document = workload ? workload->document : NULL;
+    if (document == item->labels_document)
+        return;
+    item->labels_document = document;
+    item->labels = document_labels(document);
+}
 
 /* The name and the key, once the view is there. */
 static void item_complete(struct api_item *item)
@@ -55,6 +80,7 @@ static void item_complete(struct api_item *item)
         api_child_name_print(&item->child.id, item->name, sizeof item->name);
     else
         TEXT_SET(item->name, item->key.name);
+    item_take_labels(item);
 }
 
 static bool item_query(struct api_item *item, const struct node *node, const char *ns,
@@ -134,7 +160,10 @@ bool api_item_next(struct api_item *ret_item, const struct node *node, enum api_
                    const char *ns, const struct api_key *key)
 {
     struct api_key after = *key; /* it may be ret_item's own */
-    *ret_item = (struct api_item){.resource = api_resources[resource].base, .shown = resource};
+    *ret_item = (struct api_item){.resource = api_resources[resource].base,
+                                  .shown = resource,
+                                  .labels_document = ret_item->labels_document,
+                                  .labels = ret_item->labels};
     if (!item_query_next(ret_item, node, ns[0] ? ns : NULL, &after))
         return false;
     item_complete(ret_item);
@@ -143,12 +172,9 @@ bool api_item_next(struct api_item *ret_item, const struct node *node, enum api_
 
 /* --- What selectors ask ----------------------------------------------------------------------- */
 
-static void labels_add_document(struct api_labels *labels, const char *document)
+static void labels_add(struct api_labels *labels, struct span object)
 {
-    struct span metadata, object, key, value;
-    if (!document || !api_scan_member(span_text(document), "metadata", &metadata) ||
-        !api_scan_member(metadata, "labels", &object))
-        return;
+    struct span key, value;
     for (size_t at = 0; api_scan_next(object, &at, &key, &value);)
         api_labels_add(labels, key, api_scan_string(value));
 }
@@ -157,13 +183,6 @@ static void labels_add_list(struct api_labels *labels, const struct label *list,
 {
     for (size_t i = 0; i < count; i++)
         api_labels_add(labels, span_text(list[i].key), span_text(list[i].value));
-}
-
-static const struct workload *item_workload(const struct api_item *item)
-{
-    if (item->resource == API_CHILDREN)
-        return item->child.workload;
-    return item->resource == API_NAMES ? item->registered.workload : NULL;
 }
 
 void api_item_labels(const struct api_item *item, struct api_labels *ret_labels)
@@ -175,12 +194,11 @@ void api_item_labels(const struct api_item *item, struct api_labels *ret_labels)
         workload_name = item->child.id.workload; /* also when its workload is gone */
     if (workload_name)
         api_labels_add(ret_labels, span_text(API_WORKLOAD_LABEL), span_text(workload_name));
-    if (workload)
-        labels_add_document(ret_labels, workload->document);
+    labels_add(ret_labels, item->labels);
     if (item->resource == API_WORKLOADS)
-        labels_add_document(ret_labels, item->workload.workload->document);
+        labels_add(ret_labels, document_labels(item->workload.workload->document));
     if (item->resource == API_SUPERVISORS)
-        labels_add_document(ret_labels, item->supervisor.supervisor->document);
+        labels_add(ret_labels, document_labels(item->supervisor.supervisor->document));
     if (item->resource == API_MEMBERS)
         labels_add_list(ret_labels, item->member.labels, item->member.label_count);
     if (item->resource == API_NAMES)
@@ -219,51 +237,68 @@ void api_item_fields(const struct api_item *item, struct api_fields *ret_fields)
 
 /* --- Identity --------------------------------------------------------------------------------- */
 
-static uint64_t fnv1a(const char *text, uint64_t hash)
+static uint64_t fnv1a(uint64_t hash, const char *text)
 {
     for (; *text; text++)
         hash = (hash ^ (uint8_t)*text) * 0x100000001b3u;
     return hash;
 }
 
+enum { UID_PARTS_MAX = 10 };
+
+static uint64_t fnv1a_parts(uint64_t hash, const char *const parts[UID_PARTS_MAX])
+{
+    for (size_t i = 0; i < UID_PARTS_MAX && parts[i]; i++)
+        hash = fnv1a(hash, parts[i]);
+    return hash;
+}
+
 /* What is not a document has no stored uid; clients still want one that stays and that no other
  * object has. */
-static void uid_derive(const char *text, char ret_uid[UID_BYTES + 1])
+static void uid_derive(const char *const parts[UID_PARTS_MAX], char ret_uid[UID_BYTES + 1])
 {
-    uint64_t high = fnv1a(text, 0xcbf29ce484222325u), low = fnv1a(text, ~high);
-    snprintf(ret_uid, UID_BYTES + 1,
-             "%08" PRIx64 "-%04" PRIx64 "-8%03" PRIx64 "-%04" PRIx64 "-%012" PRIx64, high >> 32,
-             high >> 16 & 0xffff, high & 0xfff, (low >> 48 & 0x3fff) | 0x8000,
-             low & 0xffffffffffff);
+    uint64_t high = fnv1a_parts(0xcbf29ce484222325u, parts), low = fnv1a_parts(~high, parts);
+    char *at = hex_print_padded(high >> 32, 8, ret_uid);
+    *at++ = '-';
+    at = hex_print_padded(high >> 16, 4, at);
+    *at++ = '-';
+    at = hex_print_padded((high & 0xfff) | 0x8000, 4, at);
+    *at++ = '-';
+    at = hex_print_padded((low >> 48 & 0x3fff) | 0x8000, 4, at);
+    *at++ = '-';
+    hex_print_padded(low, 12, at);
 }
 
 void api_uid_print(enum api_resource resource, const struct api_key *key, const char *uid,
                    uint64_t number, char ret_uid[UID_BYTES + 1])
 {
-    char text[CHILD_ID_TEXT_BYTES_MAX + UID_BYTES + 64];
+    char ordinal[DECIMAL_BYTES], number_text[DECIMAL_BYTES];
+    decimal_print(key->ordinal, ordinal);
+    decimal_print(number, number_text);
+    /* With the epoch: kubectl delete waits until the name has another uid, as with Pods. */
+    const char *const child[UID_PARTS_MAX] = {"child/",  uid, "/",     key->ns, "/",
+                                              key->name, "/", ordinal, "/",     number_text};
+    const char *const of_namespace[UID_PARTS_MAX] = {
+        api_resources[resource].base == API_NAMES ? "name/" : "meta/", key->ns, "/", key->name};
+    const char *const member[UID_PARTS_MAX] = {"member/", key->name, "/", number_text};
     switch (api_resources[resource].base) {
     case API_WORKLOADS:
     case API_SUPERVISORS:
         text_set(ret_uid, UID_BYTES + 1, uid);
         return;
     case API_CHILDREN:
-        /* With the epoch: kubectl delete waits until the name has another uid, as with Pods. */
-        snprintf(text, sizeof text, "child/%s/%s/%s/%" PRIu32 "/%" PRIu64, uid, key->ns, key->name,
-                 key->ordinal, number);
-        break;
+        uid_derive(child, ret_uid);
+        return;
     case API_NAMES:
-        snprintf(text, sizeof text, "name/%s/%s", key->ns, key->name);
-        break;
     case API_METAS:
-        snprintf(text, sizeof text, "meta/%s/%s", key->ns, key->name);
-        break;
+        uid_derive(of_namespace, ret_uid);
+        return;
     case API_MEMBERS:
-        snprintf(text, sizeof text, "member/%s/%" PRIu64, key->name, number);
-        break;
+        uid_derive(member, ret_uid);
+        return;
     default:
         return;
     }
-    uid_derive(text, ret_uid);
 }
 
 void api_item_uid(const struct api_item *item, char ret_uid[UID_BYTES + 1])
@@ -283,7 +318,7 @@ void api_resource_version_print(uint64_t position, uint32_t run_tag,
                                 char ret_text[API_RESOURCE_VERSION_BYTES])
 {
     uint64_t value = position << 24 | (run_tag & API_RUN_TAG_MASK);
-    snprintf(ret_text, API_RESOURCE_VERSION_BYTES, "%" PRIu64, value);
+    decimal_print(value, ret_text);
 }
 
 bool api_resource_version_parse(uint64_t *ret_position, uint32_t run_tag, const char *text)

@@ -23,9 +23,10 @@ struct api_context {
     const char *member; /* the name of this agent */
     uint32_t run_tag;   /* 24 random bits, fresh in every run */
     uint64_t wall_ms, mono_ms;
-    struct api_hub *hub; /* NULL: none */
-    uint64_t request_id; /* fresh, not 0: the id of the write, if this becomes one */
-    uint8_t random[16];  /* fresh: the uid of what is created */
+    struct api_hub *hub;         /* NULL: none */
+    uint64_t request_id;         /* fresh, not 0: the id of the write, if this becomes one */
+    uint8_t random[16];          /* fresh: the uid of what is created */
+    const struct policy *policy; /* of this agent; NULL: everything is allowed */
     void (*read_vitals)(void *vitals_context, struct vitals *ret_vitals); /* NULL: nobody knows */
     void *vitals_context;
 };
@@ -45,6 +46,10 @@ struct api_item {
         struct supervisor_view supervisor;
         struct member_view member;
     };
+    /* Of a child or name: the document of its workload, and the labels in it. In a list most have
+     * the document of the one before. */
+    const char *labels_document;
+    struct span labels;
 };
 
 bool api_item_get(struct api_item *ret_item, const struct node *node, enum api_resource resource,

@@ -8,13 +8,14 @@
  *   /api/v1/[namespaces/NS/](pods|nodes)[/NAME[/SUBRESOURCE]] */
 #include "agent/codec/api_routes.h"
 
-#include <inttypes.h>
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "agent/codec/api_query.h"
+#include "agent/codec/decimal.h"
 
 #define READ (API_CAN(API_GET) | API_CAN(API_LIST) | API_CAN(API_WATCH))
 #define WRITE (API_CAN(API_CREATE) | API_CAN(API_UPDATE) | API_CAN(API_PATCH) | API_CAN(API_DELETE))
@@ -414,5 +415,11 @@ bool api_child_name_parse(struct child_id *ret_id, const char *ns, const char *n
 
 void api_child_name_print(const struct child_id *id, char *ret_text, size_t bytes)
 {
-    snprintf(ret_text, bytes, "%s-%" PRIu32, id->workload, id->ordinal);
+    char ordinal[DECIMAL_BYTES];
+    size_t name_bytes = strlen(id->workload);
+    size_t ordinal_bytes = (size_t)(decimal_print(id->ordinal, ordinal) - ordinal);
+    assert(name_bytes + 1 + ordinal_bytes < bytes);
+    memcpy(ret_text, id->workload, name_bytes);
+    ret_text[name_bytes] = '-';
+    memcpy(ret_text + name_bytes + 1, ordinal, ordinal_bytes + 1);
 }

@@ -4,14 +4,15 @@
 
 #include <string.h>
 
-static bool byte_is(struct span text, size_t at, const char *characters)
+static bool byte_is(struct span text, size_t at, char wanted)
 {
-    return at < text.bytes && text.data[at] != 0 && strchr(characters, text.data[at]) != NULL;
+    return at < text.bytes && text.data[at] == (uint8_t)wanted;
 }
 
 static size_t skip_blanks(struct span text, size_t at)
 {
-    while (byte_is(text, at, " \t\r\n"))
+    while (byte_is(text, at, ' ') || byte_is(text, at, '\n') || byte_is(text, at, '\t') ||
+           byte_is(text, at, '\r'))
         at++;
     return at;
 }
@@ -51,39 +52,56 @@ static size_t skip_value(struct span text, size_t at)
     return at;
 }
 
-bool api_scan_next(struct span object, size_t *at, struct span *ret_key, struct span *ret_value)
+/* The next key, and where its value begins; 0: there is none. */
+static size_t scan_key(struct span object, size_t at, struct span *ret_key)
 {
-    size_t start = skip_blanks(object, *at);
-    if (!byte_is(object, start, *at == 0 ? "{" : ","))
-        return false;
+    size_t start = skip_blanks(object, at);
+    if (!byte_is(object, start, at == 0 ? '{' : ','))
+        return 0;
     start = skip_blanks(object, start + 1);
-    if (!byte_is(object, start, "\""))
-        return false;
+    if (!byte_is(object, start, '"'))
+        return 0;
     size_t key_end = skip_string(object, start);
     size_t colon = skip_blanks(object, key_end);
-    if (!byte_is(object, colon, ":") || key_end < start + 2)
-        return false;
-    size_t value = skip_blanks(object, colon + 1);
-    size_t end = skip_value(object, value);
+    if (!byte_is(object, colon, ':') || key_end < start + 2)
+        return 0;
+    *ret_key = span_of(object.data + start + 1, key_end - start - 2);
+    return skip_blanks(object, colon + 1);
+}
+
+bool api_scan_next(struct span object, size_t *at, struct span *ret_key, struct span *ret_value)
+{
+    size_t value = scan_key(object, *at, ret_key);
+    size_t end = value ? skip_value(object, value) : 0;
     if (end == value)
         return false;
-    *ret_key = span_of(object.data + start + 1, key_end - start - 2);
     *ret_value = span_of(object.data + value, end - value);
     *at = skip_blanks(object, end);
     return true;
 }
 
-bool api_scan_member(struct span object, const char *key, struct span *ret_value)
+bool api_scan_enter(struct span object, const char *key, struct span *ret_value)
 {
-    struct span name, value, wanted = span_text(key);
-    for (size_t at = 0; api_scan_next(object, &at, &name, &value);) {
+    struct span name, wanted = span_text(key);
+    size_t at = 0, value;
+    while ((value = scan_key(object, at, &name))) {
         if (span_equal(name, wanted)) {
-            *ret_value = value;
+            *ret_value = span_of(object.data + value, object.bytes - value);
             return true;
         }
+        at = skip_value(object, value);
+        if (at == value)
+            break;
     }
     *ret_value = (struct span){0};
     return false;
+}
+
+bool api_scan_member(struct span object, const char *key, struct span *ret_value)
+{
+    size_t end = api_scan_enter(object, key, ret_value) ? skip_value(*ret_value, 0) : 0;
+    ret_value->bytes = end;
+    return end > 0;
 }
 
 struct span api_scan_string(struct span value)

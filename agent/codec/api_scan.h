@@ -14,6 +14,9 @@
 bool api_scan_next(struct span object, size_t *at, struct span *ret_key, struct span *ret_value);
 /* False: no such member. ret_value is an empty span then. O(bytes before it). */
 bool api_scan_member(struct span object, const char *key, struct span *ret_value);
+/* The same, and ret_value does not end with the value: for who goes into it, and so need not know
+ * where it ends. */
+bool api_scan_enter(struct span object, const char *key, struct span *ret_value);
 /* The text between the quotes of a string without escapes; empty for any other value. */
 struct span api_scan_string(struct span value);
 

@@ -51,7 +51,14 @@ int api_state(struct api_call *call, const struct api_context *context)
     return API_SUBMIT;
 }
 
-int api_child_may(struct api_call *call)
+bool api_child_is_past(const struct api_identity *identity, const struct node *node)
+{
+    struct child_view view;
+    return !query_child(node, &identity->child, &view) || strcmp(view.uid, identity->uid) != 0 ||
+           view.epoch > identity->epoch;
+}
+
+int api_child_may(struct api_call *call, const struct api_context *context)
 {
     const struct api_route *route = &call->route;
     const struct api_request *request = call->request;
@@ -68,6 +75,12 @@ int api_child_may(struct api_call *call)
                child_id_compare(&child, &request->child->child) == 0;
     bool names = (route->resource == API_NAMES && (reads || route->verb == API_UPDATE)) ||
                  (route->resource == API_METAS && reads);
+    bool writes_state = own && !reads; /* of those the node says which epoch there is */
+    if ((own || names) && !writes_state && route->endpoint == API_ENDPOINT_OBJECTS &&
+        api_child_is_past(request->child, context->node))
+        return api_failure_set(&call->failure, 403,
+                               "Hordelet-Token: the child runs elsewhere or no more: its token is "
+                               "over");
     if (route->endpoint == API_ENDPOINT_OBJECTS ? own || names
                                                 : route->endpoint != API_ENDPOINT_EVENTS)
         return 0;

@@ -129,12 +129,49 @@ int api_failure_invalid(struct api_failure *failure, enum api_resource resource,
     return -1;
 }
 
+static const char *subresource_name(const struct api_route *route)
+{
+    const struct api_resource_info *info = &api_resources[route->resource];
+    for (size_t i = 0; i < info->subresource_count; i++)
+        if (info->subresources[i].subresource == route->subresource)
+            return info->subresources[i].name;
+    return "";
+}
+
+int api_failure_forbidden(struct api_failure *failure, const struct api_route *route,
+                          const char *user, const char *path)
+{
+    const struct api_resource_info *info = &api_resources[route->resource];
+    bool events = route->endpoint == API_ENDPOINT_EVENTS;
+    char plural[NAME_BYTES_MAX + 1], name[API_OBJECT_NAME_BYTES_MAX + 4] = "";
+    char place[NAME_BYTES_MAX + 32] = "at the cluster scope";
+    if (route->endpoint != API_ENDPOINT_OBJECTS && !events)
+        return api_failure_set(failure, 403, "forbidden: User \"%s\" cannot get path \"%.200s\"",
+                               user, path);
+    failure_set(failure, 403, events ? "events" : info->plural, route->name);
+    if (route->name[0])
+        snprintf(name, sizeof name, " \"%s\"", route->name);
+    if (route->ns[0])
+        snprintf(place, sizeof place, "in the namespace \"%s\"", route->ns);
+    const char *subresource = subresource_name(route);
+    snprintf(failure->message, sizeof failure->message,
+             "%s%s is forbidden: User \"%s\" cannot %s resource \"%s%s%s\" in API group \"%s\" %s",
+             events ? "events" : plural_of(route->resource, plural, sizeof plural), name, user,
+             api_verb_name(route->verb), events ? "events" : info->plural, *subresource ? "/" : "",
+             subresource, events ? "" : info->group, place);
+    return -1;
+}
+
 int api_failure_error(struct api_failure *failure, enum api_resource resource, const char *name,
                       const struct error *err)
 {
     switch (err->code) {
     case ERROR_INVALID:
         return api_failure_invalid(failure, resource, name, err->text);
+    case ERROR_FORBIDDEN:
+        failure_set(failure, 403, api_resources[resource].plural, name);
+        TEXT_SET(failure->message, err->text);
+        return -1;
     case ERROR_NOT_FOUND:
         return api_failure_not_found(failure, resource, name ? name : "");
     case ERROR_CONFLICT:
@@ -190,13 +227,15 @@ static void failure_write_details(struct api_writer *writer, const struct api_fa
     api_writer_close(writer, '}');
 }
 
-static struct api_writer status_begin(struct buffer *buffer, const char *status)
+static struct api_writer status_begin(struct buffer *buffer, const char *status,
+                                      const char *continue_token)
 {
     struct api_writer writer = api_writer_of(buffer);
     api_writer_open(&writer, NULL, '{');
     api_writer_text(&writer, "kind", "Status");
     api_writer_text(&writer, "apiVersion", "v1");
     api_writer_open(&writer, "metadata", '{');
+    api_writer_text_unless_empty(&writer, "continue", continue_token);
     api_writer_close(&writer, '}');
     api_writer_text(&writer, "status", status);
     return writer;
@@ -204,7 +243,7 @@ static struct api_writer status_begin(struct buffer *buffer, const char *status)
 
 void api_failure_write(const struct api_failure *failure, struct buffer *buffer)
 {
-    struct api_writer writer = status_begin(buffer, "Failure");
+    struct api_writer writer = status_begin(buffer, "Failure", failure->continue_token);
     api_writer_text(&writer, "message", failure->message);
     api_writer_text_unless_empty(&writer, "reason", failure->reason);
     failure_write_details(&writer, failure);
@@ -215,7 +254,7 @@ void api_failure_write(const struct api_failure *failure, struct buffer *buffer)
 void api_success_write(struct buffer *buffer, const char *resource, const char *name,
                        const char *uid)
 {
-    struct api_writer writer = status_begin(buffer, "Success");
+    struct api_writer writer = status_begin(buffer, "Success", NULL);
     api_writer_open(&writer, "details", '{');
     api_writer_text_unless_empty(&writer, "name", name);
     api_writer_text(&writer, "group", API_GROUP);

@@ -5,6 +5,7 @@
 #ifndef AGENT_CODEC_API_STATUS_H
 #define AGENT_CODEC_API_STATUS_H
 
+#include "agent/codec/api_continue.h"
 #include "agent/codec/api_routes.h"
 #include "agent/core/error.h"
 #include "agent/core/request.h"
@@ -18,6 +19,7 @@ struct api_failure {
     char name[API_OBJECT_NAME_BYTES_MAX + 1];
     char cause_field[256], cause_message[1024]; /* details.causes: one, if there is a field */
     unsigned retry_after_seconds;               /* 0: none */
+    char continue_token[API_CONTINUE_BYTES];    /* metadata.continue; "": none */
 };
 
 /* They return -1, so that `return api_failure_...` is the whole failure branch. */
@@ -33,6 +35,9 @@ int api_failure_conflict(struct api_failure *failure, enum api_resource resource
 /* 422 as Kubernetes words it. text: "spec.replicas: must be ..." */
 int api_failure_invalid(struct api_failure *failure, enum api_resource resource, const char *name,
                         const char *text);
+/* 403 as Kubernetes words it. path: of the request, for what is not a resource. */
+int api_failure_forbidden(struct api_failure *failure, const struct api_route *route,
+                          const char *user, const char *path);
 /* What a function of the codec said; the code of the error chooses the status. */
 int api_failure_error(struct api_failure *failure, enum api_resource resource, const char *name,
                       const struct error *err);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/codec/api_columns.h"
 #include "agent/codec/api_core.h"
 #include "agent/codec/api_scan.h"
 #include "agent/codec/timestamp.h"
@@ -14,15 +15,6 @@ struct cell {
     const struct api_context *context;
     struct api_writer *writer;
 };
-
-struct column {
-    const char *name, *type; /* string, integer */
-    unsigned priority;       /* 0: always; 1: with -o wide */
-    const char *description;
-    void (*write)(const struct cell *cell);
-};
-
-enum { COLUMNS_MAX = 12 };
 
 /* --- Cells ------------------------------------------------------------------------------------ */
 
@@ -276,120 +268,24 @@ static void node_address(const struct cell *cell)
 
 /* --- Columns ---------------------------------------------------------------------------------- */
 
-#define NAME_COLUMN                                           \
-    {                                                         \
-        "Name", "string", 0, "Name of the object.", cell_name \
-    }
+typedef void (*cell_function)(const struct cell *cell);
 
-static const struct column workload_columns[] = {
-    NAME_COLUMN,
-    {"Ready", "string", 0, "Children that are ready, of how many there are to be.", workload_ready},
-    {"Up-to-date", "integer", 0, "Children that are ready with the present spec.",
-     workload_updated},
-    {"Supervisor", "string", 0, "Who places and restarts the children.", workload_supervisor},
-    {"Age", "string", 0, "Since it was created.", workload_age},
-    {"Image", "string", 1, "Image of the container.", workload_image},
-    {0},
-};
-
-static const struct column child_columns[] = {
-    NAME_COLUMN,
-    {"Phase", "string", 0, "How it is with the child.", child_phase},
-    {"Ready", "string", 0, "1/1 if it can be used.", child_ready},
-    {"Node", "string", 0, "The member that has claimed it.", child_node},
-    {"Epoch", "integer", 0, "Grows each time it is placed.", child_epoch},
-    {"Restarts", "integer", 0, "How often it was run again.", child_restarts},
-    {"Age", "string", 0, "Since its container was started.", child_age},
-    {"Reason", "string", 0, "Why it is in that phase.", child_reason},
-    {"Container", "string", 1, "Id in the engine.", child_container},
-    {"Message", "string", 1, "The reason for people.", child_message},
-    {0},
-};
-
-static const struct column name_columns[] = {
-    NAME_COLUMN,
-    {"Node", "string", 0, "Where the owner is.", name_node},
-    {"Endpoint", "string", 0, "Where the owner is reached.", name_endpoint},
-    {"Owner", "string", 0, "Who has the name.", name_owner},
-    {"Value", "string", 1, "What the owner says beside it.", name_value},
-    {0},
-};
-
-static const struct column meta_columns[] = {
-    NAME_COLUMN,
-    {"Value", "string", 0, "The value, as JSON.", meta_value},
-    {0},
-};
-
-static const struct column supervisor_columns[] = {
-    NAME_COLUMN,
-    {"Strategy", "string", 0, "Which member runs a child.", supervisor_strategy},
-    {"Members", "string", 0, "Members that are alive, of all.", supervisor_members},
-    {"Quorum", "string", 0, "More than half of the voters are alive.", supervisor_quorum},
-    {"Specs", "integer", 0, "Children that are to be.", supervisor_specs},
-    {"Active", "integer", 0, "Children that run.", supervisor_active},
-    {0},
-};
-
-static const struct column member_columns[] = {
-    NAME_COLUMN,
-    {"Phase", "string", 0, "As the agent that is asked sees it.", member_phase},
-    {"Children", "integer", 0, "Children that it has claimed.", member_children},
-    {"Runtime", "string", 0, "Its container engine.", member_runtime},
-    {"Address", "string", 0, "Where other agents reach it.", member_address},
-    {"Version", "string", 0, "Of its agent.", member_version},
-    {"Age", "string", 1, "Since its record was written.", member_age},
-    {0},
-};
-
-static const struct column pod_columns[] = {
-    NAME_COLUMN,
-    {"Ready", "string", 0, "1/1 if the child can be used.", child_ready},
-    {"Status", "string", 0, "The phase of the child.", child_phase},
-    {"Restarts", "integer", 0, "How often it was run again.", child_restarts},
-    {"Age", "string", 0, "Since its container was started.", child_age},
-    {"IP", "string", 1, "Address of the node, if the child uses its network.", pod_host},
-    {"Node", "string", 1, "The member that has claimed the child.", child_node},
-    {"Epoch", "integer", 1, "Grows each time it is placed.", child_epoch},
-    {"Reason", "string", 1, "Why it has that status.", child_reason},
-    {0},
-};
-
-static const struct column node_columns[] = {
-    NAME_COLUMN,
-    {"Status", "string", 0, "Ready if the agent that is asked sees it alive.", node_status},
-    {"Roles", "string", 0, "There are none.", node_roles},
-    {"Age", "string", 0, "Since the member's record was written.", member_age},
-    {"Version", "string", 0, "Of its agent.", node_version},
-    {"Internal-IP", "string", 1, "Host of its gossip address.", node_address},
-    {"Container-Runtime", "string", 1, "Its container engine.", member_runtime},
-    {"Children", "integer", 1, "Children that it has claimed.", member_children},
-    {0},
-};
-
-/* Their cells are written in api_events.c. */
-static const struct column event_columns[] = {
-    {"Last Seen", "string", 0, "Since it happened last.", NULL},
-    {"Type", "string", 0, "Normal or Warning.", NULL},
-    {"Reason", "string", 0, "What has happened, as one word.", NULL},
-    {"Object", "string", 0, "What it is about.", NULL},
-    {"Message", "string", 0, "What has happened, for people.", NULL},
-    {"Source", "string", 1, "Who noted it.", NULL},
-    {"First Seen", "string", 1, "Since it happened first.", NULL},
-    {"Count", "integer", 1, "How often it has happened.", NULL},
-    {0},
-};
-
-static const struct column *const columns[API_SHOWN_COUNT + 1] = {
-    [API_WORKLOADS] = workload_columns,
-    [API_CHILDREN] = child_columns,
-    [API_NAMES] = name_columns,
-    [API_METAS] = meta_columns,
-    [API_SUPERVISORS] = supervisor_columns,
-    [API_MEMBERS] = member_columns,
-    [API_PODS] = pod_columns,
-    [API_NODES] = node_columns,
-    [API_SHOWN_COUNT] = event_columns,
+/* In the order of api_columns.c. Those of events are written in api_events.c. */
+static const cell_function cells[API_SHOWN_COUNT][API_COLUMNS_MAX] = {
+    [API_WORKLOADS] = {cell_name, workload_ready, workload_updated, workload_supervisor,
+                       workload_age, workload_image},
+    [API_CHILDREN] = {cell_name, child_phase, child_ready, child_node, child_epoch, child_restarts,
+                      child_age, child_reason, child_container, child_message},
+    [API_NAMES] = {cell_name, name_node, name_endpoint, name_owner, name_value},
+    [API_METAS] = {cell_name, meta_value},
+    [API_SUPERVISORS] = {cell_name, supervisor_strategy, supervisor_members, supervisor_quorum,
+                         supervisor_specs, supervisor_active},
+    [API_MEMBERS] = {cell_name, member_phase, member_children, member_runtime, member_address,
+                     member_version, member_age},
+    [API_PODS] = {cell_name, child_ready, child_phase, child_restarts, child_age, pod_host,
+                  child_node, child_epoch, child_reason},
+    [API_NODES] = {cell_name, node_status, node_roles, member_age, node_version, node_address,
+                   member_runtime, member_children},
 };
 
 /* --- Tables ----------------------------------------------------------------------------------- */
@@ -400,11 +296,11 @@ void api_table_begin(struct api_writer *writer, unsigned resource)
     api_writer_text(writer, "kind", "Table");
     api_writer_text(writer, "apiVersion", API_META_GROUP_VERSION);
     api_writer_open(writer, "columnDefinitions", '[');
-    for (const struct column *column = columns[resource]; column->name; column++) {
+    for (const struct api_column *column = api_columns(resource); column->name; column++) {
         api_writer_open(writer, NULL, '{');
         api_writer_text(writer, "name", column->name);
         api_writer_text(writer, "type", column->type);
-        api_writer_text(writer, "format", column == columns[resource] ? "name" : "");
+        api_writer_text(writer, "format", column == api_columns(resource) ? "name" : "");
         api_writer_text(writer, "description", column->description);
         api_writer_unsigned(writer, "priority", column->priority);
         api_writer_close(writer, '}');
@@ -431,8 +327,8 @@ void api_table_row(const struct api_item *item, const struct api_context *contex
     struct cell cell = {item, context, writer};
     api_writer_open(writer, NULL, '{');
     api_writer_open(writer, "cells", '[');
-    for (const struct column *column = columns[item->shown]; column->name; column++)
-        column->write(&cell);
+    for (size_t i = 0; api_columns(item->shown)[i].name; i++)
+        cells[item->shown][i](&cell);
     api_writer_close(writer, ']');
     if (include == API_INCLUDE_OBJECT) {
         api_item_write(item, context, writer, "object");
@@ -448,8 +344,8 @@ void api_table_row_begin_gone(struct api_writer *writer, unsigned resource, cons
 {
     api_writer_open(writer, NULL, '{');
     api_writer_open(writer, "cells", '[');
-    for (const struct column *column = columns[resource]; column->name; column++)
-        if (column->write == cell_name)
+    for (const struct api_column *column = api_columns(resource); column->name; column++)
+        if (strcmp(column->name, "Name") == 0)
             api_writer_text(writer, NULL, name);
         else
             api_writer_raw(writer, NULL, span_text("null"));

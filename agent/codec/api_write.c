@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "agent/codec/api_call_private.h"
+#include "agent/codec/policy.h"
 #include "agent/codec/supervisor_json.h"
 #include "agent/codec/workload_json.h"
 
@@ -107,6 +108,16 @@ static int writing_make_supervisor(struct writing *writing, struct error *err)
                             err);
 }
 
+/* What was allowed when it was written, or by another agent, may stay: a label is changed, and the
+ * number of replicas, by anybody who may write. */
+static int writing_check_policy(const struct writing *writing, struct error *err)
+{
+    const struct workload *made = &writing->call->workload;
+    if (writing->old && writing->old->workload.workload->spec_hash == made->spec_hash)
+        return 0;
+    return policy_check_document(writing->context->policy, made->document, err);
+}
+
 static int writing_make(struct writing *writing)
 {
     struct api_call *call = writing->call;
@@ -117,6 +128,8 @@ static int writing_make(struct writing *writing)
     const char *name =
         call->route.name[0] ? call->route.name : document_name(call->documents.items[0].object);
     if (result < 0)
+        return api_failure_error(&call->failure, call->route.resource, name, &err);
+    if (workload && writing_check_policy(writing, &err) < 0)
         return api_failure_error(&call->failure, call->route.resource, name, &err);
     if (!workload) {
         TEXT_SET(call->route.name, call->supervisor.name);

@@ -5,10 +5,10 @@
  * engine said, the answer parses. */
 #include "agent/codec/api_writer.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/codec/decimal.h"
 #include "agent/codec/timestamp.h"
 
 struct api_writer api_writer_of(struct buffer *buffer)
@@ -67,15 +67,17 @@ static size_t plain_bytes(const uint8_t *at, size_t left)
     return i;
 }
 
+/* Room for the whole is made first: nearly every text is plain. */
 static void writer_string(struct api_writer *writer, struct span value)
 {
-    buffer_u8(writer->buffer, '"');
-    for (size_t i = 0; i < value.bytes;) {
-        size_t plain = plain_bytes(value.data + i, value.bytes - i);
-        buffer_append(writer->buffer, value.data + i, plain);
-        i += plain;
-        if (i == value.bytes)
-            break;
+    struct buffer *buffer = writer->buffer;
+    size_t plain = plain_bytes(value.data, value.bytes);
+    buffer_reserve(buffer, value.bytes + 2);
+    buffer->data[buffer->bytes++] = '"';
+    if (plain > 0)
+        memcpy(buffer->data + buffer->bytes, value.data, plain);
+    buffer->bytes += plain;
+    for (size_t i = plain; i < value.bytes;) {
         uint8_t byte = value.data[i];
         size_t bytes = utf8_sequence_bytes(value.data + i, value.bytes - i);
         if (bytes == 0)
@@ -83,10 +85,10 @@ static void writer_string(struct api_writer *writer, struct span value)
         else if (byte < 0x20 || byte == '"' || byte == '\\' || byte == 0x7f)
             writer_escaped(writer, byte);
         else
-            buffer_append(writer->buffer, value.data + i, bytes);
+            buffer_append(buffer, value.data + i, bytes);
         i += bytes == 0 ? 1 : bytes;
     }
-    buffer_u8(writer->buffer, '"');
+    buffer_u8(buffer, '"');
 }
 
 static void writer_key(struct api_writer *writer, const char *key)
@@ -132,16 +134,16 @@ void api_writer_text_unless_empty(struct api_writer *writer, const char *key, co
 
 void api_writer_signed(struct api_writer *writer, const char *key, int64_t value)
 {
-    char text[24];
-    snprintf(text, sizeof text, "%" PRId64, value);
+    char text[1 + DECIMAL_BYTES] = "-";
+    decimal_print(value < 0 ? -(uint64_t)value : (uint64_t)value, text + 1);
     writer_key(writer, key);
-    writer_literal(writer, text);
+    writer_literal(writer, value < 0 ? text : text + 1);
 }
 
 void api_writer_unsigned(struct api_writer *writer, const char *key, uint64_t value)
 {
-    char text[24];
-    snprintf(text, sizeof text, "%" PRIu64, value);
+    char text[DECIMAL_BYTES];
+    decimal_print(value, text);
     writer_key(writer, key);
     writer_literal(writer, text);
 }

@@ -7,6 +7,7 @@
 #ifndef AGENT_CODEC_DOCKER_JSON_H
 #define AGENT_CODEC_DOCKER_JSON_H
 
+#include "agent/codec/policy.h"
 #include "agent/core/container.h"
 #include "agent/core/effect.h"
 #include "agent/core/error.h"
@@ -45,6 +46,7 @@ struct docker_start {
     const char *child_api; /* directory with the API's socket, for the container; NULL: none */
     const char *token;     /* ... and what the child shows there */
     const struct docker_guard *guard; /* NULL: not guarded */
+    const struct policy *policy;      /* NULL: everything is allowed */
 };
 
 #define DOCKER_CHILD_API "/run/hordelet" /* where it is mounted */
@@ -54,8 +56,8 @@ struct docker_start {
  * (namespace a-b with workload c, namespace a with b-c): `distinct` appends a hash of the child. */
 void docker_json_name(const struct docker_start *start, bool distinct, char *ret_name,
                       size_t bytes);
-/* The body of POST /containers/create; the caller frees. NULL: err names the path in the document.
- */
+/* The body of POST /containers/create; the caller frees. NULL: err names the path in the document;
+ * ERROR_FORBIDDEN: the policy does not allow it. */
 char *docker_json_create(const struct docker_start *start, struct error *err);
 
 /* A guard runs what the image runs only if it is told what that is. */

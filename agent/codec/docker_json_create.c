@@ -247,6 +247,8 @@ char *docker_json_create(const struct docker_start *start, struct error *err)
         error_set(err, ERROR_INVALID, "spec.container: missing");
         return NULL;
     }
+    if (policy_check(start->policy, spec, err))
+        return NULL;
     cleanup_json cJSON *body = json_new_object();
     struct docker_create create = {
         .start = start, .spec = spec, .container = container, .body = body, .err = err};

@@ -119,69 +119,93 @@ static void write_events(struct buffer *out, const struct node *node)
 
 /* --- Guarded children ------------------------------------------------------------------------- */
 
-/* One line per supervisor that votes. */
-static void write_quorums(struct buffer *out, const struct node *node, bool electorate)
+enum voting {
+    VOTING_QUORUM,
+    VOTING_VERSION,
+    VOTING_HELD,
+    VOTING_ASKED,
+    VOTING_RENEWALS,
+    VOTING_LOST,
+    VOTING_LEFT
+};
+
+/* Of a supervisor that votes. leases NULL: this agent has never asked for one. False: there is
+ * nothing to tell. */
+static bool voting_value(enum voting what, const struct supervisor_view *view,
+                         const struct lease_counts *leases, uint64_t *ret_value)
 {
-    struct supervisor_view view;
-    for (bool more = query_supervisor_next(node, "", &view); more;) {
-        const char *name = view.supervisor->name;
-        uint64_t version = view.electorate ? view.electorate->term.version : 0;
-        if (view.votes && electorate)
-            print(out, "hordelet_electorate_version{supervisor=\"%s\"} %" PRIu64 "\n", name,
-                  version);
-        else if (view.votes)
-            print(out, "hordelet_quorum{supervisor=\"%s\"} %d\n", name, view.quorum);
-        more = query_supervisor_next(node, name, &view);
+    if (what >= VOTING_HELD && !leases)
+        return false;
+    switch (what) {
+    case VOTING_QUORUM:
+        *ret_value = view->quorum;
+        return true;
+    case VOTING_VERSION:
+        *ret_value = view->electorate ? view->electorate->term.version : 0;
+        return true;
+    case VOTING_HELD:
+        *ret_value = leases->held;
+        return true;
+    case VOTING_ASKED:
+        *ret_value = leases->asked;
+        return true;
+    case VOTING_RENEWALS:
+        *ret_value = leases->renewals;
+        return true;
+    case VOTING_LOST:
+        *ret_value = leases->lost;
+        return true;
+    case VOTING_LEFT:
+        *ret_value = leases->left_ms;
+        return leases->held > 0;
     }
+    return false;
 }
 
-enum lease_metric { LEASE_HELD_NOW, LEASE_RENEWALS, LEASE_LOST, LEASE_LEFT };
+static const struct voting_metric {
+    const char *name, *type, *help; /* help NULL: of the family above */
+    const char *labels;
+    enum voting value;
+} voting_metrics[] = {
+    {"hordelet_quorum", "gauge",
+     "1 if a majority of the supervisor's voters is alive, as this agent sees it.", "",
+     VOTING_QUORUM},
+    {"hordelet_electorate_version", "gauge",
+     "Version of the electorate in effect; 0: none, or two in conflict.", "", VOTING_VERSION},
+    {"hordelet_leases", "gauge", "Leases of guarded children that this agent holds.",
+     ",state=\"held\"", VOTING_HELD},
+    {"hordelet_leases", "gauge", NULL, ",state=\"asked\"", VOTING_ASKED},
+    {"hordelet_lease_renewals_total", "counter",
+     "Renewals by a majority, of all leases of the supervisor here at once.", "", VOTING_RENEWALS},
+    {"hordelet_leases_lost_total", "counter",
+     "Leases that no majority renewed for half of their length: their children are ended.", "",
+     VOTING_LOST},
+    {"hordelet_lease_left_milliseconds", "gauge",
+     "Until a guard ends the first of the containers held, if no renewal comes.", "", VOTING_LEFT},
+};
 
-static void write_lease_metric(struct buffer *out, const struct node *node,
-                               enum lease_metric metric)
+static void write_voting(struct buffer *out, const struct node *node,
+                         const struct voting_metric *metric)
 {
     struct supervisor_view view;
-    struct lease_counts counts;
+    struct lease_counts leases;
+    uint64_t value;
+    if (metric->help)
+        family(out, metric->name, metric->type, metric->help);
     for (bool more = query_supervisor_next(node, "", &view); more;) {
         const char *name = view.supervisor->name;
-        bool has = view.votes && query_leases(node, name, &counts);
-        if (has && metric == LEASE_HELD_NOW)
-            print(out,
-                  "hordelet_leases{supervisor=\"%s\",state=\"held\"} %zu\n"
-                  "hordelet_leases{supervisor=\"%s\",state=\"asked\"} %zu\n",
-                  name, counts.held, name, counts.asked);
-        if (has && metric == LEASE_RENEWALS)
-            print(out, "hordelet_lease_renewals_total{supervisor=\"%s\"} %" PRIu64 "\n", name,
-                  counts.renewals);
-        if (has && metric == LEASE_LOST)
-            print(out, "hordelet_leases_lost_total{supervisor=\"%s\"} %" PRIu64 "\n", name,
-                  counts.lost);
-        if (has && metric == LEASE_LEFT && counts.held > 0)
-            print(out, "hordelet_lease_left_milliseconds{supervisor=\"%s\"} %" PRIu64 "\n", name,
-                  counts.left_ms);
+        bool asks = view.votes && query_leases(node, name, &leases);
+        if (view.votes && voting_value(metric->value, &view, asks ? &leases : NULL, &value))
+            print(out, "%s{supervisor=\"%s\"%s} %" PRIu64 "\n", metric->name, name, metric->labels,
+                  value);
         more = query_supervisor_next(node, name, &view);
     }
 }
 
 static void write_leases(struct buffer *out, const struct node *node)
 {
-    family(out, "hordelet_quorum", "gauge",
-           "1 if a majority of the supervisor's voters is alive, as this agent sees it.");
-    write_quorums(out, node, false);
-    family(out, "hordelet_electorate_version", "gauge",
-           "Version of the electorate in effect; 0: none, or two in conflict.");
-    write_quorums(out, node, true);
-    family(out, "hordelet_leases", "gauge", "Leases of guarded children that this agent holds.");
-    write_lease_metric(out, node, LEASE_HELD_NOW);
-    family(out, "hordelet_lease_renewals_total", "counter",
-           "Renewals by a majority, of all leases of the supervisor here at once.");
-    write_lease_metric(out, node, LEASE_RENEWALS);
-    family(out, "hordelet_leases_lost_total", "counter",
-           "Leases that no majority renewed for half of their length: their children are ended.");
-    write_lease_metric(out, node, LEASE_LOST);
-    family(out, "hordelet_lease_left_milliseconds", "gauge",
-           "Until a guard ends the first of the containers held, if no renewal comes.");
-    write_lease_metric(out, node, LEASE_LEFT);
+    for (size_t i = 0; i < sizeof voting_metrics / sizeof *voting_metrics; i++)
+        write_voting(out, node, &voting_metrics[i]);
     gauge(out, "hordelet_lease_grants", "Children that this agent, as a voter, has granted.",
           query_grants(node));
 }
@@ -214,6 +238,27 @@ static void write_gossip(struct buffer *out, const struct vitals *vitals)
               vitals->gossip_keys[i], i == 0 ? "seal" : "open");
 }
 
+static void write_discovery(struct buffer *out, const struct vitals *vitals)
+{
+    if (vitals->discovery_count == 0)
+        return;
+    family(out, "hordelet_discovery_addresses", "gauge",
+           "Addresses where agents may be, as discovery last heard.");
+    for (size_t i = 0; i < vitals->discovery_count; i++)
+        print(out, "hordelet_discovery_addresses{source=\"%s\"} %" PRIu64 "\n",
+              vitals->discovery[i].source, vitals->discovery[i].addresses);
+    family(out, "hordelet_discovery_answers_total", "counter",
+           "Answers of discovery: of DNS, a name each; of Kubernetes, a list or a change.");
+    for (size_t i = 0; i < vitals->discovery_count; i++) {
+        const struct vitals_discovery *source = &vitals->discovery[i];
+        print(out,
+              "hordelet_discovery_answers_total{source=\"%s\",result=\"ok\"} %" PRIu64
+              "\n"
+              "hordelet_discovery_answers_total{source=\"%s\",result=\"failed\"} %" PRIu64 "\n",
+              source->source, source->answered, source->source, source->failed);
+    }
+}
+
 static void write_log(struct buffer *out, const struct vitals *vitals)
 {
     counter(out, "hordelet_log_records_total", "Records written to the log.", vitals->log_records);
@@ -227,6 +272,32 @@ static void write_log(struct buffer *out, const struct vitals *vitals)
           vitals->log_room_bytes);
 }
 
+static void write_api(struct buffer *out, const struct vitals *vitals)
+{
+    static const char *const reasons[API_REFUSED_COUNT] = {
+        [API_REFUSED_STRANGER] = "no_credential",
+        [API_REFUSED_TOKEN] = "token",
+        [API_REFUSED_CERTIFICATE] = "certificate",
+        [API_REFUSED_ROLE] = "role",
+        [API_REFUSED_CHILD] = "child",
+        [API_REFUSED_HANDSHAKE] = "handshake",
+        [API_REFUSED_CROWD] = "crowd",
+        [API_REFUSED_BUSY] = "busy",
+    };
+    gauge(out, "hordelet_api_connections", "Open connections of API clients.",
+          vitals->api_connections);
+    gauge(out, "hordelet_api_strangers", "Those of clients who have not said who they are.",
+          vitals->api_strangers);
+    family(out, "hordelet_api_refused_total", "counter",
+           "Requests and connections that were turned away, by what was wrong.");
+    for (int i = 0; i < API_REFUSED_COUNT; i++)
+        print(out, "hordelet_api_refused_total{reason=\"%s\"} %" PRIu64 "\n", reasons[i],
+              vitals->api_refused[i]);
+    if (vitals->api_certificate_until_s)
+        gauge(out, "hordelet_api_certificate_expiry_seconds",
+              "When the API's certificate ends, since 1970.", vitals->api_certificate_until_s);
+}
+
 static void write_process(struct buffer *out, const struct vitals *vitals)
 {
     counter(out, "hordelet_loop_turns_total", "Turns of the agent's loop.", vitals->loop_turns);
@@ -236,8 +307,6 @@ static void write_process(struct buffer *out, const struct vitals *vitals)
           vitals->loop_late_max_ms);
     counter(out, "hordelet_loop_thaws_total",
             "Ticks so late that the agent, not its peers, was away.", vitals->loop_thaws);
-    gauge(out, "hordelet_api_connections", "Open connections of API clients.",
-          vitals->api_connections);
     family(out, "process_cpu_seconds_total", "counter", "User and system CPU time.");
     print(out, "process_cpu_seconds_total %.2f\n", vitals->cpu_s);
     gauge(out, "process_resident_memory_bytes", "Resident memory.", vitals->resident_bytes);
@@ -260,6 +329,8 @@ void metrics_write(struct buffer *out, const struct node *node, const struct vit
     if (!vitals)
         return;
     write_gossip(out, vitals);
+    write_discovery(out, vitals);
     write_log(out, vitals);
+    write_api(out, vitals);
     write_process(out, vitals);
 }

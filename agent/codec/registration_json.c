@@ -9,9 +9,22 @@
 #include "agent/codec/json.h"
 #include "agent/codec/schema_check.h"
 
+/* Who is no child has no list of ports that one could be named in. */
+static void name_check_port(struct problems *problems, const cJSON *port)
+{
+    char value[SHOWN_BYTES];
+    if (!json_text(port))
+        return;
+    size_t mark = path_push_field(problems, "spec");
+    problem_field(problems, "port", port, "must be a number, not %s",
+                  shown_text(json_text(port), value));
+    path_pop(problems, mark);
+}
+
 static void name_check(struct problems *problems, const cJSON *object)
 {
     const cJSON *spec = json_get(object, "spec"), *address = json_get(spec, "address");
+    name_check_port(problems, json_get(spec, "port"));
     const cJSON *annotations = JSON_GET_PATH(object, "metadata", "annotations");
     const char *text = json_text(address);
     char value[SHOWN_BYTES];

@@ -53,7 +53,8 @@ enum schema_flags {
     SCHEMA_UNSUPPORTED = 1u << 3, /* "not supported in this release" */
     SCHEMA_NOT_EMPTY = 1u << 4,   /* strings */
     SCHEMA_IMMUTABLE_IN_USE =
-        1u << 5, /* an update may not change it while the object has children */
+        1u << 5,               /* an update may not change it while the object has children */
+    SCHEMA_NULLABLE = 1u << 6, /* shown as null where there is nothing to show */
 };
 
 enum { SCHEMA_KEYS_MAX = 2 };

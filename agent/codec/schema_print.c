@@ -207,6 +207,8 @@ static void write_field(struct api_writer *writer, const struct schema_field *fi
         api_writer_raw(writer, "default", span_text(field->fallback));
     if (field->flags & SCHEMA_SERVER)
         api_writer_bool(writer, "readOnly", true);
+    if (field->flags & SCHEMA_NULLABLE && dialect == SCHEMA_OPENAPI)
+        api_writer_bool(writer, "nullable", true);
     api_writer_close(writer, '}');
 }
 

@@ -39,10 +39,10 @@ static const struct schema_field name_spec_rows[] = {
     },
     {
         .name = "port",
-        .type = SCHEMA_INTEGER,
-        .min = 1,
-        .max = UINT16_MAX,
-        .description = "The port there, if there is one.",
+        .type = SCHEMA_INT_OR_STRING,
+        .description =
+            "The port there, if there is one: a number, 1 to 65535. Of a child's name it "
+            "may be the name of a port in the workload's ports; status.port is the number.",
     },
     {
         .name = "value",

@@ -74,8 +74,13 @@ static const struct schema_field supervisor_rows[] = {
     FLAG("quorum",
          "More than half of the voters are alive, as the agent that is asked sees it. "
          "Always true for strategies without votes."),
-    SCHEMA_SHOWN_OBJECT("electorate", electorate,
-                        "Who votes; null while none is in effect, or nobody has to."),
+    {
+        .name = "electorate",
+        .type = SCHEMA_OBJECT,
+        .object = &electorate,
+        .flags = SCHEMA_SERVER | SCHEMA_NULLABLE,
+        .description = "Who votes; null while none is in effect, or nobody has to.",
+    },
     SCHEMA_SHOWN("members", SCHEMA_STRING_MAP, "Node names of its members, each with its phase."),
     NUMBER("specs", "Children that are to be."),
     NUMBER("active", "Children that run, in the whole cluster."),

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/codec/decimal.h"
+
 #define TIMESTAMP_MS_MAX 253402300799999ull /* 9999-12-31T23:59:59.999Z */
 
 struct civil {
@@ -40,27 +42,35 @@ static int64_t days_of_civil(struct civil civil)
     return (int64_t)era * 146097 + day_of_era - 719468;
 }
 
-static int timestamp_print_seconds(uint64_t ms, char *text)
+static char *timestamp_print_seconds(uint64_t ms, char *text)
 {
     uint64_t seconds = (ms > TIMESTAMP_MS_MAX ? TIMESTAMP_MS_MAX : ms) / 1000;
     struct civil civil = civil_of_days((uint32_t)(seconds / 86400));
     uint32_t of_day = (uint32_t)(seconds % 86400);
-    return snprintf(text, TIMESTAMP_TEXT_BYTES, "%04u-%02u-%02uT%02u:%02u:%02u", civil.year % 10000,
-                    civil.month, civil.day, of_day / 3600, of_day / 60 % 60, of_day % 60);
+    const struct {
+        uint32_t value;
+        unsigned digits;
+        char after;
+    } parts[] = {{civil.year, 4, '-'},    {civil.month, 2, '-'},      {civil.day, 2, 'T'},
+                 {of_day / 3600, 2, ':'}, {of_day / 60 % 60, 2, ':'}, {of_day % 60, 2, '\0'}};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        text = decimal_print_padded(parts[i].value, parts[i].digits, text);
+        *text++ = parts[i].after;
+    }
+    return text - 1;
 }
 
 char *timestamp_print(uint64_t ms, char *text)
 {
-    int bytes = timestamp_print_seconds(ms, text);
-    snprintf(text + bytes, TIMESTAMP_TEXT_BYTES - (size_t)bytes, "Z");
+    memcpy(timestamp_print_seconds(ms, text), "Z", sizeof "Z");
     return text;
 }
 
 char *timestamp_print_micro(uint64_t ms, char *text)
 {
-    int bytes = timestamp_print_seconds(ms, text);
-    snprintf(text + bytes, TIMESTAMP_TEXT_BYTES - (size_t)bytes, ".%03u000Z",
-             (unsigned)(ms % 1000));
+    char *end = timestamp_print_seconds(ms, text);
+    *end++ = '.';
+    memcpy(decimal_print_padded(ms % 1000, 3, end), "000Z", sizeof "000Z");
     return text;
 }
 

@@ -4,6 +4,7 @@
  * agent is heard, it is absent, and what it holds is left to it. Each counts by its own monotonic
  * clock, from when it learned of it: no wall clock matters, and who learns it late waits longer,
  * never shorter. After that the usual verdicts count, and who does not answer is dead. */
+#include "agent/core/membership.h"
 #include "agent/core/node_private.h"
 
 /* The dead are asked once a second, and a connection is made anew after two: so soon is heard who

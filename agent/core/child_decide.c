@@ -10,7 +10,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/core/child.h"
+#include "agent/core/durable.h"
+#include "agent/core/engine.h"
+#include "agent/core/lease_node.h"
+#include "agent/core/membership.h"
+#include "agent/core/move.h"
 #include "agent/core/node_private.h"
+#include "agent/core/note.h"
+#include "agent/core/ranking.h"
+#include "agent/core/registry.h"
+#include "agent/core/supervise.h"
 
 enum { LOAD_LOOK_MS = 1000 };
 
@@ -248,6 +258,8 @@ static void child_not_ours(struct node *node, struct child *child)
         child_run(node, child);
         return;
     }
+    if (child->local)
+        child->local->stop = STOP_NONE; /* it was another life's: here is nothing to give back */
     if (move_prepare(node, child))
         return;
     bool lost;

@@ -2,13 +2,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/core/child.h"
 #include "agent/core/node_private.h"
+#include "agent/core/note.h"
+#include "agent/core/ranking.h"
 
 enum {
     BACKOFF_FIRST_MS = 100,
     BACKOFF_MOST_MS = 300000,
     BACKOFF_CRASH_LOOP_MS = 10000, /* from here on the phase says so */
-    BACKOFF_RESET_MS = 600000,     /* up for so long: all is forgiven */
     BACKOFF_LEVEL_MAX = 12,
 };
 
@@ -97,7 +99,7 @@ static void child_forgive(struct local *local)
 bool child_end_is_known(const struct child *child, const struct container *container)
 {
     const struct status *status = child->status;
-    return child->has_status && status->epoch == child->claim.epoch && status->has_exit_code &&
+    return child->has_status && status_is_of(status, &child->claim) && status->has_exit_code &&
            (status->phase == CHILD_PENDING || status->phase == CHILD_CRASH_LOOP_BACK_OFF) &&
            status->exit_code == container->exit_code &&
            status->finished_ms == container->finished_ms &&
@@ -192,6 +194,6 @@ void child_load_state(struct node *node, struct child *child)
     if (fresh)
         child_load_wait(node, child);
     /* It ran when this agent was last heard of: if it is gone now, it has ended. */
-    if (fresh && status->epoch == child->claim.epoch && status->phase == CHILD_RUNNING)
+    if (fresh && status_is_of(status, &child->claim) && status->phase == CHILD_RUNNING)
         local->running_since_ms = 1;
 }

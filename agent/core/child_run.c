@@ -6,11 +6,20 @@
  * -> nothing, or finished */
 #include <string.h>
 
+#include "agent/core/child.h"
+#include "agent/core/engine.h"
+#include "agent/core/lease_node.h"
+#include "agent/core/membership.h"
+#include "agent/core/move.h"
 #include "agent/core/node_private.h"
+#include "agent/core/note.h"
+#include "agent/core/ranking.h"
+#include "agent/core/registry.h"
+#include "agent/core/stop.h"
+#include "agent/core/supervise.h"
 
 enum {
-    BACKOFF_RESET_MS = 600000, /* up for so long: all is forgiven */
-    PULL_DECLINE_MS = 60000,   /* failing for so long: let another member try */
+    PULL_DECLINE_MS = 60000, /* failing for so long: let another member try */
     PULL_SLOT_MS = 200,
     NAME_LOOK_MS = 1000,
 };

@@ -4,9 +4,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/core/child.h"
+#include "agent/core/durable.h"
+#include "agent/core/membership.h"
 #include "agent/core/node_private.h"
+#include "agent/core/registry.h"
+#include "agent/core/stop.h"
 
-enum { STATUS_PACE_MS = 1000, STATUS_PASSING_MS = 300 };
+enum {
+    STATUS_PACE_MS = 1000,
+    STATUS_PASSING_MS = 300,
+    STATUS_OVERTAKEN_MS = 30000, /* more than a peer takes to send us its whole map */
+};
 
 static bool status_is_passing(const struct status *status)
 {
@@ -25,9 +34,11 @@ static void status_waiting(const struct node *node, const struct child *child,
     } else if (local->pull_operation || local->pull_failing_ms) {
         status->phase = CHILD_PULLING;
     } else if (node->now.mono_ms < local->retry_ms) {
-        status->phase = local->crash_loop ? CHILD_CRASH_LOOP_BACK_OFF : CHILD_PENDING;
-        if (!status->reason[0] || local->has_exit_code)
-            TEXT_SET(status->reason, local->crash_loop ? "CrashLoopBackOff" : "BackOff");
+        bool refused = strcmp(local->reason, DECLINED_NOT_ALLOWED) == 0;
+        bool loops = local->crash_loop && !refused;
+        status->phase = loops ? CHILD_CRASH_LOOP_BACK_OFF : CHILD_PENDING;
+        if (!status->reason[0] || (local->has_exit_code && !refused))
+            TEXT_SET(status->reason, loops ? "CrashLoopBackOff" : "BackOff");
     } else if (!node->supervision.engine_healthy) {
         status->phase = CHILD_PENDING;
         TEXT_SET(status->reason, "EngineUnavailable");
@@ -45,7 +56,7 @@ static void status_finished(const struct child *child, struct status *status)
     const struct local *local = child->local;
     const struct status *stored = child->status;
     bool known = local->end_reason[0];
-    bool told = child->has_status && stored->epoch == child->claim.epoch;
+    bool told = child->has_status && status_is_of(stored, &child->claim);
     if (!known && told && (stored->phase == CHILD_SUCCEEDED || stored->phase == CHILD_FAILED)) {
         status_copy(status, stored);
         return;
@@ -76,6 +87,7 @@ struct status child_status_now(const struct node *node, const struct child *chil
     const struct local *local = child->local;
     const struct local_container *container = child_container(node, child);
     struct status status = {.epoch = child->claim.epoch,
+                            .replica = child->claim.replica,
                             .restarts = local->restarts,
                             .backoff_level = local->backoff_level,
                             .spec_hash = child->group->workload.spec_hash};
@@ -111,13 +123,14 @@ struct status child_status_now(const struct node *node, const struct child *chil
 
 static bool status_equal(const struct status *a, const struct status *b)
 {
-    return a->epoch == b->epoch && a->phase == b->phase && a->ready == b->ready &&
-           a->restarts == b->restarts && a->backoff_level == b->backoff_level &&
-           a->spec_hash == b->spec_hash && a->started_ms == b->started_ms &&
-           a->ready_ms == b->ready_ms && a->finished_ms == b->finished_ms &&
-           a->has_exit_code == b->has_exit_code && a->exit_code == b->exit_code &&
-           strcmp(a->uid, b->uid) == 0 && strcmp(a->container_id, b->container_id) == 0 &&
-           strcmp(a->reason, b->reason) == 0 && strcmp(a->message, b->message) == 0;
+    return a->epoch == b->epoch && a->replica == b->replica && a->phase == b->phase &&
+           a->ready == b->ready && a->restarts == b->restarts &&
+           a->backoff_level == b->backoff_level && a->spec_hash == b->spec_hash &&
+           a->started_ms == b->started_ms && a->ready_ms == b->ready_ms &&
+           a->finished_ms == b->finished_ms && a->has_exit_code == b->has_exit_code &&
+           a->exit_code == b->exit_code && strcmp(a->uid, b->uid) == 0 &&
+           strcmp(a->container_id, b->container_id) == 0 && strcmp(a->reason, b->reason) == 0 &&
+           strcmp(a->message, b->message) == 0;
 }
 
 static void status_write(struct node *node, struct child *child, const struct status *status)
@@ -148,12 +161,18 @@ void child_status_keep_level(struct node *node, struct child *child)
     child_status_tell(node, child);
 }
 
-/* When the present status may be written. */
-static uint64_t status_due_ms(const struct local *local, const struct status *status)
+/* When the present status may be written. Where one has come whose claim has not, to write would be
+ * to write over what the next holder said. */
+static uint64_t status_due_ms(const struct child *child, const struct status *status)
 {
-    uint64_t paced = local->status_written_ms ? local->status_written_ms + STATUS_PACE_MS : 0;
-    uint64_t lasting = status_is_passing(status) ? local->status_changed_ms + STATUS_PASSING_MS : 0;
-    return paced > lasting ? paced : lasting;
+    const struct local *local = child->local;
+    uint64_t paced_ms = local->status_written_ms ? local->status_written_ms + STATUS_PACE_MS : 0;
+    bool overtaken = child->has_status && child->status->epoch > child->claim_epoch_max;
+    uint64_t lasting_ms = overtaken                   ? STATUS_OVERTAKEN_MS
+                          : status_is_passing(status) ? STATUS_PASSING_MS
+                                                      : 0;
+    uint64_t lasted_ms = local->status_changed_ms + lasting_ms;
+    return paced_ms > lasted_ms ? paced_ms : lasted_ms;
 }
 
 /* NULL: what users see is the stored one. */
@@ -161,11 +180,10 @@ static void child_status_show(struct node *node, struct child *child, const stru
 {
     struct local *local = child->local;
     bool same = local->status && status && status_equal(local->status, status);
-    if ((same || (!local->status && !status)) && local->status_replica == child->claim.replica)
+    if (same || (!local->status && !status))
         return;
     free(local->status);
     local->status = status ? xmemdup(status, sizeof *status) : NULL;
-    local->status_replica = child->claim.replica;
     store_touch(&node->store, child);
 }
 
@@ -184,7 +202,7 @@ void child_status_update(struct node *node, struct child *child)
     }
     if (local->status_changed_ms == 0)
         local->status_changed_ms = node->now.mono_ms;
-    uint64_t due_ms = status_due_ms(local, &status);
+    uint64_t due_ms = status_due_ms(child, &status);
     if (node->now.mono_ms >= due_ms)
         status_write(node, child, &status);
     else

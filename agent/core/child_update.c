@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "agent/core/child.h"
 #include "agent/core/node_private.h"
 
 enum { UPDATE_LOOK_MS = 1000 };
@@ -14,7 +15,7 @@ void child_note_ready(struct node *node, struct child *child)
     if (child->has_claim && child->claim_seen_s == 0)
         child->claim_seen_s = 1 + (uint32_t)(node->now.mono_ms / 1000);
     const struct status *status = child->status;
-    bool ready = child->has_status && child->has_claim && status->epoch == child->claim.epoch &&
+    bool ready = child->has_status && child->has_claim && status_is_of(status, &child->claim) &&
                  status->ready && strcmp(status->uid, child->group->workload.uid) == 0;
     if (!ready)
         child->ready_since_ms = 0;

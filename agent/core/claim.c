@@ -2,6 +2,9 @@
  * child_decide.c and child_run.c. */
 #include <string.h>
 
+#include "agent/core/child.h"
+#include "agent/core/durable.h"
+#include "agent/core/membership.h"
 #include "agent/core/node_private.h"
 
 bool claim_is_ours(const struct node *node, const struct claim *claim)

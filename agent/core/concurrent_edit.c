@@ -5,6 +5,7 @@
  * Who was restarted in between, or died, says nothing: its run is not the writer of that edit any
  * more. */
 #include "agent/core/node_private.h"
+#include "agent/core/note.h"
 
 /* The member whose present run writes so; "an agent of before" if it is nobody's. */
 static const char *writer_name(const struct node *node, uint64_t writer)

@@ -6,7 +6,13 @@
  * Nobody is stopped for lack of room elsewhere; who waits for room is looked at again and again. */
 #include <string.h>
 
+#include "agent/core/child.h"
+#include "agent/core/membership.h"
 #include "agent/core/node_private.h"
+#include "agent/core/note.h"
+#include "agent/core/ranking.h"
+#include "agent/core/stop.h"
+#include "agent/core/supervise.h"
 
 enum { DRAIN_LOOK_MS = 1000 };
 

@@ -13,10 +13,16 @@
  * tells a crash from an old disk image: of a crash, no peer knows dots beyond it. Another sign of
  * an old image is a later run's writer id in our own record of membership: that record is written
  * only after the id is durable. */
+#include "agent/core/durable.h"
+
 #include <assert.h>
 #include <string.h>
 
+#include "agent/core/lease_node.h"
+#include "agent/core/membership.h"
 #include "agent/core/node_private.h"
+#include "agent/core/note.h"
+#include "agent/core/stop.h"
 
 enum {
     DURABLE_VERSION = 1,

@@ -2,6 +2,8 @@
 #include <string.h>
 
 #include "agent/core/electorate_private.h"
+#include "agent/core/lease_node.h"
+#include "agent/core/node_private.h"
 
 enum { STEP_VERSION = 1 };
 

@@ -3,7 +3,12 @@
 #ifndef AGENT_CORE_ELECTORATE_PRIVATE_H
 #define AGENT_CORE_ELECTORATE_PRIVATE_H
 
-#include "agent/core/node_private.h"
+#include "agent/core/electorate.h"
+#include "agent/core/limits.h"
+#include "crdt/bytes.h"
+
+struct electorate_entry;
+struct node;
 
 struct ballot {
     uint64_t counter, replica; /* of the proposer */

@@ -2,7 +2,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/core/durable.h"
 #include "agent/core/electorate_private.h"
+#include "agent/core/lease_node.h"
+#include "agent/core/membership.h"
+#include "agent/core/node_private.h"
+#include "agent/core/note.h"
+#include "agent/core/requests.h"
 #include "placement/strategy.h"
 
 enum {

@@ -24,7 +24,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/core/durable.h"
 #include "agent/core/electorate_private.h"
+#include "agent/core/lease_node.h"
+#include "agent/core/node_private.h"
 
 enum { STEP_DISK_VERSION = 1 };
 

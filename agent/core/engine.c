@@ -1,10 +1,16 @@
 /* Operations asked of the engine: each has an id, a kind, the child it is for, and ends in exactly
  * one event. The table is bounded by the limits per kind; whoever finds no room waits in a queue
  * and is decided about again. */
+#include "agent/core/engine.h"
+
 #include <assert.h>
 #include <string.h>
 
+#include "agent/core/lease_node.h"
+#include "agent/core/local.h"
+#include "agent/core/move.h"
 #include "agent/core/node_private.h"
+#include "agent/core/supervise.h"
 
 static size_t *engine_counter(struct node *node, enum runtime_kind kind)
 {

@@ -5,7 +5,10 @@
 
 #include "placement/hash.h"
 
-enum { ENVELOPE_VERSION = 1 };
+uint8_t envelope_version(struct span bytes)
+{
+    return bytes.bytes > 0 ? *(const uint8_t *)bytes.data : 0;
+}
 
 uint32_t envelope_cluster(const char *cluster)
 {

@@ -34,6 +34,10 @@ struct envelope {
     struct span body; /* borrowed */
 };
 
+/* The first byte of a message, whatever its version; 0: there is none. */
+enum { ENVELOPE_VERSION = 1 };
+uint8_t envelope_version(struct span bytes);
+
 uint32_t envelope_cluster(const char *cluster);
 void envelope_encode(const struct envelope *envelope, struct buffer *buffer);
 bool envelope_decode(struct envelope *ret_envelope, struct span bytes);

@@ -8,6 +8,7 @@ enum error_code {
     ERROR_MALFORMED,         /* not well-formed at all: HTTP 400 */
     ERROR_INVALID,           /* a field is wrong; the text names its path: HTTP 422 */
     ERROR_TOO_LARGE,         /* HTTP 413 */
+    ERROR_FORBIDDEN,         /* the operator does not allow it: HTTP 403 */
     ERROR_NOT_FOUND,         /* HTTP 404 */
     ERROR_CONFLICT,          /* HTTP 409 */
     ERROR_UNSUPPORTED_MEDIA, /* HTTP 415 */

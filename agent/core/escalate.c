@@ -7,6 +7,7 @@
  * takes none of them for a while, unless nobody else has by then. */
 #include <string.h>
 
+#include "agent/core/child.h"
 #include "agent/core/node_private.h"
 
 enum { ESCALATED_AWAY_MS = 5000 };

@@ -16,14 +16,15 @@ enum event_type {
     EVENT_START,   /* once, after node_restore of all records */
     EVENT_TICK,    /* the deadline has passed; at most one per turn of the loop, after all else */
     EVENT_MESSAGE, /* bytes from a peer: unordered, lossy, hostile */
-    EVENT_PEER_BROKEN,   /* a connection to this address ended: a hint, never a verdict */
-    EVENT_LOG_SYNCED,    /* all log records up to this sequence are durable */
-    EVENT_DISK_STATE,    /* room or failure changed */
-    EVENT_REQUEST,       /* a user wants something written */
-    EVENT_LOOK,          /* before a user looks: what versions he sees are kept up from now on */
-    EVENT_CLIENT,        /* who gets an answer in pieces has taken some of it, or has gone away */
-    EVENT_RUNTIME_STATE, /* the engine answers, or does not */
-    EVENT_RUNTIME_LIST,  /* all containers of this cluster and node: the truth, as of now */
+    EVENT_PEER_BROKEN, /* a connection to this address ended: a hint, never a verdict */
+    EVENT_SUGGESTED,   /* where agents may be, says discovery; who is not among them is not gone */
+    EVENT_LOG_SYNCED,  /* all log records up to this sequence are durable */
+    EVENT_DISK_STATE,  /* room or failure changed */
+    EVENT_REQUEST,     /* a user wants something written */
+    EVENT_LOOK,        /* before a user looks: what versions he sees are kept up from now on */
+    EVENT_CLIENT,      /* who gets an answer in pieces has taken some of it, or has gone away */
+    EVENT_RUNTIME_STATE,     /* the engine answers, or does not */
+    EVENT_RUNTIME_LIST,      /* all containers of this cluster and node: the truth, as of now */
     EVENT_RUNTIME_CONTAINER, /* one of them changed: a hint that carries the fresh inspection */
     EVENT_RUNTIME_PROGRESS,  /* of a pull */
     EVENT_RUNTIME_OUTPUT,    /* a piece of what a container has printed */
@@ -37,6 +38,7 @@ enum runtime_result {
     RUNTIME_TIMED_OUT,     /* nobody knows; a list follows */
     RUNTIME_IMAGE_MISSING, /* START: pull first. PULL: there is no such image, or no registry */
     RUNTIME_UNHEALTHY,     /* PROBE: the container says no, or nothing in time */
+    RUNTIME_REFUSED, /* START: this node's policy does not allow what it asks for; another's may */
     RUNTIME_INVALID, /* START: this spec can never start here (bad command, port taken, bad mount)
                       */
 };
@@ -53,6 +55,10 @@ struct event {
         struct {
             const char *address;
         } peer;
+        struct {
+            const char *const *addresses; /* all that are suggested now; sorted, each once */
+            size_t count;
+        } suggested;
         struct {
             uint64_t sequence;
         } log_synced;

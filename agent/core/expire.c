@@ -1,7 +1,11 @@
 /* ttlSecondsAfterFinished: a workload all of whose children have ended for good is deleted so long
  * after. Counted by our own clock from when we saw it, and by the one member whose turn it is: a
  * restart of that agent begins anew, so it may come late and never comes early. */
+#include "agent/core/child.h"
+#include "agent/core/durable.h"
+#include "agent/core/membership.h"
 #include "agent/core/node_private.h"
+#include "agent/core/stop.h"
 
 static bool group_has_finished(const struct group *group)
 {

@@ -4,7 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/core/child.h"
+#include "agent/core/membership.h"
+#include "agent/core/move.h"
 #include "agent/core/node_private.h"
+#include "agent/core/ranking.h"
 
 /* Plans are a cache of what the node knows: to bring one up to date changes nothing that anybody
  * sees. */
@@ -14,14 +18,6 @@ static struct node *explain_cache(const struct node *node)
 }
 
 /* --- One child -------------------------------------------------------------------------------- */
-
-static const char *explain_declined(const struct member_record *record, const struct child *child)
-{
-    for (size_t i = 0; i < record->declined_count; i++)
-        if (child_id_compare(&record->declined[i].child, &child->id) == 0)
-            return record->declined[i].reason;
-    return "";
-}
 
 static void explain_record(struct node *node, struct supervisor_plan *plan, size_t at,
                            const struct child *child, struct ring_entry *entry)
@@ -43,7 +39,7 @@ static void explain_record(struct node *node, struct supervisor_plan *plan, size
         entry->message = "it has not all labels of spec.nodeSelector";
     } else if (membership_declined(node, record, &child->id)) {
         entry->reason = "Declined";
-        entry->message = explain_declined(record, child);
+        entry->message = membership_decline_reason(node, record, &child->id);
     } else if (!ranking_has_room(node, plan, at, child)) {
         entry->reason = "Full";
         entry->message = "it has no room for another child of this supervisor";

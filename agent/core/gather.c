@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/core/membership.h"
 #include "agent/core/node_private.h"
+#include "agent/core/note.h"
+#include "agent/core/requests.h"
 
 enum {
     GATHER_MS = 1000,

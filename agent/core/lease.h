@@ -170,7 +170,7 @@ bool lease_acceptor_synced(struct lease_acceptor *acceptor, uint64_t sequence,
 size_t lease_acceptor_count(const struct lease_acceptor *acceptor);
 void lease_acceptor_check(const struct lease_acceptor *acceptor);
 
-/* --- The holder: lease_holder.c -------------------------------------------------------------- */
+/* --- The holder: lease_holder.c, lease_holder_ask.c ------------------------------------------ */
 
 enum lease_state { LEASE_STATE_ASKED, LEASE_STATE_HELD, LEASE_STATE_LATE };
 

@@ -8,7 +8,11 @@
 #include <assert.h>
 #include <string.h>
 
+#include "agent/core/child.h"
+#include "agent/core/lease_node.h"
+#include "agent/core/membership.h"
 #include "agent/core/node_private.h"
+#include "agent/core/ranking.h"
 
 enum {
     GIVE_BACK_MS = 1000,

@@ -1,10 +1,15 @@
 /* Leases between this node and the others: requests and answers as messages, the acceptor's records
  * as items of the log, and what has changed as work for the children. The rules are in
  * lease_holder.c and lease_acceptor.c; whose votes count is said by electorate_step.c. */
+#include "agent/core/lease_node.h"
+
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/core/durable.h"
+#include "agent/core/membership.h"
 #include "agent/core/node_private.h"
+#include "agent/core/supervise.h"
 
 void leases_init(struct node *node, uint64_t random_seed)
 {
@@ -30,6 +35,16 @@ void leases_start(struct node *node)
     lease_acceptor_start(node->leases.acceptor, node->now.mono_ms, electorates_lease_ms_max(node));
 }
 
+/* In a conflict nobody's grants count. */
+static void leases_set_electorate(struct node *node, struct lease_holder *holder)
+{
+    const struct electorate_entry *entry =
+        store_electorate(&node->store, lease_holder_supervisor(holder));
+    lease_holder_set_electorate(holder, entry && !entry->conflict ? &entry->record : NULL);
+}
+
+/* It knows at once how long its leases are: of the first one after a restart it depends for how
+ * long it waits for what the run before may have started. */
 struct lease_holder *leases_holder(struct node *node, const char *supervisor)
 {
     struct index *holders = &node->leases.holders;
@@ -39,6 +54,7 @@ struct lease_holder *leases_holder(struct node *node, const char *supervisor)
     holder = lease_holder_new(supervisor, node->durable.replica, node->durable.boot,
                               node->leases.session);
     index_insert(holders, span_text(supervisor), holder);
+    leases_set_electorate(node, holder);
     return holder;
 }
 
@@ -158,12 +174,9 @@ void leases_synced(struct node *node)
 
 /* --- Time ------------------------------------------------------------------------------------ */
 
-/* In a conflict nobody's grants count. */
 static void leases_hold(struct node *node, struct lease_holder *holder)
 {
-    const struct electorate_entry *entry =
-        store_electorate(&node->store, lease_holder_supervisor(holder));
-    lease_holder_set_electorate(holder, entry && !entry->conflict ? &entry->record : NULL);
+    leases_set_electorate(node, holder);
     const struct supervision *supervision = &node->supervision;
     bool overdue =
         supervision->engine_told && !supervision->engine_healthy && !supervision->engine_declared;
@@ -186,8 +199,7 @@ static void leases_may_vote(struct node *node)
 {
     if (node->leases.may_vote || !membership_is_settled(node))
         return;
-    bool alone = node->membership.members.count == 0 && node->membership.contact_count == 0;
-    node->leases.may_vote = sync_compared(node->sync) || alone;
+    node->leases.may_vote = sync_compared(node->sync) || membership_is_alone(node);
 }
 
 void leases_tick(struct node *node)

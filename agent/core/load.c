@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/core/child.h"
 #include "agent/core/node_private.h"
+#include "agent/core/ranking.h"
 
 static void load_shift(struct supervisor_plan *plan, size_t at, const struct child *child, int sign)
 {

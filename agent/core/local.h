@@ -27,7 +27,8 @@ struct local_container {
     bool unhealthy;    /* it must end: its liveness probe has failed */
     uint64_t ready_ms; /* wall clock, 0: not */
     struct probing probing[PROBE_KIND_COUNT];
-    char *probe_message; /* why it is not ready, or unhealthy; see local_say */
+    char *probe_message;    /* why it is not ready, or unhealthy; see local_say */
+    uint64_t probe_said_ms; /* monotonic: since when that is said of its readiness */
 };
 
 /* Why the containers of a child that we hold must end although the child is wanted. */
@@ -82,9 +83,8 @@ struct local {
     uint64_t status_written_ms; /* monotonic */
     uint64_t status_changed_ms; /* first time that the present status differed from the written one,
                                    0: equal */
-    struct status *status;   /* as last computed, and what users see of it; owned; NULL: the stored
-                                one says the same, or none has been computed yet */
-    uint64_t status_replica; /* of the claim that it speaks of */
+    struct status *status; /* as last computed, and what users see of it; owned; NULL: the stored
+                              one says the same, or none has been computed yet */
 };
 
 struct local *local_make(struct child *child);

@@ -4,16 +4,23 @@
  * sent to contacts (seeds, and the members that our own disk remembers) until one welcomes us; then
  * both sides compare their maps, and the record that each agent writes of itself spreads like any
  * other key. A greeting also carries our address, which may have changed. */
+#include "agent/core/membership.h"
+
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/core/durable.h"
 #include "agent/core/node_private.h"
+#include "agent/core/note.h"
+#include "agent/core/ranking.h"
+#include "agent/core/stop.h"
 
 enum {
     COMPARE_RETRY_MS = 500,
-    FORGET_EVERY_MS = 1000, /* days matter; a look at all members at each turn would not be free */
+    FORGET_EVERY_MS = 1000, /* while somebody is due */
     RECORD_DELAY_MS = 1000, /* wait so long for the engine's first answer */
+    REMEMBERED_MAX = 16,    /* members of our disk that are greeted at the start */
 };
 
 struct member *member_find(const struct node *node, const char *name)
@@ -203,9 +210,13 @@ bool membership_is_settled(const struct node *node)
     return node->membership.settled;
 }
 
-static bool membership_knows_others(const struct node *node)
+/* Discovery that has not answered yet, or did not even name us, may know of others. An old image of
+ * our disk may not: it must not vote as if it were the only one. */
+bool membership_is_alone(const struct node *node)
 {
-    return node->membership.members.count > 0 || node->membership.contact_count > 0;
+    const struct membership *membership = &node->membership;
+    return membership->members.count == 0 && membership->contact_count == 0 &&
+           (!node->discovers || membership->suggested_alone);
 }
 
 static void membership_settle(struct node *node)
@@ -215,7 +226,7 @@ static void membership_settle(struct node *node)
     if (membership->settled || membership->refused_ms)
         return; /* while somebody else has our name, nothing is claimed and nothing is written */
     bool compared = sync_compared(node->sync);
-    if (membership_knows_others(node) && !compared &&
+    if (!membership_is_alone(node) && !compared &&
         now < membership->started_ms + SYNC_BEFORE_WRITE_MS)
         return;
     membership->settled = true;
@@ -226,7 +237,7 @@ static void membership_settle(struct node *node)
         durable_fresh_replica(node);
     else if (durable->unclean)
         durable_fresh_writer(node, "the run before did not stop in good order");
-    else if (!compared && membership_knows_others(node) && durable->restored)
+    else if (!compared && !membership_is_alone(node) && durable->restored)
         durable_fresh_writer(node, "no member answered");
     membership_bump(node);
 }
@@ -334,28 +345,41 @@ bool membership_is_first(const struct node *node)
     return true;
 }
 
+static void member_forget(struct node *node, struct member *member)
+{
+    if (member_is_absent(node, member->name))
+        return;
+    if (!store_member(&node->store, member->name)) {
+        member_drop(node, member);
+        return;
+    }
+    if (!membership_is_first(node))
+        return;
+    struct key key = key_member(member->name);
+    effects_trace(node->effects, "%s was dead for too long and is forgotten", member->name);
+    node_remove(node, &key);
+}
+
 /* The first alive name in order forgets who has been dead for too long. Who was met and died before
- * it had a record is nobody's to remove from the map, so each drops it. */
+ * it had a record is nobody's to remove from the map, so each drops it. Whoever dies from now on is
+ * not due before the same time has passed again. */
 static void membership_forget_dead(struct node *node)
 {
     struct membership *membership = &node->membership;
-    if (node->now.mono_ms < membership->forget_ms)
+    uint64_t now_ms = node->now.mono_ms;
+    if (now_ms < membership->forget_ms)
         return;
-    membership->forget_ms = node->now.mono_ms + FORGET_EVERY_MS;
-    if (swim_dead_count(node->swim) == 0)
-        return;
-    bool first = membership_is_first(node);
+    membership->forget_ms = now_ms + node->forget_after_ms;
     for (struct member *m = index_after(&membership->members, span_text("")); m;) {
         struct member *next = index_after(&membership->members, span_text(m->name));
-        bool too_long = m->dead_ms && node->now.mono_ms - m->dead_ms > node->forget_after_ms &&
-                        !member_is_absent(node, m->name);
-        if (too_long && !store_member(&node->store, m->name)) {
-            member_drop(node, m);
-        } else if (too_long && first) {
-            struct key key = key_member(m->name);
-            effects_trace(node->effects, "%s was dead for too long and is forgotten", m->name);
-            node_remove(node, &key);
-        }
+        uint64_t due_ms = m->dead_ms + node->forget_after_ms + 1;
+        bool due = m->dead_ms && now_ms >= due_ms;
+        if (due)
+            due_ms = now_ms + FORGET_EVERY_MS; /* again, if it is another's to do now */
+        if (m->dead_ms && due_ms < membership->forget_ms)
+            membership->forget_ms = due_ms;
+        if (due)
+            member_forget(node, m);
         m = next;
     }
 }
@@ -408,7 +432,23 @@ void membership_thaw(struct node *node)
     node->membership.compare_ms = node->membership.greet_ms = node->now.mono_ms;
 }
 
-/* The members that our disk remembers are contacts as well: our address may have changed. */
+/* The members that our disk remembers are contacts as well: our address may have changed. Each
+ * welcome is a comparison, which is as long as there are members: of many, some are greeted, drawn
+ * by lot. The failure detector asks all of them anyway. */
+static void membership_remember_contacts(struct node *node)
+{
+    const struct index *members = &node->membership.members;
+    size_t left = members->count, wanted = left < REMEMBERED_MAX ? left : REMEMBERED_MAX;
+    for (struct member *m = index_after(members, span_text("")); m;
+         m = index_after(members, span_text(m->name))) {
+        if (wanted == left || random_below(&node->random, left) < wanted) {
+            membership_add_contact(node, m->address, false);
+            wanted--;
+        }
+        left--;
+    }
+}
+
 void membership_start(struct node *node)
 {
     struct membership *membership = &node->membership;
@@ -422,9 +462,7 @@ void membership_start(struct node *node)
         node->supervision.engine_declared = own->record->runtime_healthy;
         node->supervision.engine_lost_ms = node->now.mono_ms;
     }
-    for (struct member *m = index_after(&membership->members, span_text("")); m;
-         m = index_after(&membership->members, span_text(m->name)))
-        membership_add_contact(node, m->address, false);
+    membership_remember_contacts(node);
     membership->settled = false;
 }
 

@@ -1,10 +1,13 @@
 /* How one gets in: a greeting goes to contacts (seeds, and the members that our own disk remembers)
  * until one welcomes us; then both sides compare their maps. A greeting also carries our address,
  * which may have changed. Others' clusters, and a second live agent under one name, are refused. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/core/membership.h"
 #include "agent/core/node_private.h"
+#include "agent/core/requests.h"
 
 enum {
     JOIN_FIRST_MS = 200,
@@ -126,7 +129,7 @@ static void membership_on_join(struct node *node, const struct envelope *envelop
     membership_greet(node, greeting->address, MESSAGE_WELCOME, &answer);
 }
 
-static struct contact *membership_contact(struct node *node, const char *address)
+struct contact *membership_contact(struct node *node, const char *address)
 {
     for (size_t i = 0; i < node->membership.contact_count; i++)
         if (strcmp(node->membership.contacts[i].address, address) == 0)
@@ -190,19 +193,35 @@ void membership_message(struct node *node, const struct envelope *envelope)
         membership_on_welcome(node, envelope, &greeting);
 }
 
+struct contact *membership_contact_new(struct membership *membership, const char *address)
+{
+    assert(membership->contact_count < CONTACTS_MAX + SUGGESTED_MAX);
+    struct contact *contact = &membership->contacts[membership->contact_count++];
+    *contact = (struct contact){0};
+    TEXT_SET(contact->address, address);
+    return contact;
+}
+
+/* Those of discovery have places of their own. */
+static bool membership_is_crowded(const struct membership *membership)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < membership->contact_count; i++)
+        count += !membership->contacts[i].suggested;
+    return count >= CONTACTS_MAX;
+}
+
 bool membership_add_contact(struct node *node, const char *address, bool seed)
 {
     struct membership *membership = &node->membership;
     if (strcmp(address, node->gossip_address) == 0)
         return true;
     struct contact *contact = membership_contact(node, address);
-    if (!contact) {
-        if (membership->contact_count == CONTACTS_MAX)
-            return false;
-        contact = &membership->contacts[membership->contact_count++];
-        *contact = (struct contact){0};
-        TEXT_SET(contact->address, address);
-    }
+    if ((!contact || contact->suggested) && membership_is_crowded(membership))
+        return false;
+    if (!contact)
+        contact = membership_contact_new(membership, address);
+    contact->suggested = false;
     contact->seed = contact->seed || seed;
     contact->member[0] = '\0';
     contact->tries = 0;

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/core/durable.h"
+#include "agent/core/membership.h"
 #include "agent/core/node_private.h"
 
 enum { DECLINED_FOR_MS = 300000 };
@@ -21,14 +23,20 @@ void membership_set_wish(struct node *node, enum member_wish wish)
     membership_bump(node);
 }
 
-bool membership_declined(const struct node *node, const struct member_record *record,
-                         const struct child_id *child)
+const char *membership_decline_reason(const struct node *node, const struct member_record *record,
+                                      const struct child_id *child)
 {
     for (size_t i = 0; i < record->declined_count; i++)
         if (child_id_compare(&record->declined[i].child, child) == 0 &&
             record->declined[i].until_ms > node->now.wall_ms)
-            return true;
-    return false;
+            return record->declined[i].reason;
+    return NULL;
+}
+
+bool membership_declined(const struct node *node, const struct member_record *record,
+                         const struct child_id *child)
+{
+    return membership_decline_reason(node, record, child) != NULL;
 }
 
 bool membership_declines(const struct node *node, const struct child_id *child)

@@ -30,9 +30,17 @@
  *   H is too late to withdraw: T has claimed e', and that is that.
  *
  * The offered epoch counts as known (epoch_max): no container of another ever has it. */
+#include "agent/core/move.h"
+
 #include <string.h>
 
+#include "agent/core/child.h"
+#include "agent/core/durable.h"
+#include "agent/core/membership.h"
 #include "agent/core/node_private.h"
+#include "agent/core/note.h"
+#include "agent/core/ranking.h"
+#include "agent/core/supervise.h"
 
 enum {
     OFFER_PATIENCE_MS = 15000, /* of the holder, without a word from the successor */

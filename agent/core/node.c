@@ -11,7 +11,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/core/child.h"
+#include "agent/core/durable.h"
+#include "agent/core/engine.h"
+#include "agent/core/lease_node.h"
+#include "agent/core/membership.h"
+#include "agent/core/move.h"
+#include "agent/core/newer.h"
 #include "agent/core/node_private.h"
+#include "agent/core/note.h"
+#include "agent/core/orphans.h"
+#include "agent/core/output.h"
+#include "agent/core/ranking.h"
+#include "agent/core/registry.h"
+#include "agent/core/requests.h"
+#include "agent/core/retirement.h"
+#include "agent/core/shown.h"
+#include "agent/core/stop.h"
+#include "agent/core/supervise.h"
 
 enum {
     MUST_SYNC_MS = 5000, /* after a thaw, the longest wait for a peer's answer */
@@ -53,6 +70,7 @@ struct node *node_new(const struct node_config *config)
     node->fresh_replica = config->fresh_replica;
     node->detach_on_stop = config->detach_on_stop;
     node->pacing_off = config->pacing_off;
+    node->discovers = config->discovers;
     node->random = random_of(config->random_seed);
     node_copy_labels(node, config);
     node->membership.absence_ms = UINT64_MAX;
@@ -162,7 +180,7 @@ static void node_on_swim(struct node *node, const struct envelope *envelope)
 static void node_on_message(struct node *node, const struct event *event)
 {
     struct envelope envelope;
-    if (!envelope_decode(&envelope, event->message.bytes))
+    if (newer_message(node, event) || !envelope_decode(&envelope, event->message.bytes))
         return;
     if (envelope.type == MESSAGE_JOIN || envelope.type == MESSAGE_WELCOME ||
         envelope.type == MESSAGE_REFUSED) {
@@ -222,6 +240,7 @@ static void node_tick(struct node *node)
     sync_tick(node->sync, node->now.mono_ms, node->effects);
     membership_tick(node);
     durable_settle(node);
+    newer_tick(node);
     retirement_tick(node);
     outside_tick(node);
     output_tick(node);
@@ -263,6 +282,9 @@ static void node_dispatch(struct node *node, const struct event *event)
         break;
     case EVENT_PEER_BROKEN:
         swim_hint_broken(node->swim, node->now.mono_ms, event->peer.address, node->effects);
+        break;
+    case EVENT_SUGGESTED:
+        membership_suggest(node, event->suggested.addresses, event->suggested.count);
         break;
     case EVENT_LOG_SYNCED:
         durable_synced(node, event->log_synced.sequence);

@@ -29,6 +29,7 @@ struct node_config {
     uint64_t cpu_milli, memory_bytes; /* what children may have of this machine; 0: not told */
     const char *const *seeds;
     size_t seed_count;
+    bool discovers; /* EVENT_SUGGESTED will come: until then others may exist, seeds or not */
     enum profile profile;
     uint64_t start_grace_ms, drain_timeout_ms, engine_grace_ms, forget_after_ms;
     uint64_t random_seed;   /* true randomness from the shell */

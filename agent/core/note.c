@@ -1,5 +1,7 @@
 /* Notes for people: one line in the agent's journal per happening (see journal.h). Taken where it
  * happened, by the one agent that did it or saw it. */
+#include "agent/core/note.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 

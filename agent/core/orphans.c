@@ -5,11 +5,18 @@
  * A child may become known later, when peers have told of it: then nothing is decided about it
  * before a fresh list. What a user has condemned is looked at again before each step towards its
  * end, and an agent that has not compared itself with the others yet condemns nothing. */
+#include "agent/core/orphans.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/core/engine.h"
+#include "agent/core/membership.h"
 #include "agent/core/node_private.h"
+#include "agent/core/note.h"
+#include "agent/core/requests.h"
+#include "agent/core/supervise.h"
 
 enum {
     ORPHANS_TIMEOUT_MS = 2000,
@@ -90,9 +97,8 @@ bool orphans_became_known(struct node *node)
 /* Nobody knows of anything of it, as far as can be known. */
 static bool orphans_may_end(const struct node *node)
 {
-    bool alone = node->membership.members.count == 0 && node->membership.contact_count == 0;
     return supervise_is_open(node) && node->supervision.engine_listed &&
-           (alone || sync_compared(node->sync));
+           (membership_is_alone(node) || sync_compared(node->sync));
 }
 
 void orphans_run(struct node *node)

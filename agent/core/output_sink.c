@@ -16,7 +16,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/core/membership.h"
 #include "agent/core/node_private.h"
+#include "agent/core/output.h"
+#include "agent/core/ranking.h"
+#include "agent/core/requests.h"
 
 enum {
     TELL_EVERY_MS = 1000,

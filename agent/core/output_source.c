@@ -9,7 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/core/child.h"
+#include "agent/core/engine.h"
+#include "agent/core/membership.h"
 #include "agent/core/node_private.h"
+#include "agent/core/output.h"
 
 enum {
     RESEND_MS = 1000,

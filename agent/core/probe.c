@@ -13,7 +13,13 @@
  * replacement keeps the readiness that it was last seen with. */
 #include <string.h>
 
+#include "agent/core/child.h"
+#include "agent/core/engine.h"
 #include "agent/core/node_private.h"
+#include "agent/core/note.h"
+#include "agent/core/supervise.h"
+
+enum { PROBE_SAY_PACE_MS = 10000 };
 
 static const struct probe *probe_of(const struct child *child,
                                     const struct local_container *container, enum probe_kind kind)
@@ -38,7 +44,7 @@ static void probe_meet(struct node *node, struct child *child, struct local_cont
 {
     const struct status *status = child->status;
     bool probed = child->group->workload.probes[PROBE_READINESS].period_seconds > 0;
-    bool told = child->has_status && status->epoch == child->claim.epoch &&
+    bool told = child->has_status && status_is_of(status, &child->claim) &&
                 status->phase == CHILD_RUNNING &&
                 strcmp(status->container_id, container->container.id) == 0;
     container->met = true;
@@ -91,6 +97,17 @@ static void probe_tell(struct node *node, const struct child *child, const char 
                message[0] ? ": " : "", message);
 }
 
+/* Each new text is a write: one that is another each time is not told as often as it is asked. */
+static void probe_say(const struct node *node, struct local_container *container,
+                      const char *message)
+{
+    if (container->unhealthy || (container->probe_message &&
+                                 node->now.mono_ms < container->probe_said_ms + PROBE_SAY_PACE_MS))
+        return;
+    local_say(&container->probe_message, message);
+    container->probe_said_ms = node->now.mono_ms;
+}
+
 static void probe_judge_readiness(struct node *node, struct child *child,
                                   struct local_container *container, const struct probe *probe,
                                   const char *message)
@@ -102,8 +119,8 @@ static void probe_judge_readiness(struct node *node, struct child *child,
         probe_set_ready(node, container, ready);
         probe_tell(node, child, ready ? "ready" : "not ready", ready ? "" : message);
     }
-    if (!ready && probing->failures > 0 && !container->probe_message)
-        local_say(&container->probe_message, message);
+    if (!ready && probing->failures > 0)
+        probe_say(node, container, message);
 }
 
 static void probe_judge_liveness(struct node *node, struct child *child,

@@ -8,7 +8,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/core/child.h"
+#include "agent/core/durable.h"
+#include "agent/core/move.h"
 #include "agent/core/node_private.h"
+#include "agent/core/ranking.h"
+#include "agent/core/shown.h"
+#include "agent/core/stop.h"
 
 const char *child_phase_name(enum child_phase phase)
 {
@@ -56,11 +62,9 @@ static const struct status *query_status(const struct child *child, struct statu
 {
     const struct claim *claim = &child->claim;
     const struct local *local = child->local;
-    if (local && local->status && local->status_replica == claim->replica &&
-        local->status->epoch == claim->epoch && strcmp(local->status->uid, claim->uid) == 0)
+    if (local && local->status && status_is_of(local->status, claim))
         return local->status;
-    if (child->has_status && child->status->epoch == claim->epoch &&
-        strcmp(child->status->uid, claim->uid) == 0)
+    if (child->has_status && status_is_of(child->status, claim))
         return child->status;
     *scratch =
         (struct status){.phase = claim->state == CLAIM_PULLING ? CHILD_PULLING : CHILD_STARTING};

@@ -4,7 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/core/membership.h"
 #include "agent/core/node_private.h"
+#include "agent/core/note.h"
+#include "agent/core/ranking.h"
 
 static bool voters_are_alive(const struct node *node, const struct electorate *electorate,
                              bool hopeful)

@@ -5,10 +5,13 @@
  * change their weight or zone; of another change, of which a large cluster sees thousands in a
  * second, only that member's place in it is written anew. What differs from child to child (node
  * selector, declined, room) is judged at each question, and only if anybody asks for it. */
+#include "agent/core/ranking.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/core/membership.h"
 #include "agent/core/node_private.h"
 #include "placement/hash.h"
 
@@ -324,12 +327,19 @@ bool ranking_may_keep(const struct supervisor_plan *plan, size_t at, const struc
            ranking_labels_match(record, &child->group->workload);
 }
 
-static bool member_may_run(const struct node *node, const struct supervisor_plan *plan, size_t at,
-                           const struct child *child)
+/* As far as anybody can tell; it may have declined. */
+static bool member_could_run(const struct supervisor_plan *plan, size_t at,
+                             const struct child *child)
 {
     const struct placement_member *member = &plan->members[at];
     return member->eligible && placement_phase_may_run(member->phase) &&
-           ranking_labels_match(plan->records[at], &child->group->workload) &&
+           ranking_labels_match(plan->records[at], &child->group->workload);
+}
+
+static bool member_may_run(const struct node *node, const struct supervisor_plan *plan, size_t at,
+                           const struct child *child)
+{
+    return member_could_run(plan, at, child) &&
            !membership_declined(node, plan->records[at], &child->id);
 }
 
@@ -442,14 +452,34 @@ static struct candidates ranking_free(struct node *node, struct supervisor_plan 
     return candidates;
 }
 
-static void reason_nobody(const struct candidates *candidates, const char **ret_reason,
-                          const char **ret_message)
+/* Somebody's policy is why it is nowhere. */
+static bool ranking_is_not_allowed(const struct node *node, const struct supervisor_plan *plan,
+                                   const struct child *child)
+{
+    for (size_t i = 0; i < plan->count; i++) {
+        const char *reason = member_could_run(plan, i, child)
+                                 ? membership_decline_reason(node, plan->records[i], &child->id)
+                                 : NULL;
+        if (reason && strcmp(reason, DECLINED_NOT_ALLOWED) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void reason_nobody(const struct node *node, const struct supervisor_plan *plan,
+                          const struct child *child, const struct candidates *candidates,
+                          const char **ret_reason, const char **ret_message)
 {
     if (candidates->no_room) {
         *ret_reason = "NoRoom";
         *ret_message =
             "every member that could run it holds as many children as it may, or has "
             "not the cpu and memory left that it asks for";
+    } else if (ranking_is_not_allowed(node, plan, child)) {
+        *ret_reason = DECLINED_NOT_ALLOWED;
+        *ret_message =
+            "no member that could run it allows what it asks for (--allow-host-path and "
+            "its like); hordelet ring says who declined it";
     } else {
         *ret_reason = "NoEligibleNode";
         *ret_message =
@@ -481,7 +511,7 @@ uint32_t ranking_of_self(struct node *node, const struct child *child, const cha
     if (candidates.full_here)
         room_tell_full(node, plan);
     if (candidates.count == 0)
-        reason_nobody(&candidates, ret_reason, ret_message);
+        reason_nobody(node, plan, child, &candidates, ret_reason, ret_message);
     for (size_t i = 0; i < candidates.count; i++)
         if (candidates.ranks[i] == plan->self)
             return (uint32_t)i;

@@ -211,11 +211,19 @@ int claim_compare(const struct claim *a, const struct claim *b, uint64_t child_h
 
 /* --- Statuses -------------------------------------------------------------------------------- */
 
+bool status_is_of(const struct status *status, const struct claim *claim)
+{
+    bool known = status->replica != 0; /* an agent of before does not say whose it is */
+    return status->epoch == claim->epoch && (!known || status->replica == claim->replica) &&
+           strcmp(status->uid, claim->uid) == 0;
+}
+
 void status_encode(const struct status *status, struct buffer *buffer)
 {
     buffer_u8(buffer, RECORD_VERSION);
     buffer_text(buffer, status->uid);
     buffer_varint(buffer, status->epoch);
+    buffer_u64(buffer, status->replica);
     buffer_u8(buffer, (uint8_t)status->phase);
     buffer_u8(buffer, (uint8_t)(status->ready | status->has_exit_code << 1));
     buffer_varint(buffer, status->restarts);
@@ -230,13 +238,14 @@ void status_encode(const struct status *status, struct buffer *buffer)
     buffer_text(buffer, status->message);
 }
 
-bool status_decode(struct status *ret_status, struct span value)
+static bool status_read(struct status *ret_status, struct span value, bool tells_whose)
 {
     struct reader reader = reader_of(value);
     memset(ret_status, 0, sizeof *ret_status);
     read_version(&reader);
     READ_TEXT(&reader, ret_status->uid);
     ret_status->epoch = read_epoch(&reader);
+    ret_status->replica = tells_whose ? reader_u64(&reader) : 0;
     ret_status->phase = read_enum(&reader, CHILD_CRASH_LOOP_BACK_OFF + 1);
     uint8_t flags = read_enum(&reader, 4);
     ret_status->ready = flags & 1;
@@ -251,7 +260,15 @@ bool status_decode(struct status *ret_status, struct span value)
     READ_TEXT(&reader, ret_status->container_id);
     READ_TEXT(&reader, ret_status->reason);
     READ_TEXT(&reader, ret_status->message);
-    if (reader_done(&reader))
+    return reader_done(&reader);
+}
+
+/* The first agents did not tell whose a status is, under the same version: 8 bytes less. Should
+ * such a one ever be read to its end as one of today, its holder is nobody, and it counts for
+ * nothing. */
+bool status_decode(struct status *ret_status, struct span value)
+{
+    if (status_read(ret_status, value, true) || status_read(ret_status, value, false))
         return true;
     memset(ret_status, 0, sizeof *ret_status);
     return false;

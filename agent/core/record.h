@@ -58,6 +58,8 @@ int claim_compare(const struct claim *a, const struct claim *b, uint64_t child_h
 struct status {
     char uid[UID_BYTES + 1];
     uint64_t epoch;
+    uint64_t replica; /* the holder whose word this is: on two sides of a cut there may be two of an
+                         epoch */
     enum child_phase phase;
     bool ready;
     uint32_t restarts;
@@ -71,6 +73,8 @@ struct status {
     char message[MESSAGE_BYTES_MAX + 1];
 };
 
+/* By the holder that the claim names, of this claim of its. */
+bool status_is_of(const struct status *status, const struct claim *claim);
 void status_encode(const struct status *status, struct buffer *buffer);
 bool status_decode(struct status *ret_status, struct span value);
 

@@ -23,7 +23,16 @@
  * and then the first member in order of name removes it. */
 #include <string.h>
 
+#include "agent/core/child.h"
+#include "agent/core/durable.h"
+#include "agent/core/lease_node.h"
+#include "agent/core/membership.h"
+#include "agent/core/move.h"
 #include "agent/core/node_private.h"
+#include "agent/core/note.h"
+#include "agent/core/ranking.h"
+#include "agent/core/requests.h"
+#include "agent/core/supervise.h"
 
 enum {
     LOOK_MS = 1000,           /* while something moves */

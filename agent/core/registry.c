@@ -4,10 +4,16 @@
  * member that is not dead; or an outside process that renews it (registry_outside.c). Any other
  * record may be taken over; the taker counts the name's epoch up, so that it wins over what it
  * replaces. */
-#include "agent/core/node_private.h"
+#include "agent/core/registry.h"
 
 #include <stdio.h>
 #include <string.h>
+
+#include "agent/core/child.h"
+#include "agent/core/durable.h"
+#include "agent/core/node_private.h"
+#include "agent/core/note.h"
+#include "agent/core/requests.h"
 
 enum { CONFLICT_LOOK_MS = 1000 };
 

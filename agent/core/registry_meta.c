@@ -1,7 +1,10 @@
 /* The registry's meta: a value under a key, for all. The last write is read; nobody owns it. */
 #include <string.h>
 
+#include "agent/core/durable.h"
 #include "agent/core/node_private.h"
+#include "agent/core/registry.h"
+#include "agent/core/requests.h"
 
 void meta_put(struct node *node, const struct request *request)
 {

@@ -13,7 +13,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/core/child.h"
+#include "agent/core/durable.h"
+#include "agent/core/membership.h"
 #include "agent/core/node_private.h"
+#include "agent/core/registry.h"
+#include "agent/core/requests.h"
 
 enum {
     SWEEP_MS_MIN = 250, /* names that end one after another are looked at together */

@@ -1,11 +1,25 @@
 /* Users' writes: changed in the map at once, answered when durable: this agent's log, and the first
  * peer whose `seen` covers the dot. Nobody else alive: the log is enough, and the answer says so. A
  * refusal changes nothing. */
+#include "agent/core/requests.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/core/child.h"
+#include "agent/core/durable.h"
+#include "agent/core/lease_node.h"
+#include "agent/core/membership.h"
+#include "agent/core/move.h"
 #include "agent/core/node_private.h"
+#include "agent/core/note.h"
+#include "agent/core/orphans.h"
+#include "agent/core/output.h"
+#include "agent/core/ranking.h"
+#include "agent/core/registry.h"
+#include "agent/core/stop.h"
+#include "agent/core/supervise.h"
 
 void requests_reply(struct node *node, uint64_t id, int status, const char *reason,
                     const char *message)

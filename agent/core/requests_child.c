@@ -2,7 +2,11 @@
  * which is acknowledged like any other. */
 #include <string.h>
 
+#include "agent/core/child.h"
+#include "agent/core/durable.h"
+#include "agent/core/membership.h"
 #include "agent/core/node_private.h"
+#include "agent/core/requests.h"
 
 static void child_stop_encode(struct buffer *body, uint64_t id, const struct child_id *child,
                               bool terminate)

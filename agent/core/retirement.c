@@ -10,9 +10,13 @@
  *
  * Everything here waits for one sweep or more, so that members who are merely slow still find what
  * they lack by a walk: retiring, dropping and striking make a full comparison of it. */
+#include "agent/core/retirement.h"
+
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/core/durable.h"
+#include "agent/core/membership.h"
 #include "agent/core/node_private.h"
 
 enum {

@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/core/child.h"
+#include "agent/core/membership.h"
 #include "agent/core/node_private.h"
+#include "agent/core/ranking.h"
 
 /* Who has room again says so first, and takes a child only when the others may have heard it:
  * several that get room together would else take the same one. */

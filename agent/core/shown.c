@@ -22,10 +22,15 @@
  *
  * All of this begins when somebody looks for the first time (EVENT_LOOK): agents of a large cluster
  * are asked by nobody, and its news are many. */
+#include "agent/core/shown.h"
+
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/core/membership.h"
 #include "agent/core/node_private.h"
+#include "agent/core/ranking.h"
+#include "agent/core/registry.h"
 
 enum {
     COUNTS_PACE_MS = 1000, /* of members and supervisors */

@@ -13,7 +13,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/core/child.h"
+#include "agent/core/durable.h"
 #include "agent/core/node_private.h"
+#include "agent/core/requests.h"
 #include "placement/hash.h"
 
 enum { ACKNOWLEDGED_LOOK_MS = 1000 };

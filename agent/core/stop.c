@@ -4,9 +4,16 @@
  * long it will be away (the others: absence.c) and decides nothing any more. Its claims stay as
  * they are, so its next run finds its containers and goes on with them. Both end once a second
  * member knows the last thing that was written, or after a bounded time. */
+#include "agent/core/stop.h"
+
 #include <assert.h>
 
+#include "agent/core/durable.h"
+#include "agent/core/membership.h"
 #include "agent/core/node_private.h"
+#include "agent/core/output.h"
+#include "agent/core/requests.h"
+#include "agent/core/supervise.h"
 
 enum {
     LAST_WORD_MS = 2000,    /* how long we wait for a peer to know our last word */

@@ -64,6 +64,7 @@ struct child {
     size_t name_count;
     struct left_state *state; /* NULL: nothing */
     uint64_t epoch_max;       /* greatest epoch ever seen for this id in this run */
+    uint64_t claim_epoch_max; /* ... in a claim: a status of a later one is ahead of its claim */
     bool held_at_start;     /* what the engine shows of it is ours to end, also when the workload is
                                gone: our own map held its claim at start, or the end of a start is
                                unknown */

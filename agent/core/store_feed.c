@@ -34,14 +34,15 @@ static void store_apply_workload(struct store *store, const struct key_parts *ke
     store_group_tidy(store, group);
 }
 
-/* The status that counts is the one of the claim's epoch, also when one of a later epoch has stayed
- * behind; among several, the last written. */
+/* The status that counts is its holder's, of the claim's epoch: also when one of a later epoch has
+ * stayed behind, or one of another that had claimed the same beyond a cut. Without one, the last
+ * written of the latest epoch. */
 static void child_pick_status(struct child *child)
 {
     const struct status *best = NULL;
     for (size_t i = 0; i < child->status_siblings; i++) {
         const struct status *status = child->statuses[i];
-        if (child->has_claim && status->epoch == child->claim.epoch) {
+        if (child->has_claim && status_is_of(status, &child->claim)) {
             best = status;
             break;
         }
@@ -59,6 +60,8 @@ static void child_note_epoch(struct child *child, const struct claim *claim, str
     uint64_t epoch = offer_decode(&offer, value) ? offer.epoch : claim->epoch;
     if (epoch > child->epoch_max)
         child->epoch_max = epoch;
+    if (claim->epoch > child->claim_epoch_max)
+        child->claim_epoch_max = claim->epoch;
 }
 
 void store_set_offer(struct child *child, const struct offer *offer)

@@ -5,11 +5,23 @@
  * Invariants: an operation in flight belongs to a child whose `local` exists; a child stands in a
  * queue at most once; nothing is decided before the node has settled (own list from the engine, one
  * comparison with a peer). */
+#include "agent/core/supervise.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/core/child.h"
+#include "agent/core/durable.h"
+#include "agent/core/engine.h"
+#include "agent/core/lease_node.h"
+#include "agent/core/membership.h"
+#include "agent/core/move.h"
 #include "agent/core/node_private.h"
+#include "agent/core/note.h"
+#include "agent/core/orphans.h"
+#include "agent/core/ranking.h"
+#include "agent/core/stop.h"
 
 enum {
     RELIST_EVERY_MS = 60000, /* the engine's hints may be lost */

@@ -2,9 +2,21 @@
  * follow is decided later. */
 #include <string.h>
 
+#include "agent/core/child.h"
+#include "agent/core/engine.h"
+#include "agent/core/lease_node.h"
+#include "agent/core/membership.h"
 #include "agent/core/node_private.h"
+#include "agent/core/note.h"
+#include "agent/core/orphans.h"
+#include "agent/core/output.h"
+#include "agent/core/ranking.h"
+#include "agent/core/supervise.h"
 
-enum { RELIST_MS = 1000 };
+enum {
+    RELIST_MS = 1000,
+    REFUSED_AGAIN_MS = 60000, /* our policy stays; but somebody else may be there by then */
+};
 
 static void pull_known(struct node *node, const struct operation *operation)
 {
@@ -57,6 +69,21 @@ static void child_started(struct local *local, const struct container *started)
     }
 }
 
+/* Another member may allow what this one does not. If there is none it waits here, and says why. */
+static void child_refused(struct node *node, struct child *child)
+{
+    struct local *local = child->local;
+    bool ours = child->has_claim && claim_is_ours(node, &child->claim);
+    local->retry_ms = node->now.mono_ms + REFUSED_AGAIN_MS;
+    if (ours && !ranking_has_other(node, child))
+        return;
+    effects_trace(node->effects, "declines %s/%s/%u: %s", child->id.ns, child->id.workload,
+                  child->id.ordinal, local_said(local->message));
+    membership_decline(node, &child->id, local->start_epoch, local->reason);
+    if (ours)
+        local->stop = STOP_RELEASE;
+}
+
 static void done_start(struct node *node, struct child *child, const struct operation *operation,
                        const struct event *event)
 {
@@ -87,12 +114,17 @@ static void done_start(struct node *node, struct child *child, const struct oper
         child_remember(node, child);
         child->unknown_epoch = local->start_epoch;
     }
-    child_back_off(node, child);
-    TEXT_SET(local->reason,
-             event->done.result == RUNTIME_INVALID ? "CreateContainerError" : "StartError");
+    bool refused = event->done.result == RUNTIME_REFUSED;
+    if (!refused)
+        child_back_off(node, child);
+    TEXT_SET(local->reason, refused                                 ? DECLINED_NOT_ALLOWED
+                            : event->done.result == RUNTIME_INVALID ? "CreateContainerError"
+                                                                    : "StartError");
     local_say(&local->message,
               event->done.message ? event->done.message : "the engine did not start it");
     note_child(node, child, true, local->reason, "%s", local_said(local->message));
+    if (refused)
+        child_refused(node, child);
 }
 
 static void done_stop(struct node *node, struct child *child, const struct operation *operation,

@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/core/child.h"
 #include "agent/core/node_private.h"
+#include "agent/core/supervise.h"
 
 enum { STOPS_FIRST_MS = 30000 };
 

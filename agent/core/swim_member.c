@@ -181,7 +181,7 @@ static void member_set_shutting_down(struct swim *swim, struct swim_member *memb
 static bool member_speaks_dead(struct swim *swim, struct swim_member *member)
 {
     uint64_t soon_ms = member->told_ms + SWIM_TELL_MS;
-    member->spoke = true;
+    member->spoke = swim->dead_spoke = true;
     if (soon_ms < swim->dead_next_ms)
         swim->dead_next_ms = soon_ms;
     return false;

@@ -326,12 +326,12 @@ static void uninitialized_tick(struct swim *swim, struct effects *effects)
     swim->uninitialized_next_ms = next_ms;
 }
 
-/* The next dead one in turn; one that spoke goes before. */
+/* The next dead one in turn; one that spoke goes before: then all are looked at. */
 static struct swim_member *dead_next(struct swim *swim)
 {
     struct swim_member *next = NULL;
     size_t cursor = swim->dead_cursor;
-    for (size_t i = 0; i < swim->member_count; i++) {
+    for (size_t i = 0; i < swim->member_count && (!next || swim->dead_spoke); i++) {
         cursor = (cursor + 1) % swim->member_count;
         struct swim_member *member = swim->members[cursor];
         if (member->state != STATE_DEAD)
@@ -343,6 +343,7 @@ static struct swim_member *dead_next(struct swim *swim)
             swim->dead_cursor = cursor;
         }
     }
+    swim->dead_spoke = false;
     return next;
 }
 

@@ -146,6 +146,7 @@ struct swim {
     size_t patience_live;
     uint64_t patience_ms[2][2][SWIM_ACCUSERS_MAX]; /* [hinted][shutting down][accusers - 1] */
     size_t order_cursor, uninitialized_cursor, dead_cursor, finger_cursor;
+    bool dead_spoke;       /* perhaps one of the dead spoke */
     unsigned bursts, asks; /* so far; asks: since somebody was added */
     uint64_t ask_next_ms;
     struct swim_member *stranger; /* said last that it does not know us; NULL: nobody has */

@@ -2,6 +2,7 @@
  * cost nothing until their time has come. A child knows its slot; one that stands here is not
  * freed (store_child_tidy). */
 #include "agent/core/node_private.h"
+#include "agent/core/supervise.h"
 
 static void wake_place(struct supervision *supervision, size_t slot, struct child *child)
 {

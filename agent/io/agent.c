@@ -24,10 +24,12 @@
 #include <unistd.h>
 
 #include "agent/io/agent_address.h"
+#include "agent/io/agent_policy.h"
 #include "agent/io/agent_vitals.h"
 #include "agent/io/api_server.h"
 #include "agent/io/child_access.h"
 #include "agent/io/clock.h"
+#include "agent/io/discovery.h"
 #include "agent/io/disk.h"
 #include "agent/io/docker.h"
 #include "agent/io/log.h"
@@ -49,10 +51,13 @@ struct agent {
     struct node *node;
     struct disk *disk;
     struct peers *peers;
+    struct discovery *discovery; /* NULL: none */
     struct runtime *runtime;
     struct api_server *api;
+    struct credentials *credentials;
     struct child_access access;
     struct guard_pages guard_pages;
+    struct agent_policy policy;
     struct signals signals;
     uv_timer_t end_timer;
     uint64_t began_wall_ms;
@@ -162,14 +167,11 @@ static void agent_try_to_end(void *context)
 static int agent_find_addresses(struct agent *agent, struct error *err)
 {
     struct address address, gossip;
-    const char *advertised = agent->options->advertise_address;
     address_parse(&gossip, agent->options->gossip);
-    if (!address_parse(&address, advertised)) {
-        address = gossip;
-        if (*advertised)
-            TEXT_SET(address.host, advertised);
-        else if (address_is_wildcard(&gossip) &&
-                 address_of_default_route(address.host, sizeof address.host, err))
+    if (!address_parse_host(&address, agent->options->advertise_address, gossip.port)) {
+        address = gossip; /* there is none: what there is has been checked */
+        if (address_is_wildcard(&gossip) &&
+            address_of_default_route(address.host, sizeof address.host, err))
             return -1;
     }
     TEXT_SET(agent->advertise_host, address.host);
@@ -195,6 +197,7 @@ static void agent_make_node(struct agent *agent)
         .memory_bytes = (uint64_t)options->memory_bytes,
         .seeds = (const char *const *)options->seeds,
         .seed_count = options->seed_count,
+        .discovers = options->discover_name_count > 0 || options->discover_service[0],
         .profile = options->profile,
         .start_grace_ms = options->start_grace_ms,
         .drain_timeout_ms = options->drain_timeout_ms,
@@ -224,6 +227,18 @@ static int agent_open_peers(struct agent *agent, struct error *err)
     return peers_open(&agent->peers, agent->loop, &options, err);
 }
 
+static int agent_open_discovery(struct agent *agent, struct error *err)
+{
+    struct address gossip;
+    address_parse(&gossip, agent->gossip_address);
+    struct discovery_options options = {.names = agent->options->discover_names,
+                                        .name_count = agent->options->discover_name_count,
+                                        .service = agent->options->discover_service,
+                                        .interval_ms = agent->options->discover_interval_ms,
+                                        .port = gossip.port};
+    return discovery_open(&agent->discovery, agent->loop, &options, err);
+}
+
 static void agent_print_token(void *context, const struct runtime_operation *start, char *ret_token,
                               size_t bytes)
 {
@@ -242,6 +257,7 @@ static bool agent_verify(void *context, const char *token, struct api_identity *
 
 static int agent_open_runtime(struct agent *agent, struct error *err)
 {
+    agent_policy_open(&agent->policy, agent->options, agent->guard_pages.directory);
     struct docker_config config = {
         .endpoint = agent->options->runtime,
         .cluster = agent->options->cluster,
@@ -249,6 +265,7 @@ static int agent_open_runtime(struct agent *agent, struct error *err)
         .probe_published = agent->options->probe_published,
         .child_api = agent->access.directory,
         .print_token = agent_print_token,
+        .policy = &agent->policy.policy,
         .guard_pages = &agent->guard_pages,
         .sink = agent_runtime_event,
         .context = agent,
@@ -261,8 +278,19 @@ static void agent_read_vitals(void *context, struct vitals *vitals)
 {
     struct agent *agent = context;
     agent_vitals(vitals, agent->loop, agent->disk, agent->peers);
-    vitals->api_connections = api_server_connections(agent->api);
+    agent_vitals_discovery(vitals, agent->discovery);
+    api_server_read_vitals(agent->api, vitals);
     vitals->start_time_s = agent->began_wall_ms / 1000;
+}
+
+static int agent_open_credentials(struct agent *agent, struct error *err)
+{
+    const struct agent_options *options = agent->options;
+    struct credentials_files files = {.cert = options->api_cert,
+                                      .key = options->api_key,
+                                      .ca = options->api_ca,
+                                      .tokens = options->api_token_file};
+    return credentials_open(&agent->credentials, agent->loop, &files, err);
 }
 
 static int agent_open_api(struct agent *agent, struct error *err)
@@ -275,13 +303,23 @@ static int agent_open_api(struct agent *agent, struct error *err)
                                          .tcp_port = address.port,
                                          .unix_path = path,
                                          .child_path = agent->access.socket,
+                                         .credentials = agent->credentials,
                                          .verify = agent_verify,
                                          .verify_context = agent,
                                          .member = agent->options->node_name,
+                                         .policy = &agent->policy.policy,
                                          .read_vitals = agent_read_vitals,
                                          .vitals_context = agent};
     agent->api = api_server_new(agent->loop, &options, err);
     return agent->api ? 0 : -1;
+}
+
+/* SIGHUP: what is in files that operators replace is read at once, not only when it is seen. */
+static void agent_hang_up(void *context)
+{
+    struct agent *agent = context;
+    credentials_read_again(agent->credentials);
+    peers_read_keys(agent->peers);
 }
 
 static int agent_open(struct agent *agent, struct error *err)
@@ -296,7 +334,8 @@ static int agent_open(struct agent *agent, struct error *err)
         guard_pages_open(&agent->guard_pages, agent->options->data_dir, agent->options->run_dir,
                          err) ||
         agent_open_peers(agent, err) || agent_open_runtime(agent, err) ||
-        agent_open_api(agent, err))
+        agent_open_credentials(agent, err) || agent_open_api(agent, err) ||
+        agent_open_discovery(agent, err))
         return -1;
     loop_set_sink(agent->loop, EFFECT_TRACE, agent_trace, agent);
     loop_set_sink(agent->loop, EFFECT_RUNTIME, agent_runtime, agent);
@@ -304,30 +343,46 @@ static int agent_open(struct agent *agent, struct error *err)
     loop_set_sink(agent->loop, EFFECT_OUTPUT, agent_output, agent);
     loop_set_sink(agent->loop, EFFECT_REPLY, api_server_reply_sink, agent->api);
     loop_set_sink(agent->loop, EFFECT_EXIT, agent_exit, agent);
-    signals_start(&agent->signals, agent->loop);
+    signals_start(&agent->signals, agent->loop, agent_hang_up, agent);
     disk_start(agent->disk, agent->loop);
     loop_set_deferred(agent->loop, agent_try_to_end, agent);
     return 0;
 }
 
-/* In the opposite order; whatever has not been opened is skipped. */
-static void agent_close(struct agent *agent)
+/* In the opposite order; whatever has not been opened is skipped. False: something still uses what
+ * would be freed, a thread that waits for the resolver, say. */
+static bool agent_close(struct agent *agent)
 {
     if (agent->api)
         api_server_stop(agent->api);
+    discovery_stop(agent->discovery);
     runtime_release(agent->runtime);
     peers_stop(agent->peers);
+    credentials_close(agent->credentials);
     signals_stop(&agent->signals);
     disk_stop(agent->disk);
     uv_close((uv_handle_t *)&agent->end_timer, NULL);
     if (!loop_settle(agent->loop, SETTLE_MS))
-        return; /* something still uses what would be freed; the process ends anyhow */
+        return false;
     api_server_free(agent->api);
+    discovery_free(agent->discovery);
+    credentials_free(agent->credentials);
     peers_free(agent->peers);
     disk_free(agent->disk);
     guard_pages_close(&agent->guard_pages);
+    agent_policy_close(&agent->policy);
     loop_free(agent->loop);
     node_free(agent->node);
+    return true;
+}
+
+/* The way out of the process; returns the status. exit would wait for what still runs. */
+static int agent_leave(struct agent *agent, int status)
+{
+    if (agent_close(agent))
+        return status;
+    fflush(NULL);
+    _exit(status);
 }
 
 static void agent_say_ready(const struct agent *agent)
@@ -359,13 +414,11 @@ int agent_run(const struct agent_options *options)
     if (agent_open(&agent, &error)) {
         log_line(LOG_ERROR, error.text);
         agent_arm_watchdog(status);
-        agent_close(&agent);
-        return status;
+        return agent_leave(&agent, status);
     }
     loop_submit(agent.loop, &(struct event){.type = EVENT_START});
     agent_say_ready(&agent);
     loop_run(agent.loop);
     loop_ended(agent.loop, &status);
-    agent_close(&agent);
-    return status;
+    return agent_leave(&agent, status);
 }

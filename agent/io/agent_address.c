@@ -40,6 +40,16 @@ bool address_parse(struct address *ret_address, const char *text)
     return address_parse_port(&ret_address->port, colon + 1);
 }
 
+bool address_parse_host(struct address *ret_address, const char *text, uint16_t port)
+{
+    struct in6_addr v6;
+    char with_port[ADDRESS_BYTES_MAX + 16];
+    bool bare = inet_pton(AF_INET6, text, &v6) == 1;
+    int length = snprintf(with_port, sizeof with_port, bare ? "[%s]:%u" : "%s:%u", text, port);
+    return address_parse(ret_address, text) ||
+           (length < (int)sizeof with_port && address_parse(ret_address, with_port));
+}
+
 void address_print(const struct address *address, char *ret_text, size_t bytes)
 {
     bool brackets = strchr(address->host, ':') != NULL;

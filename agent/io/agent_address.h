@@ -12,6 +12,9 @@ struct address {
 
 /* False: not HOST:PORT with a port of 1 to 65535 that fits ADDRESS_BYTES_MAX. */
 bool address_parse(struct address *ret_address, const char *text);
+/* Also of a HOST alone, which then may be an IPv6 address without brackets, as Kubernetes tells a
+ * pod its node's; its port is `port`. */
+bool address_parse_host(struct address *ret_address, const char *text, uint16_t port);
 /* "HOST:PORT", with brackets around a host that has colons. */
 void address_print(const struct address *address, char *ret_text, size_t bytes);
 

@@ -23,20 +23,42 @@ const struct option options_table[OPTIONS_COUNT] = {
     {"run-dir", OPTION_TEXT, FIELD(run_dir), "", "DIR",
      "Where the deadlines of quorum-guarded containers are, for hordelet-guard in them: in memory "
      "(a tmpfs), at the same path for the engine. Default: /run/hordelet, or /dev/shm/hordelet if "
-     "/run is on a disk."},
+     "that is on a disk."},
     {"gossip", OPTION_ADDRESS, FIELD(gossip), "0.0.0.0:7370", "HOST:PORT",
      "Where the other agents reach this one. Two TCP ports are used: this one, and this one + 2 "
-     "for "
-     "bulk transfers. Open both between the nodes."},
+     "for bulk transfers. Open both between the nodes."},
     {"advertise-address", OPTION_TEXT, FIELD(advertise_address), "", "HOST[:PORT]",
      "The address that the others are told. Default: that of --gossip, or, if that is 0.0.0.0, the "
      "one that the default route goes out from."},
     {"api", OPTION_ADDRESS, FIELD(api), "127.0.0.1:7371", "HOST:PORT",
-     "Where kubectl and hordelet's own verbs reach this agent."},
+     "Where kubectl and hordelet's own verbs reach this agent. On an address that other machines "
+     "reach it needs --api-cert, --api-key, and --api-ca or --api-token-file."},
+    {"api-cert", OPTION_TEXT, FIELD(api_cert), "", "FILE",
+     "Serve the API with TLS 1.3: this agent's certificate, in PEM, and what leads from it to its "
+     "authority. This file and the next three are read again when they change, or at SIGHUP."},
+    {"api-key", OPTION_TEXT, FIELD(api_key), "", "FILE",
+     "The certificate's key, in PEM, which not everybody may read."},
+    {"api-ca", OPTION_TEXT, FIELD(api_ca), "", "FILE",
+     "Who has a client certificate of one of these authorities may do what it says: its common "
+     "name is the user, an organization hordelet:ROLE or hordelet:ROLE:NAMESPACE a role, which is "
+     "read, write or admin. Revocation lists in the file count."},
+    {"api-token-file", OPTION_TEXT, FIELD(api_token_file), "", "FILE",
+     "Bearer tokens, a line each: NAME SECRET ROLE[:NAMESPACE],... [UNTIL]. SECRET is the token or "
+     "sha256: and its SHA-256. See docs/security.md."},
     {"join", OPTION_SEEDS, FIELD(seeds), NULL, "HOST:PORT,...",
      "Gossip addresses of some agents of the cluster. May be repeated; this agent's own may be "
-     "among "
-     "them, so that all nodes can be given the same list. None: a cluster of one."},
+     "among them, so that all nodes can be given the same list. None: a cluster of one."},
+    {"discover-dns", OPTION_DISCOVER_DNS, FIELD(discover_names), NULL, "NAME[:PORT],...",
+     "Names whose A and AAAA records are the gossip addresses of agents, asked again and again; "
+     "the port is that of --gossip unless it is given. May be repeated. A query that fails changes "
+     "nothing, and no answer takes a member out."},
+    {"discover-kubernetes", OPTION_TEXT, FIELD(discover_service), "", "[NAMESPACE/]SERVICE",
+     "Asks the API server of the Kubernetes cluster that this agent is a pod of where the pods of "
+     "that Service are, by watching its EndpointSlices (list and watch of endpointslices in "
+     "discovery.k8s.io must be allowed to the service account). The port is the one named gossip, "
+     "or the only one, or that of --gossip."},
+    {"discover-interval", OPTION_DURATION, FIELD(discover_interval_ms), "10s", "DURATION",
+     "How often DNS is asked, and addresses that nobody has answered at are looked at anew."},
     {"gossip-key-file", OPTION_TEXT, FIELD(gossip_key_file), "", "FILE",
      "Seals what agents tell each other. A key a line, as `hordelet key` prints one; the first one "
      "seals, all are accepted. The file is read again when it changes: to replace a key put the "
@@ -54,22 +76,32 @@ const struct option options_table[OPTIONS_COUNT] = {
      "How patient failure detection is: within a site, between sites, or on one machine."},
     {"start-grace", OPTION_DURATION, FIELD(start_grace_ms), "30s", "DURATION",
      "How long after the start members that have not been heard from are waited for, before they "
-     "are "
-     "taken for dead and their workloads are started elsewhere."},
+     "are taken for dead and their workloads are started elsewhere."},
     {"drain-timeout", OPTION_DURATION, FIELD(drain_timeout_ms), "25s", "DURATION",
      "How long draining waits for containers to stop before they are killed."},
     {"on-sigterm", OPTION_ON_SIGTERM, FIELD(detach_on_sigterm), "drain", "drain|detach",
      "What SIGTERM does. drain: stop the containers and hand them over. detach: leave them "
-     "running, "
-     "for an upgrade of the agent; if it is not back within 60s the others take them over."},
+     "running, for an upgrade of the agent; if it is not back within 60s the others take them "
+     "over."},
     {"probe-via", OPTION_PROBE_VIA, FIELD(probe_published), "container", "container|published",
      "Where httpGet and tcpSocket probes go: to the container's own address, or to the port that "
-     "the "
-     "engine has published, if this agent cannot reach the containers' network."},
+     "the engine has published, if this agent cannot reach the containers' network."},
     {"engine-grace", OPTION_DURATION, FIELD(engine_grace_ms), "60s", "DURATION",
      "How long the engine may be silent before other nodes take over this one's workloads."},
     {"forget-after", OPTION_DURATION, FIELD(forget_after_ms), "24h", "DURATION",
      "How long a dead member is remembered."},
+    {"allow-host-path", OPTION_HOST_PATHS, FIELD(allow_host_paths), NULL, "/PATH,...",
+     "Paths of this node that workloads may mount, with all that is below them; / allows every "
+     "one. The engine's socket, --data-dir, --config, --api-ca, the keys and the tokens are "
+     "allowed by their own names only. May be repeated. None: no hostPath volumes. See "
+     "docs/policy.md."},
+    {"allow-host-network", OPTION_SWITCH, FIELD(allow_host_network), NULL, NULL,
+     "Workloads may use this node's network (hostNetwork: true)."},
+    {"allow-capability", OPTION_CAPABILITIES, FIELD(allow_capabilities), NULL, "NAME,...",
+     "Capabilities that workloads may add beyond those that the engine gives to each container, as "
+     "NET_ADMIN; ALL allows every one. May be repeated."},
+    {"allow-privileged", OPTION_SWITCH, FIELD(allow_privileged), NULL, NULL,
+     "Workloads may be privileged: such a container is root on this node."},
     {"insecure", OPTION_SWITCH, FIELD(insecure), NULL, NULL,
      "Allow listeners that other machines can reach, without TLS, credentials or a gossip key. Who "
      "reaches them can run any container on any node of the cluster."},
@@ -124,6 +156,9 @@ void agent_options_print_help(FILE *file)
             "Three nodes, each with the same list and the same key:\n"
             "    hordelet agent --gossip-key-file /etc/hordelet/gossip.key \\\n"
             "        --join 10.0.0.1:7370,10.0.0.2:7370,10.0.0.3:7370\n"
+            "Nodes that one name of DNS has the addresses of:\n"
+            "    hordelet agent --gossip-key-file /etc/hordelet/gossip.key \\\n"
+            "        --discover-dns agents.example.com\n"
             "\n"
             "Flags (--flag VALUE or --flag=VALUE):\n");
     for (size_t i = 0; i < OPTIONS_COUNT; i++) {
@@ -265,19 +300,13 @@ int agent_options_parse(struct agent_options *ret_options, int argc, char **argv
 
 void agent_options_release(struct agent_options *options)
 {
-    for (size_t i = 0; i < options->seed_count; i++)
-        free(options->seeds[i]);
-    for (size_t i = 0; i < options->label_count; i++) {
-        free(options->labels[i].key);
-        free(options->labels[i].value);
-    }
-    free(options->seeds);
-    free(options->labels);
     for (size_t i = 0; i < OPTIONS_COUNT; i++) {
         enum option_kind kind = options_table[i].kind;
-        if (kind == OPTION_TEXT || kind == OPTION_NAME || kind == OPTION_ADDRESS ||
-            kind == OPTION_ENDPOINT)
-            free(*(char **)((char *)options + options_table[i].offset));
+        if (option_is_list(kind))
+            option_clear_list(options, kind);
+        if (option_is_list(kind) || kind == OPTION_TEXT || kind == OPTION_NAME ||
+            kind == OPTION_ADDRESS || kind == OPTION_ENDPOINT)
+            free(*(void **)((char *)options + options_table[i].offset));
     }
     *options = (struct agent_options){0};
 }

@@ -21,11 +21,19 @@ struct agent_options {
     char *gossip;            /* HOST:PORT */
     char *advertise_address; /* HOST or HOST:PORT; empty: to be found out */
     char *api;               /* HOST:PORT */
-    char *gossip_key_file;   /* empty: gossip is not sealed */
+    char *api_cert, *api_key, *api_ca, *api_token_file; /* empty: none */
+    char *gossip_key_file;                              /* empty: gossip is not sealed */
     char *runtime;
     char *config;
     char **seeds;
     size_t seed_count;
+    char **discover_names; /* HOST or HOST:PORT, of DNS */
+    size_t discover_name_count;
+    char *discover_service; /* [NAMESPACE/]SERVICE of Kubernetes; empty: none */
+    uint64_t discover_interval_ms;
+    bool allow_privileged, allow_host_network;
+    char **allow_host_paths, **allow_capabilities;
+    size_t allow_host_path_count, allow_capability_count;
     struct label *labels;
     size_t label_count;
     enum profile profile;

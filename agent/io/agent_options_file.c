@@ -79,7 +79,7 @@ static int options_file_pair(struct options_file *file, const yaml_node_t *key,
 {
     const char *name = options_scalar(key);
     const struct option *option = name ? option_find(name, strlen(name)) : NULL;
-    bool nested = option && (option->kind == OPTION_SEEDS || option->kind == OPTION_LABELS);
+    bool nested = option && option_is_list(option->kind);
     if (!option || strcmp(name, "config") == 0 || strcmp(name, "help") == 0)
         return error_set(file->parse->err, ERROR_INVALID, "%s:%zu: '%s' is not a key of this file",
                          file->path, key->start_mark.line + 1, name ? name : "(not a text)");

@@ -14,11 +14,14 @@ enum option_kind {
     OPTION_BYTES, /* a quantity */
     OPTION_PROFILE,
     OPTION_LOG_FORMAT,
-    OPTION_ON_SIGTERM, /* bool: detach */
-    OPTION_PROBE_VIA,  /* bool: published */
-    OPTION_SWITCH,     /* needs no value */
-    OPTION_SEEDS,      /* HOST:PORT,... */
-    OPTION_LABELS,     /* k=v,... */
+    OPTION_ON_SIGTERM,   /* bool: detach */
+    OPTION_PROBE_VIA,    /* bool: published */
+    OPTION_SWITCH,       /* needs no value */
+    OPTION_SEEDS,        /* HOST:PORT,... */
+    OPTION_LABELS,       /* k=v,... */
+    OPTION_DISCOVER_DNS, /* HOST[:PORT],... */
+    OPTION_HOST_PATHS,   /* /PATH,... */
+    OPTION_CAPABILITIES, /* NET_ADMIN,... */
 };
 
 /* Where a value may come from, the weaker before the stronger. */
@@ -33,8 +36,10 @@ struct option {
     const char *help;
 };
 
-enum { OPTIONS_COUNT = 24 };
+enum { OPTIONS_COUNT = 35 };
 extern const struct option options_table[OPTIONS_COUNT];
+bool option_is_list(enum option_kind kind); /* the field is an array that is owned */
+void option_clear_list(struct agent_options *options, enum option_kind kind);
 const struct option *option_find(const char *name, size_t name_bytes);
 
 struct options_parse {
@@ -48,6 +53,8 @@ struct options_parse {
  * "FILE:3: api". */
 int option_set(struct options_parse *parse, const struct option *option, const char *origin,
                const char *text);
+/* field is a char * that is owned. */
+void option_set_text(void *field, const char *text);
 /* The defaults that depend on the machine, and what concerns several fields. */
 int options_complete(struct agent_options *options, struct error *err);
 int options_read_file(struct options_parse *parse, const char *path);

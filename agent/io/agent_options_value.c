@@ -1,16 +1,15 @@
-/* One value of `hordelet agent`: from text to a field, and the checks that concern several fields.
- */
+/* One value of `hordelet agent`: from text to a field. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "agent/codec/duration.h"
+#include "agent/codec/policy.h"
 #include "agent/codec/quantity.h"
 #include "agent/io/agent_address.h"
 #include "agent/io/agent_options_private.h"
 #include "agent/io/cleanup.h"
-#include "agent/io/peers.h"
+#include "agent/io/discovery.h"
 
 #define LABEL_KEY_BYTES_MAX 253
 #define LABEL_VALUE_BYTES_MAX 63
@@ -21,7 +20,7 @@ static int option_refuse(const struct options_parse *parse, const char *origin, 
     return error_set(parse->err, ERROR_INVALID, "%s '%.200s': %s", origin, text, wanted);
 }
 
-static void option_set_text(void *field, const char *text)
+void option_set_text(void *field, const char *text)
 {
     char **owned = field;
     char *copy = xstrdup(text);
@@ -69,21 +68,62 @@ static int option_set_word(const struct options_parse *parse, const struct optio
 
 /* ---- lists ---- */
 
+bool option_is_list(enum option_kind kind)
+{
+    return kind == OPTION_SEEDS || kind == OPTION_LABELS || kind == OPTION_DISCOVER_DNS ||
+           kind == OPTION_HOST_PATHS || kind == OPTION_CAPABILITIES;
+}
+
+/* Unless it is there already. */
+static int option_add_text(struct options_parse *parse, const char *origin, const char *item,
+                           char ***items, size_t *count, size_t count_max)
+{
+    for (size_t i = 0; i < *count; i++)
+        if (strcmp((*items)[i], item) == 0)
+            return 0;
+    if (*count == count_max)
+        return error_set(parse->err, ERROR_INVALID, "%s: more than %zu of them", origin, count_max);
+    *items = xrealloc(*items, (*count + 1) * sizeof **items);
+    (*items)[(*count)++] = xstrdup(item);
+    return 0;
+}
+
 static int option_add_seed(struct options_parse *parse, const char *origin, const char *item)
 {
-    struct agent_options *options = parse->options;
     struct address address;
     if (!address_parse(&address, item))
         return option_refuse(parse, origin, item, "must be HOST:PORT, as 10.0.0.2:7370");
-    for (size_t i = 0; i < options->seed_count; i++)
-        if (strcmp(options->seeds[i], item) == 0)
-            return 0;
-    if (options->seed_count == SEEDS_MAX)
-        return error_set(parse->err, ERROR_INVALID, "%s: more than %d addresses", origin,
-                         SEEDS_MAX);
-    options->seeds = xrealloc(options->seeds, (options->seed_count + 1) * sizeof *options->seeds);
-    options->seeds[options->seed_count++] = xstrdup(item);
-    return 0;
+    return option_add_text(parse, origin, item, &parse->options->seeds, &parse->options->seed_count,
+                           SEEDS_MAX);
+}
+
+static int option_add_discover_dns(struct options_parse *parse, const char *origin,
+                                   const char *item)
+{
+    struct address address;
+    if (!address_parse_host(&address, item, UINT16_MAX))
+        return option_refuse(parse, origin, item,
+                             "must be NAME or NAME:PORT, as agents.example.com");
+    return option_add_text(parse, origin, item, &parse->options->discover_names,
+                           &parse->options->discover_name_count, DISCOVERY_NAMES_MAX);
+}
+
+static int option_add_host_path(struct options_parse *parse, const char *origin, const char *item)
+{
+    struct agent_options *options = parse->options;
+    if (*item != '/' || policy_path_has_dot_dot(item))
+        return option_refuse(parse, origin, item, "must be an absolute path without .., as /srv");
+    return option_add_text(parse, origin, item, &options->allow_host_paths,
+                           &options->allow_host_path_count, POLICY_PATHS_MAX);
+}
+
+static int option_add_capability(struct options_parse *parse, const char *origin, const char *item)
+{
+    struct agent_options *options = parse->options;
+    if (strspn(item, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789") != strlen(item))
+        return option_refuse(parse, origin, item, "must be as NET_ADMIN, or ALL");
+    return option_add_text(parse, origin, item, &options->allow_capabilities,
+                           &options->allow_capability_count, POLICY_CAPABILITIES_MAX);
 }
 
 static bool label_text_is_valid(const char *text, size_t bytes, size_t bytes_max)
@@ -117,13 +157,42 @@ static int option_add_label(struct options_parse *parse, const char *origin, con
     return 0;
 }
 
-static void option_clear_list(struct agent_options *options, enum option_kind kind)
+static void option_clear_texts(char **items, size_t *count)
 {
-    for (; kind == OPTION_SEEDS && options->seed_count > 0; options->seed_count--)
-        free(options->seeds[options->seed_count - 1]);
+    while (*count > 0)
+        free(items[--*count]);
+}
+
+void option_clear_list(struct agent_options *options, enum option_kind kind)
+{
+    if (kind == OPTION_SEEDS)
+        option_clear_texts(options->seeds, &options->seed_count);
+    else if (kind == OPTION_DISCOVER_DNS)
+        option_clear_texts(options->discover_names, &options->discover_name_count);
+    else if (kind == OPTION_HOST_PATHS)
+        option_clear_texts(options->allow_host_paths, &options->allow_host_path_count);
+    else if (kind == OPTION_CAPABILITIES)
+        option_clear_texts(options->allow_capabilities, &options->allow_capability_count);
     for (; kind == OPTION_LABELS && options->label_count > 0; options->label_count--) {
         free(options->labels[options->label_count - 1].key);
         free(options->labels[options->label_count - 1].value);
+    }
+}
+
+static int option_add_item(struct options_parse *parse, enum option_kind kind, const char *origin,
+                           const char *item)
+{
+    switch (kind) {
+    case OPTION_SEEDS:
+        return option_add_seed(parse, origin, item);
+    case OPTION_DISCOVER_DNS:
+        return option_add_discover_dns(parse, origin, item);
+    case OPTION_HOST_PATHS:
+        return option_add_host_path(parse, origin, item);
+    case OPTION_CAPABILITIES:
+        return option_add_capability(parse, origin, item);
+    default:
+        return option_add_label(parse, origin, item);
     }
 }
 
@@ -140,8 +209,7 @@ static int option_set_list(struct options_parse *parse, const struct option *opt
     for (char *item; (item = strsep(&rest, ", \t\n"));) {
         if (*item == '\0')
             continue;
-        if (option->kind == OPTION_SEEDS ? option_add_seed(parse, origin, item)
-                                         : option_add_label(parse, origin, item))
+        if (option_add_item(parse, option->kind, origin, item))
             return -1;
     }
     return 0;
@@ -164,6 +232,9 @@ int option_set(struct options_parse *parse, const struct option *option, const c
     switch (option->kind) {
     case OPTION_SEEDS:
     case OPTION_LABELS:
+    case OPTION_DISCOVER_DNS:
+    case OPTION_HOST_PATHS:
+    case OPTION_CAPABILITIES:
         return option_set_list(parse, option, origin, text);
     case OPTION_PROFILE:
     case OPTION_LOG_FORMAT:
@@ -203,96 +274,4 @@ int option_set(struct options_parse *parse, const struct option *option, const c
     }
     option_set_text(field, text);
     return 0;
-}
-
-/* ---- what concerns several fields ---- */
-
-/* The host's name up to its first dot. */
-static int options_default_node_name(struct agent_options *options, struct error *err)
-{
-    char name[256] = "";
-    if (options->node_name)
-        return 0;
-    gethostname(name, sizeof name - 1);
-    name[strcspn(name, ".")] = '\0';
-    for (char *letter = name; *letter; letter++)
-        *letter = (char)tolower((unsigned char)*letter);
-    if (!name_is_dns1123(name))
-        return error_set(
-            err, ERROR_INVALID,
-            "the host's name '%s' cannot be this node's name: give one with --node-name "
-            "(a to z, 0 to 9 and -, at most 63)",
-            name);
-    option_set_text(&options->node_name, name);
-    return 0;
-}
-
-/* `missing` is what would make it safe. */
-static int options_check_reach(const struct agent_options *options, const char *flag,
-                               const struct address *address, const char *missing,
-                               struct error *err)
-{
-    if (options->insecure || address_is_loopback(address))
-        return 0;
-    return error_set(err, ERROR_INVALID,
-                     "%s %s:%u: other machines could reach it without %s. On a network that you "
-                     "trust add --insecure; to try it out on one machine use %s 127.0.0.1:%u",
-                     flag, address->host, address->port, missing, flag, address->port);
-}
-
-static int options_check_ports(const struct address *gossip, const struct address *api,
-                               struct error *err)
-{
-    if (gossip->port > UINT16_MAX - PEERS_BULK_PORT_OFFSET)
-        return error_set(err, ERROR_INVALID, "--gossip: port %u: there must be a port %d above it",
-                         gossip->port, PEERS_BULK_PORT_OFFSET);
-    if (api->port == gossip->port || api->port == gossip->port + PEERS_BULK_PORT_OFFSET)
-        return error_set(err, ERROR_INVALID,
-                         "--api: port %u is one of the two that --gossip uses (%u and %u): choose "
-                         "another",
-                         api->port, gossip->port, gossip->port + PEERS_BULK_PORT_OFFSET);
-    return 0;
-}
-
-static int options_check_advertised(const struct agent_options *options, struct error *err)
-{
-    struct address address;
-    char with_port[ADDRESS_BYTES_MAX + 1];
-    const char *text = options->advertise_address;
-    snprintf(with_port, sizeof with_port, "%.100s:1", text);
-    if (*text == '\0' || address_parse(&address, text) || address_parse(&address, with_port))
-        return 0;
-    return error_set(err, ERROR_INVALID,
-                     "--advertise-address '%s': must be HOST or HOST:PORT, as 10.0.0.1", text);
-}
-
-/* What is not told counts for nothing, so the machine's is better than none. */
-static void options_default_capacity(struct agent_options *options)
-{
-    long processors = sysconf(_SC_NPROCESSORS_ONLN), pages = sysconf(_SC_PHYS_PAGES);
-    if (options->cpu_milli == 0 && processors > 0)
-        options->cpu_milli = processors * INT64_C(1000);
-    if (options->memory_bytes == 0 && pages > 0)
-        options->memory_bytes = (int64_t)pages * sysconf(_SC_PAGESIZE);
-}
-
-int options_complete(struct agent_options *options, struct error *err)
-{
-    struct address gossip, api;
-    address_parse(&gossip, options->gossip); /* has been checked by option_set */
-    address_parse(&api, options->api);
-    options_default_capacity(options);
-    if (*options->data_dir == '\0')
-        return error_set(err, ERROR_INVALID, "--data-dir must not be empty");
-    if (options_default_node_name(options, err) || options_check_ports(&gossip, &api, err) ||
-        options_check_advertised(options, err))
-        return -1;
-    if (!options->gossip_key_file[0] &&
-        options_check_reach(options, "--gossip", &gossip,
-                            "a key: give all agents the same "
-                            "--gossip-key-file (`hordelet key` makes one)",
-                            err))
-        return -1;
-    return options_check_reach(options, "--api", &api,
-                               "TLS and a credential, which this release does not have yet", err);
 }

@@ -82,3 +82,16 @@ void agent_vitals(struct vitals *ret_vitals, const struct loop *loop, const stru
     ret_vitals->gossip_key_count = gossip.key_count;
     vitals_of_process(ret_vitals);
 }
+
+void agent_vitals_discovery(struct vitals *vitals, const struct discovery *discovery)
+{
+    static const char *const names[] = {
+        [DISCOVERY_DNS] = "dns", [DISCOVERY_KUBERNETES] = "kubernetes"};
+    _Static_assert((int)DISCOVERY_SOURCE_COUNT <= (int)VITALS_DISCOVERY_MAX, "room for all");
+    struct discovery_statistics statistics = discovery_statistics(discovery);
+    for (int i = 0; i < DISCOVERY_SOURCE_COUNT; i++)
+        if (statistics.sources[i].asked)
+            vitals->discovery[vitals->discovery_count++] = (struct vitals_discovery){
+                names[i], statistics.sources[i].answered, statistics.sources[i].failed,
+                statistics.sources[i].addresses};
+}

@@ -11,7 +11,6 @@
  * is not suspended yet, and exchange_advance goes on by itself. Replies are found by id: the
  * exchange may be gone, the reply then is dropped. */
 #include <assert.h>
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -31,6 +30,7 @@ static void pending_add(struct exchange *exchange, uint64_t id)
     exchange->pending_id = id;
     exchange->pending_next = *bucket;
     *bucket = exchange;
+    exchange->client->pending++;
     exchange->server->pending_count++;
 }
 
@@ -51,6 +51,7 @@ static void pending_remove(struct exchange *exchange)
     *at = exchange->pending_next;
     exchange->pending_next = NULL;
     exchange->pending_id = 0;
+    exchange->client->pending--;
     exchange->server->pending_count--;
 }
 
@@ -67,6 +68,7 @@ struct api_context exchange_context(const struct exchange *exchange)
         .mono_ms = loop_now(server->loop).mono_ms,
         .hub = server->hub,
         .request_id = ++server->last_id,
+        .policy = server->policy,
         .read_vitals = server->read_vitals,
         .vitals_context = server->vitals_context,
     };
@@ -79,13 +81,18 @@ struct api_context exchange_context(const struct exchange *exchange)
     return context;
 }
 
+static void exchange_busy(struct exchange *exchange, unsigned seconds, const char *message)
+{
+    exchange->server->turned_away[API_REFUSED_BUSY]++;
+    api_call_refuse_busy(&exchange->call, seconds, message);
+}
+
 static void exchange_advance(struct exchange *exchange, enum api_progress progress)
 {
     struct api_server *server = exchange->server;
     while (progress == API_SUBMIT) {
-        if (server->pending_count >= PENDING_REQUESTS_MAX) {
-            api_call_refuse(&exchange->call, 429,
-                            "too many writes are waiting; try again in a second");
+        if (server->pending_count >= PENDING_REQUESTS_MAX || !client_may_wait(exchange)) {
+            exchange_busy(exchange, 1, "too many writes are waiting; try again in a second");
             break;
         }
         pending_add(exchange, exchange->call.submit.id);
@@ -101,6 +108,11 @@ static void exchange_advance(struct exchange *exchange, enum api_progress progre
             return;
         exchange->reply.found = buffer_view(&exchange->reply_bytes);
         progress = api_call_reply(&exchange->call, &exchange->reply, &context);
+    }
+    if (progress == API_STREAM && !client_may_stream(exchange)) {
+        exchange_forget(exchange);
+        exchange_busy(exchange, 1, "this client has as many watches and logs as it may: end some");
+        progress = API_DONE;
     }
     exchange->stream.ended = progress != API_STREAM;
     exchange->ready = true;
@@ -162,9 +174,18 @@ void api_server_reply_sink(void *server, const struct effect *effect)
     api_server_reply(server, effect->reply);
 }
 
+void exchange_abort(struct exchange *exchange, const char *message)
+{
+    api_call_refuse(&exchange->call, 503, message);
+    exchange->ready = true;
+    if (exchange->suspended)
+        exchange_resume(exchange);
+}
+
 /* The agent goes: those who still wait are told so. */
 void exchange_abort_all(struct api_server *server)
 {
+    clients_abort(server);
     for (struct exchange *exchange = server->streams; exchange; exchange = exchange->stream.next)
         if (exchange->call.watch)
             stream_cut(exchange, "the agent is stopping");
@@ -176,20 +197,23 @@ void exchange_abort_all(struct api_server *server)
                 stream_cut(exchange, "the agent is stopping");
                 continue;
             }
-            api_call_refuse(&exchange->call, 503,
-                            "the agent is stopping; whether the write was stored is not known: "
-                            "ask another agent");
-            exchange->ready = true;
-            if (exchange->suspended)
-                exchange_resume(exchange);
+            exchange_abort(exchange,
+                           "the agent is stopping; whether the write was stored is not known: ask "
+                           "another agent");
         }
     }
 }
 
 /* --- The answer ------------------------------------------------------------------------------- */
 
-static struct MHD_Response *exchange_whole(struct api_response *response)
+static struct MHD_Response *exchange_whole(struct exchange *exchange)
 {
+    struct api_response *response = &exchange->call.response;
+    exchange->answer_bytes = response->body.bytes;
+    if (response->body.bytes >= GZIP_BYTES_MIN &&
+        gzip_accepted(
+            MHD_lookup_connection_value(exchange->mhd, MHD_HEADER_KIND, "Accept-Encoding")))
+        return gzip_response(&response->body);
     struct buffer body = response->body;
     response->body = (struct buffer){0}; /* MHD frees it */
     struct MHD_Response *mhd =
@@ -205,7 +229,7 @@ static enum MHD_Result exchange_queue(struct exchange *exchange)
     struct api_response *response = &exchange->call.response;
     bool head = strcmp(exchange->request.method, "HEAD") == 0; /* MHD would wait for the body */
     bool streams = exchange->call.streaming && !exchange->stream.ended && !head;
-    struct MHD_Response *mhd = streams ? stream_begin(exchange) : exchange_whole(response);
+    struct MHD_Response *mhd = streams ? stream_begin(exchange) : exchange_whole(exchange);
     if (!mhd)
         return MHD_NO;
     if (response->content_type)
@@ -213,10 +237,15 @@ static enum MHD_Result exchange_queue(struct exchange *exchange)
     MHD_add_response_header(mhd, "Cache-Control", "no-cache, private");
     for (size_t i = 0; i < response->header_count; i++)
         MHD_add_response_header(mhd, response->headers[i].name, response->headers[i].value);
+    if (response->status == 401)
+        MHD_add_response_header(mhd, "WWW-Authenticate", "Bearer");
     if (exchange->refuse_close || exchange->server->stopping)
         MHD_add_response_header(mhd, "Connection", "close");
     connection_expect(exchange->connection, DEADLINE_ANSWER);
+    exchange_tell_refusal(exchange);
     exchange->queued = true;
+    exchange->server->answering++;
+    exchange->client->answer_bytes += exchange->answer_bytes;
     enum MHD_Result result = MHD_queue_response(exchange->mhd, (unsigned)response->status, mhd);
     MHD_destroy_response(mhd);
     return result;
@@ -231,11 +260,48 @@ static enum MHD_Result exchange_refuse(struct exchange *exchange, int status, co
 
 /* --- The request ------------------------------------------------------------------------------ */
 
+enum { EXCHANGES_SPARE_MAX = 64 };
+
+static struct exchange *exchange_take_spare(struct api_server *server)
+{
+    struct exchange *exchange = server->spare;
+    if (exchange) {
+        server->spare = exchange->pending_next;
+        server->spare_count--;
+    } else {
+        exchange = xmalloc(sizeof *exchange);
+    }
+    memset(exchange, 0, offsetof(struct exchange, call));
+    api_call_init(&exchange->call);
+    return exchange;
+}
+
+static void exchange_put_spare(struct exchange *exchange)
+{
+    struct api_server *server = exchange->server;
+    if (server->spare_count == EXCHANGES_SPARE_MAX) {
+        free(exchange);
+        return;
+    }
+    exchange->pending_next = server->spare;
+    server->spare = exchange;
+    server->spare_count++;
+}
+
+void exchange_release_spare(struct api_server *server)
+{
+    while (server->spare) {
+        struct exchange *exchange = server->spare;
+        server->spare = exchange->pending_next;
+        free(exchange);
+    }
+}
+
 /* The request line has been read; url is raw, with its query. */
 void *exchange_new(void *cls, const char *target, struct MHD_Connection *mhd)
 {
     struct listener *listener = cls;
-    struct exchange *exchange = xcalloc(1, sizeof *exchange);
+    struct exchange *exchange = exchange_take_spare(listener->server);
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     exchange->server = listener->server;
@@ -243,6 +309,7 @@ void *exchange_new(void *cls, const char *target, struct MHD_Connection *mhd)
     exchange->mhd = mhd;
     exchange->connection = info->socket_context;
     exchange->target = xstrdup(target);
+    exchange->connection->spoke = true;
     if (exchange->connection->deadline != DEADLINE_HEADER)
         connection_expect(exchange->connection,
                           DEADLINE_HEADER); /* the next one of a connection that was kept */
@@ -270,17 +337,17 @@ static enum MHD_Result framing_look(void *cls, enum MHD_ValueKind kind, const ch
     return MHD_YES;
 }
 
-static void exchange_identify(struct exchange *exchange)
+/* What strangers ask for, but the health: answered as soon as it has come, kept by nobody. */
+static void exchange_turn_away(struct exchange *exchange, const struct framing *framing)
 {
-    const struct api_server *server = exchange->server;
-    struct api_request *request = &exchange->request;
-    if (!request->token)
+    if (!exchange->stranger || api_access_is_public(exchange->target))
         return;
-    crypto_hash_sha256(request->token_hash, (const unsigned char *)request->token,
-                       strlen(request->token));
-    if (server->verify &&
-        server->verify(server->verify_context, request->token, &exchange->identity))
-        request->child = &exchange->identity;
+    api_call_refuse(&exchange->call, 401,
+                    "Unauthorized: a client certificate, or \"Authorization: Bearer TOKEN\", of "
+                    "somebody known here is needed");
+    exchange->ready = true;
+    exchange->refuse_close = true;
+    exchange->unread = framing->chunked || framing->length > API_STRANGER_BODY_BYTES_MAX;
 }
 
 /* Bodies whose end two programs could see in different places are refused: that is how requests are
@@ -299,11 +366,14 @@ static enum MHD_Result exchange_begin(struct exchange *exchange, const char *met
         .after = MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, "Hordelet-After"),
         .token = MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, "Hordelet-Token"),
     };
-    exchange->request.from_child = exchange->listener->children;
     exchange_identify(exchange);
+    client_begin(exchange);
     MHD_get_connection_values(mhd, MHD_HEADER_KIND, framing_look, &framing);
     connection_expect(exchange->connection, DEADLINE_BODY);
     exchange->refuse_close = true;
+    if (MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, "Origin"))
+        return exchange_refuse(exchange, 403,
+                               "Origin: a web page may not use the API, whoever looks at it");
     if (framing.lengths + framing.encodings > 1)
         return exchange_refuse(exchange, 400, "more than one Content-Length or Transfer-Encoding");
     if (framing.encodings && !framing.chunked)
@@ -311,16 +381,18 @@ static enum MHD_Result exchange_begin(struct exchange *exchange, const char *met
     if (framing.length > BODY_DISCARD_BYTES_MAX)
         return exchange_refuse(exchange, 413, "the body is larger than 1 MiB");
     exchange->refuse_close = false;
-    return MHD_YES;
+    exchange_turn_away(exchange, &framing);
+    return exchange->unread ? exchange_queue(exchange) : MHD_YES;
 }
 
 static enum MHD_Result exchange_take_body(struct exchange *exchange, const char *data,
                                           size_t *bytes)
 {
     exchange->body_bytes += *bytes;
-    if (exchange->body_bytes > BODY_DISCARD_BYTES_MAX)
+    if (exchange->body_bytes >
+        (exchange->stranger ? API_STRANGER_BODY_BYTES_MAX : BODY_DISCARD_BYTES_MAX))
         return MHD_NO; /* a chunked body without end: the connection is closed */
-    if (exchange->body_bytes <= BODY_BYTES_MAX)
+    if (exchange->body_bytes <= BODY_BYTES_MAX && !exchange->stranger)
         buffer_append(&exchange->body, data, *bytes);
     else
         buffer_release(&exchange->body);
@@ -331,33 +403,57 @@ static enum MHD_Result exchange_take_body(struct exchange *exchange, const char 
 /* Whoever asks for more than health: most agents of a large cluster are asked for no more. */
 static void exchange_look(struct exchange *exchange)
 {
-    static const char *const health[] = {"/livez", "/readyz", "/healthz", "/version"};
     struct api_server *server = exchange->server;
-    for (size_t i = 0; i < sizeof health / sizeof *health; i++)
-        if (strncmp(exchange->target, health[i], strlen(health[i])) == 0)
-            return;
-    if (server->looked)
+    if (server->looked || api_access_is_public(exchange->target))
         return;
     server->looked = true;
     loop_submit(server->loop, &(struct event){.type = EVENT_LOOK});
 }
 
-static enum MHD_Result exchange_run(struct exchange *exchange)
+static void exchange_start(struct exchange *exchange)
 {
-    if (exchange->body_bytes > BODY_BYTES_MAX)
-        return exchange_refuse(exchange, 413, "the body is larger than 1 MiB");
-    if (exchange->server->stopping)
-        return exchange_refuse(exchange, 503, "the agent is stopping");
-    exchange->request.body = buffer_view(&exchange->body);
-    exchange_look(exchange);
+    uint64_t begin_ns = uv_hrtime();
     struct api_context context = exchange_context(exchange);
     exchange_advance(exchange, api_call_start(&exchange->call, &exchange->request, &context));
+    client_charge(exchange, (uv_hrtime() - begin_ns) / 1000);
+}
+
+void exchange_run_queued(struct exchange *exchange)
+{
+    exchange_start(exchange);
     if (exchange->ready)
-        return exchange_queue(exchange);
+        exchange_resume(exchange);
+}
+
+static enum MHD_Result exchange_suspend(struct exchange *exchange)
+{
     connection_expect(exchange->connection, DEADLINE_NONE);
     exchange->suspended = true;
     MHD_suspend_connection(exchange->mhd);
     return MHD_YES;
+}
+
+static enum MHD_Result exchange_run(struct exchange *exchange)
+{
+    unsigned seconds;
+    const char *why = client_refuses(exchange, &seconds);
+    if (exchange->body_bytes > BODY_BYTES_MAX)
+        return exchange_refuse(exchange, 413, "the body is larger than 1 MiB");
+    if (exchange->server->stopping)
+        return exchange_refuse(exchange, 503, "the agent is stopping");
+    if (why && !api_access_is_public(exchange->target)) {
+        exchange->refuse_close = exchange->connection->excess;
+        exchange_busy(exchange, seconds, why);
+        exchange->ready = true;
+        return exchange_queue(exchange);
+    }
+    exchange->request.body = buffer_view(&exchange->body);
+    exchange_look(exchange);
+    if (client_runs_now(exchange) || api_access_is_public(exchange->target))
+        exchange_start(exchange);
+    else
+        client_enqueue(exchange);
+    return exchange->ready ? exchange_queue(exchange) : exchange_suspend(exchange);
 }
 
 enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *mhd, const char *url,
@@ -386,12 +482,14 @@ void exchange_completed(void *cls, struct MHD_Connection *mhd, void **state,
     /* MHD does not end a suspended request by itself; should it ever, the reply must find nobody.
      */
     exchange_forget(exchange);
+    exchange->server->answering -= exchange->queued;
     stream_end(exchange);
+    client_end(exchange);
     if (code == MHD_REQUEST_TERMINATED_COMPLETED_OK)
         connection_expect(exchange->connection, DEADLINE_IDLE);
     api_call_release(&exchange->call);
     buffer_release(&exchange->body);
     buffer_release(&exchange->reply_bytes);
     free(exchange->target);
-    free(exchange);
+    exchange_put_spare(exchange);
 }

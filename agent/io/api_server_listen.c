@@ -3,10 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -48,11 +46,7 @@ static int listen_address(const struct addrinfo *address)
 
 static uint16_t socket_port(int fd)
 {
-    union {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-    } name = {0};
+    union socket_address name = {0};
     socklen_t bytes = sizeof name;
     if (getsockname(fd, &name.any, &bytes) < 0)
         return 0;

@@ -144,11 +144,10 @@ static void stream_look(struct exchange *exchange)
     exchange->stream.ended = api_call_poll(&exchange->call, &context) == API_DONE;
 }
 
-void streams_poll(void *cls)
+void streams_poll(struct api_server *server)
 {
-    struct api_server *server = cls;
     uint64_t now_ms = loop_now(server->loop).mono_ms;
-    if (!server->streams || server->stopping)
+    if (!server->streams)
         return;
     uint64_t generation = api_stream_generation(loop_node(server->loop)), wake_ms = UINT64_MAX;
     bool changed = generation != server->generation;
@@ -214,6 +213,7 @@ struct MHD_Response *stream_begin(struct exchange *exchange)
     if (!mhd)
         return NULL;
     exchange->stream.begun = true;
+    exchange->client->streams++;
     exchange->stream.next = server->streams;
     if (server->streams)
         server->streams->stream.previous = exchange;

@@ -155,6 +155,7 @@ struct runtime *docker_new(uv_loop_t *loop, const struct docker_config *config, 
     docker->loop = loop;
     docker->cluster = xstrdup(config->cluster);
     docker->node = xstrdup(config->node);
+    docker->policy = config->policy;
     docker->print_token = config->print_token;
     if (strncmp(config->endpoint, "unix://", strlen("unix://")) == 0) {
         docker->child_api = config->child_api ? xstrdup(config->child_api) : NULL;

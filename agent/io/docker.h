@@ -5,6 +5,7 @@
 
 #include <uv.h>
 
+#include "agent/codec/policy.h"
 #include "agent/core/error.h"
 #include "agent/io/guard_pages.h"
 #include "agent/io/runtime.h"
@@ -17,6 +18,7 @@ struct docker_config {
     /* The token of a START's child. */
     void (*print_token)(void *context, const struct runtime_operation *start, char *ret_token,
                         size_t bytes);
+    const struct policy *policy;     /* borrowed; NULL: everything is allowed */
     struct guard_pages *guard_pages; /* borrowed; not used with a TCP engine */
     runtime_sink_function sink;
     void *context;

@@ -354,18 +354,30 @@ static void call_set_engine(struct docker_call *call, const struct docker_reques
         curl_easy_setopt(call->easy, CURLOPT_UNIX_SOCKET_PATH, http->socket_path);
 }
 
+static void call_set_trust(CURL *easy, const char *trust)
+{
+    /* Copied: a blob is never cached, as a file of that name would be after it was replaced. */
+    struct curl_blob blob = {(void *)trust, trust ? strlen(trust) : 0, CURL_BLOB_COPY};
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, trust ? "https" : "http,https");
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, trust ? 1L : 0L);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, trust ? 2L : 0L);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT,
+                     trust ? "hordelet/" HORDELET_VERSION : "hordelet-probe");
+    if (!trust)
+        return;
+    curl_easy_setopt(easy, CURLOPT_CAINFO_BLOB, &blob);
+    curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+}
+
 /* A connection that was made before proves nothing of now. */
 static void call_set_elsewhere(struct docker_call *call, const struct docker_request *request)
 {
     CURL *easy = call->easy;
     call->elsewhere = true;
     curl_easy_setopt(easy, CURLOPT_URL, request->url);
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
-    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+    call_set_trust(easy, request->trust);
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
     curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, "hordelet-probe");
     curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, (long)request->connect_only);
     for (size_t i = 0; i < request->header_count; i++)
         call->headers = curl_slist_append(call->headers, request->headers[i]);
@@ -415,6 +427,7 @@ struct docker_call *docker_http_send(struct docker_http *http, const struct dock
     call_set_options(call, request);
     call->request.method = call->request.path = call->request.body = call->request.url = NULL;
     call->request.headers = NULL;
+    call->request.trust = NULL;
     call->next = http->calls;
     call->link = &http->calls;
     if (call->next)
@@ -431,6 +444,8 @@ static int http_set_endpoint(struct docker_http *http, const char *endpoint, str
 {
     static const char unix_prefix[] = "unix://";
     static const char *const tcp_prefixes[] = {"tcp://", "http://"};
+    if (!endpoint)
+        return 0;
     if (strncmp(endpoint, unix_prefix, strlen(unix_prefix)) == 0) {
         const char *path = endpoint + strlen(unix_prefix);
         if (path[0] != '/' || strlen(path) > 107)
@@ -462,7 +477,7 @@ struct docker_http *docker_http_new(uv_loop_t *loop, const char *endpoint, struc
         return NULL;
     }
     http->loop = loop;
-    http->endpoint = xstrdup(endpoint);
+    http->endpoint = xstrdup(endpoint ? endpoint : "");
     http->multi = curl_multi_init();
     if (!http->multi || uv_timer_init(loop, &http->timer))
         abort();

@@ -1,4 +1,5 @@
-/* HTTP to an engine: libcurl's multi_socket interface on a libuv loop.
+/* HTTP to an engine, and to what else is asked (probes, discovery): libcurl's multi_socket
+ * interface on a libuv loop.
  *
  * All callbacks run on the loop's thread and never inside curl or inside a function of this header,
  * so they may send, cancel and close. Answers are bounded; time is bounded where the caller says
@@ -14,8 +15,8 @@
 struct docker_http;
 struct docker_call;
 
-/* endpoint: unix:///path, tcp://host:port or http://host:port. NULL: err says what is wrong with
- * it. */
+/* endpoint: unix:///path, tcp://host:port or http://host:port; NULL: there is no engine, only URLs
+ * will be asked. NULL is returned: err says what is wrong with it. */
 struct docker_http *docker_http_new(uv_loop_t *loop, const char *endpoint, struct error *err);
 /* Drops all calls without telling anybody; frees itself when its handles are closed. NULL is fine.
  */
@@ -45,6 +46,8 @@ struct docker_request {
     const char *url;  /* instead: elsewhere than at the engine, over a connection of its own */
     const char *const *headers; /* to that url */
     size_t header_count;
+    const char *trust; /* certificates in PEM: who answers at that url, which must be https, must
+                          have one from them; NULL: anybody may, as with probes */
     bool connect_only; /* ... and nothing is sent; status 200 when it is accepted */
     const char *body;  /* JSON; NULL: none */
     enum docker_keep keep;

@@ -58,6 +58,7 @@ struct docker {
     char *cluster, *node, *child_api;
     void (*print_token)(void *context, const struct runtime_operation *start, char *ret_token,
                         size_t bytes);
+    const struct policy *policy;     /* NULL: everything is allowed */
     struct guard_pages *guard_pages; /* NULL: nothing can be guarded */
     runtime_sink_function sink;
     void *context;

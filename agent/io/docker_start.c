@@ -195,7 +195,8 @@ static struct docker_start start_of(const struct docker_operation *operation)
 {
     return (struct docker_start){.cluster = operation->docker->cluster,
                                  .node = operation->docker->node,
-                                 .operation = &operation->request};
+                                 .operation = &operation->request,
+                                 .policy = operation->docker->policy};
 }
 
 static void start_create(struct docker_operation *operation)
@@ -233,7 +234,8 @@ static void start_make(struct docker_operation *operation, const char *image)
     }
     operation->body = docker_json_create(&start, &err);
     if (!operation->body) {
-        operation_finish(operation, RUNTIME_INVALID, err.text, NULL);
+        bool refused = err.code == ERROR_FORBIDDEN;
+        operation_finish(operation, refused ? RUNTIME_REFUSED : RUNTIME_INVALID, err.text, NULL);
         return;
     }
     start_create(operation);

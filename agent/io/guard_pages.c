@@ -185,8 +185,10 @@ static void directory_open(struct guard_pages *pages, const char *data_dir, cons
 {
     char tag[TAG_TEXT_BYTES], path[GUARD_PATH_BYTES_MAX];
     cleanup_free char *absolute = realpath(data_dir, NULL);
+    /* In a container /run is the image's, and that of the host is mounted below it. */
     if (!*run_dir)
-        run_dir = is_in_memory("/run") ? "/run/hordelet" : "/dev/shm/hordelet";
+        run_dir = is_in_memory("/run") || is_in_memory("/run/hordelet") ? "/run/hordelet"
+                                                                        : "/dev/shm/hordelet";
     if (!absolute || strlen(run_dir) > sizeof path - 64 || directory_make(run_dir, &pages->problem))
         return;
     tag_print(span_text(absolute), tag);

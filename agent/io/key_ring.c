@@ -2,14 +2,10 @@
  * chance. */
 #include "agent/io/key_ring.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <sodium.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "agent/io/cleanup.h"
+#include "agent/io/secret_file.h"
 #include "crdt/bytes.h"
 
 static uint32_t key_id(const uint8_t bytes[KEY_BYTES])
@@ -58,29 +54,11 @@ static int ring_parse(struct key_ring *ring, const char *text, const char *path,
     return 0;
 }
 
-static int ring_read(const char *path, char ret_text[KEY_FILE_BYTES_MAX + 1], struct error *err)
-{
-    struct stat status;
-    cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &status))
-        return error_set(err, ERROR_IO, "%s: %s", path, strerror(errno));
-    if (status.st_mode & S_IROTH)
-        return error_set(err, ERROR_INVALID, "%s: everybody may read it: chmod 600 %s", path, path);
-    ssize_t got = read(fd, ret_text, KEY_FILE_BYTES_MAX + 1);
-    if (got < 0)
-        return error_set(err, ERROR_IO, "%s: %s", path, strerror(errno));
-    if (got > KEY_FILE_BYTES_MAX)
-        return error_set(err, ERROR_INVALID, "%s: longer than %d bytes: no file of keys", path,
-                         KEY_FILE_BYTES_MAX);
-    ret_text[got] = 0;
-    return 0;
-}
-
 int key_ring_load(struct key_ring *ring, const char *path, struct error *err)
 {
     char text[KEY_FILE_BYTES_MAX + 1];
     struct key_ring loaded = {.count = 0};
-    int result = ring_read(path, text, err);
+    int result = secret_file_read(path, true, text, KEY_FILE_BYTES_MAX, err);
     if (result == 0)
         result = ring_parse(&loaded, text, path, err);
     if (result == 0)

@@ -1,8 +1,7 @@
 /* The loop: one thread that waits, steps the node and carries out what it asks for.
  *
  * A turn:
- *   1. wait until a descriptor is ready or node_deadline           (libuv's poll; the timer is
- * armed in loop_wait_until)
+ *   1. wait until a descriptor is ready or node_deadline           (loop_wait_until, libuv's poll)
  *   2. read `now`, once                                            (loop_now, at its first use)
  *   3. the drivers' callbacks turn what arrived into events        (loop_submit)
  *   4. node_step each; carry out its effects in order              (loop_step, loop_carry_out)
@@ -28,7 +27,7 @@
 
 #include "agent/io/clock.h"
 
-enum { THAW_MS = 20, EFFECT_TYPES = EFFECT_EXIT + 1 };
+enum { THAW_MS = 20, SETTLE_AGAIN_MS = 10, EFFECT_TYPES = EFFECT_EXIT + 1 };
 
 struct loop_sink {
     loop_sink_function function;
@@ -228,10 +227,11 @@ bool loop_ended(const struct loop *loop, int *ret_status)
 
 bool loop_settle(struct loop *loop, uint64_t timeout_ms)
 {
-    /* The timer only bounds the wait: unreferenced, it does not count as something open. */
+    /* The timer only bounds the wait: unreferenced, it does not count as something open. It may
+     * come a moment before its time, so it comes again. */
     uint64_t end_ms = clock_mono_ms() + timeout_ms;
     uv_close((uv_handle_t *)&loop->before_wait, NULL);
-    uv_timer_start(&loop->deadline, loop_deadline_passed, timeout_ms, 0);
+    uv_timer_start(&loop->deadline, loop_deadline_passed, timeout_ms, SETTLE_AGAIN_MS);
     uv_unref((uv_handle_t *)&loop->deadline);
     bool open = true;
     while (open && clock_mono_ms() < end_ms)

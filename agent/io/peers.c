@@ -1,21 +1,20 @@
 /* The transport between agents.
  *
- *     gossip port --PULL--> inbox --+                               +--> link (PUSH) per address,
- *       bulk port   --PULL--> inbox --+--> EVENT_MESSAGE  EFFECT_SEND-+--> link (PUSH) per
- * address, bulk
+ *     gossip port --PULL--> inbox --+                   EFFECT_SEND --+--> link per address
+ *       bulk port --PULL--> inbox --+--> EVENT_MESSAGE                +--> link per address, bulk
  *
  * nng's threads fill the inboxes and leave notes at the links; uv_async wakes the loop, whose
  * thread takes both. PUSH and PULL, because among nng's patterns only they are directed, ordered
  * and never drop silently. Bulk has sockets of its own, and gossip is taken first: a probe never
  * waits behind a chunk, neither on the wire nor here.
  *
- * A link is opened by the first send to an address and redials by itself; its pipe's end is
- * EVENT_PEER_BROKEN. One that is not used any more is closed, which is no news. Closing may block
- * in nng, so the closer's thread does it, and the link is forgotten here at once: the next send
- * opens another.
+ * A link is opened by the first send to an address. Its connection's end is EVENT_PEER_BROKEN, and
+ * it is given another wire: at once, or, where connections do not last, after a pause. One that is
+ * not used any more is closed, which is no news: the next send opens another. Closing a wire may
+ * block in nng, so the closer's thread does it.
  *
- * Invariants: one link per address and channel. A link is in the list, or with the closer, or
- * freed. Everything here belongs to the loop's thread. */
+ * Invariants: one link per address and channel. A wire is a link's, or with the closer, or freed.
+ * Everything here belongs to the loop's thread. */
 #include "agent/io/peers.h"
 
 #include <arpa/inet.h>
@@ -33,7 +32,7 @@
 enum {
     GOSSIP_MESSAGES_PER_WAKE = 2 * INBOX_MESSAGES_MAX,
     BULK_MESSAGES_PER_WAKE = 64,
-    URL_BYTES_MAX = ADDRESS_BYTES_MAX + 16,
+    REDIAL_INTERVAL_MS = LINK_PAUSE_MS_MIN,
     REFUSALS_TOLD_EVERY_MS = 60000,
 };
 
@@ -41,10 +40,11 @@ struct peers {
     struct loop *loop;
     char advertised[ADDRESS_BYTES_MAX + 1], listen[ADDRESS_BYTES_MAX + 1];
     uv_async_t wake;
-    uv_timer_t idle; /* runs only while there are links */
+    uv_timer_t idle;   /* runs only while there are links */
+    uv_timer_t redial; /* ... that have no wire */
     uint64_t idle_ms;
     struct inbox gossip, bulk;
-    struct link_notes notes;
+    struct wire_notes notes;
     struct link *links; /* O(count) to find one: a few dozen, at most hundreds */
     struct closer closer;
     struct keys keys;
@@ -107,10 +107,11 @@ static void peers_close_idle(uv_timer_t *timer);
 
 static struct link *peers_open_link(struct peers *peers, const char *address, enum channel channel)
 {
-    char url[URL_BYTES_MAX];
+    char url[LINK_URL_BYTES_MAX];
     if (!peers_url(address, channel, url, sizeof url))
         return NULL;
-    struct link *link = link_new(&peers->notes, address, channel, url, peers->keys.seal);
+    struct link *link = link_new(&peers->notes, address, channel, url, peers->keys.seal,
+                                 loop_now(peers->loop).mono_ms);
     if (!link)
         return NULL;
     link->next = peers->links;
@@ -120,24 +121,47 @@ static struct link *peers_open_link(struct peers *peers, const char *address, en
     return link;
 }
 
-static void peers_close_link(struct peers *peers, struct link *link)
+/* If closes hang the wire stays as it is, and is asked to be closed again. */
+static bool peers_close_wire(struct peers *peers, struct link *link)
 {
+    if (link->wire && closer_is_full(&peers->closer) && !peers->stopped)
+        return false;
+    struct wire *wire = link_take_wire(link, loop_now(peers->loop).mono_ms, &peers->sent);
+    if (wire)
+        closer_take(&peers->closer, wire);
+    return true;
+}
+
+/* False: closes hang. */
+static bool peers_close_link(struct peers *peers, struct link *link)
+{
+    if (!peers_close_wire(peers, link))
+        return false;
     struct link **at = &peers->links;
     while (*at != link)
         at = &(*at)->next;
     *at = link->next;
-    link_abandon(link);
-    closer_take(&peers->closer, link);
+    link_free(link);
+    return true;
 }
 
-/* If closes hang the link stays as it is: it still redials by itself. */
 static bool peers_close(struct peers *peers, const char *address, enum channel channel)
 {
     struct link *link = peers_find(peers, address, channel);
-    if (!link || closer_is_full(&peers->closer))
-        return false;
-    peers_close_link(peers, link);
-    return true;
+    return link && peers_close_link(peers, link);
+}
+
+static void peers_redial(uv_timer_t *timer)
+{
+    struct peers *peers = timer->data;
+    uint64_t now_ms = loop_now(peers->loop).mono_ms;
+    bool again = false;
+    for (struct link *link = peers->links; link; link = link->next) {
+        bool stuck = link->worn && !peers_close_wire(peers, link);
+        again |= stuck || !link_dial(link, now_ms, &peers->sent);
+    }
+    if (again)
+        uv_timer_start(timer, peers_redial, REDIAL_INTERVAL_MS, 0);
 }
 
 static void peers_close_idle(uv_timer_t *timer)
@@ -147,7 +171,7 @@ static void peers_close_idle(uv_timer_t *timer)
     struct link *next;
     for (struct link *link = peers->links; link; link = next) {
         next = link->next;
-        if (link->used_ms + peers->idle_ms <= now_ms && !closer_is_full(&peers->closer))
+        if (link->used_ms + peers->idle_ms <= now_ms)
             peers_close_link(peers, link);
     }
     if (peers->links)
@@ -194,16 +218,20 @@ static void peers_tell_broken(struct peers *peers, const struct link *link)
 
 static void peers_take_notes(struct peers *peers)
 {
-    struct link_note note;
-    for (struct link *link; (link = link_notes_take(&peers->notes, &note));) {
+    struct wire_note note;
+    bool broken = false;
+    for (struct wire *wire; (wire = wire_notes_take(&peers->notes, &note));) {
+        struct link *link = wire->link;
         link->connected = note.connected;
+        link->worn |= note.broken;
+        broken |= note.broken;
         if (note.sent)
             link_sent(link, note.result, loop_now(peers->loop).mono_ms, &peers->sent);
-        if (note.broken) {
-            link_forget_ticket(link);
+        if (note.broken)
             peers_tell_broken(peers, link);
-        }
     }
+    if (broken)
+        peers_redial(&peers->redial);
 }
 
 /* ---- what is sealed ---- */
@@ -299,7 +327,7 @@ static void peers_woken(uv_async_t *wake)
 
 static int peers_listen(struct peers *peers, struct error *err)
 {
-    char gossip[URL_BYTES_MAX], bulk[URL_BYTES_MAX];
+    char gossip[LINK_URL_BYTES_MAX], bulk[LINK_URL_BYTES_MAX];
     if (!peers_url(peers->listen, CHANNEL_GOSSIP, gossip, sizeof gossip) ||
         !peers_url(peers->listen, CHANNEL_BULK, bulk, sizeof bulk))
         return error_set(err, ERROR_INVALID, "--gossip %s: not HOST:PORT", peers->listen);
@@ -321,8 +349,9 @@ int peers_open(struct peers **ret_peers, struct loop *loop, const struct peers_o
     TEXT_SET(peers->listen, options->listen);
     uv_async_init(loop_uv(loop), &peers->wake, peers_woken);
     uv_timer_init(loop_uv(loop), &peers->idle);
-    peers->wake.data = peers->idle.data = peers;
-    link_notes_init(&peers->notes, &peers->wake);
+    uv_timer_init(loop_uv(loop), &peers->redial);
+    peers->wake.data = peers->idle.data = peers->redial.data = peers;
+    wire_notes_init(&peers->notes, &peers->wake);
     closer_start(&peers->closer);
     *ret_peers = peers;
     if (keys_open(&peers->keys, loop, options->key_file, err) || peers_listen(peers, err))
@@ -341,6 +370,11 @@ bool peers_is_idle(const struct peers *peers)
     return true;
 }
 
+void peers_read_keys(struct peers *peers)
+{
+    keys_read_again(&peers->keys);
+}
+
 void peers_stop(struct peers *peers)
 {
     if (!peers || peers->stopped)
@@ -354,6 +388,7 @@ void peers_stop(struct peers *peers)
     /* Only now is there no thread left that could wake us. */
     uv_close((uv_handle_t *)&peers->wake, NULL);
     uv_close((uv_handle_t *)&peers->idle, NULL);
+    uv_close((uv_handle_t *)&peers->redial, NULL);
     keys_close(&peers->keys);
 }
 
@@ -363,7 +398,7 @@ void peers_free(struct peers *peers)
         return;
     inbox_release(&peers->gossip);
     inbox_release(&peers->bulk);
-    link_notes_release(&peers->notes);
+    wire_notes_release(&peers->notes);
     keys_release(&peers->keys);
     free(peers);
 }

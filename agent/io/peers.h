@@ -28,20 +28,24 @@ struct peers_options {
 };
 
 /* Listens, and becomes the sink of EFFECT_SEND, EFFECT_RECONNECT and EFFECT_DISCONNECT. Events:
- * EVENT_MESSAGE, EVENT_PEER_BROKEN. Borrows the loop. */
+ * EVENT_MESSAGE, EVENT_PEER_BROKEN. Borrows the loop. On failure, too, *ret_peers is to be stopped
+ * and freed. */
 int peers_open(struct peers **ret_peers, struct loop *loop, const struct peers_options *options,
                struct error *err);
 /* Nothing waits to be sent to a peer that is connected. */
 bool peers_is_idle(const struct peers *peers);
-/* Closes all sockets and handles. May block, as nng_close may: the agent has a watchdog. */
+void peers_read_keys(struct peers *peers); /* again, now */
+/* Closes all sockets and handles. May block, as nng_close may: the agent has a watchdog. NULL is
+ * fine, for these two. */
 void peers_stop(struct peers *peers);
 void peers_free(struct peers *peers); /* after loop_settle */
 
 /* For /metrics. */
 struct peers_statistics {
     uint64_t sent, sent_bytes, received, received_bytes;
-    uint64_t dropped_full, dropped_stale,
-        dropped_unsent; /* queue full, too old, no connection in time */
+    uint64_t dropped_full;   /* the queue was */
+    uint64_t dropped_stale;  /* too old */
+    uint64_t dropped_unsent; /* no connection in time */
     uint64_t reconnects, broken;
     uint64_t refused[SEAL_KIND_COUNT]; /* by seal_open */
     uint32_t key_ids[KEYS_MAX];        /* the first one seals */

@@ -1,4 +1,4 @@
-/* A thread that closes links. Not one of libuv's: those write the log, and a close that hangs must
+/* A thread that closes wires. Not one of libuv's: those write the log, and a close that hangs must
  * not stop that. */
 #include "agent/io/peers_closer.h"
 
@@ -11,12 +11,12 @@ static void closer_run(void *argument)
     for (;;) {
         while (!closer->first && !closer->ending)
             uv_cond_wait(&closer->changed, &closer->mutex);
-        struct link *link = closer->first;
-        if (!link)
+        struct wire *wire = closer->first;
+        if (!wire)
             break;
-        closer->first = link->next;
+        closer->first = wire->next;
         uv_mutex_unlock(&closer->mutex);
-        link_free(link);
+        wire_free(wire);
         uv_mutex_lock(&closer->mutex);
         closer->count--;
     }
@@ -36,16 +36,16 @@ void closer_start(struct closer *closer)
 bool closer_is_full(struct closer *closer)
 {
     uv_mutex_lock(&closer->mutex);
-    bool full = closer->count >= CLOSER_LINKS_MAX;
+    bool full = closer->count >= CLOSER_WIRES_MAX;
     uv_mutex_unlock(&closer->mutex);
     return full;
 }
 
-void closer_take(struct closer *closer, struct link *link)
+void closer_take(struct closer *closer, struct wire *wire)
 {
     uv_mutex_lock(&closer->mutex);
-    link->next = closer->first;
-    closer->first = link;
+    wire->next = closer->first;
+    closer->first = wire;
     closer->count++;
     uv_cond_signal(&closer->changed);
     uv_mutex_unlock(&closer->mutex);

@@ -11,21 +11,25 @@ static void keys_use(struct keys *keys)
               keys->ring.keys[0].id, keys->ring.count);
 }
 
-static void keys_changed(uv_fs_poll_t *file, int status, const uv_stat_t *before,
-                         const uv_stat_t *now)
+void keys_read_again(struct keys *keys)
 {
-    (void)status, (void)before, (void)now; /* reading tells what has become of it */
-    struct keys *keys = file->data;
     char path[1024];
     size_t bytes = sizeof path;
     struct error err;
-    if (uv_fs_poll_getpath(file, path, &bytes))
+    if (!keys->watched || uv_fs_poll_getpath(&keys->file, path, &bytes))
         return;
     if (key_ring_load(&keys->ring, path, &err)) {
         log_print(LOG_ERROR, "--gossip-key-file: %s; the keys of before are kept", err.text);
         return;
     }
     keys_use(keys);
+}
+
+static void keys_changed(uv_fs_poll_t *file, int status, const uv_stat_t *before,
+                         const uv_stat_t *now)
+{
+    (void)status, (void)before, (void)now; /* reading tells what has become of it */
+    keys_read_again(file->data);
 }
 
 int keys_open(struct keys *keys, struct loop *loop, const char *path, struct error *err)

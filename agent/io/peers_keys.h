@@ -20,7 +20,8 @@ struct keys {
 
 /* *keys is zeroed and does not move. path empty or NULL: no keys. */
 int keys_open(struct keys *keys, struct loop *loop, const char *path, struct error *err);
-void keys_close(struct keys *keys);   /* the handle */
-void keys_release(struct keys *keys); /* the memory, after loop_settle */
+void keys_read_again(struct keys *keys); /* now, whether it has changed or not */
+void keys_close(struct keys *keys);      /* the handle */
+void keys_release(struct keys *keys);    /* the memory, after loop_settle */
 
 #endif

@@ -3,119 +3,32 @@
  * At most one message is with nng, the rest waits here, where it can still be dropped: nng's own
  * buffer would keep it through an outage and deliver it as if it were news (SENDBUF is 0). A
  * message that has waited for LINK_STALE_MS is dropped when its turn comes, one that finds no
- * connection for LINK_SEND_TIMEOUT_MS comes back from nng and is dropped. Where messages are sealed
+ * connection for WIRE_SEND_TIMEOUT_MS comes back from nng and is dropped. Where messages are sealed
  * (seal.h) they wait here for the ticket, and are sealed when their turn comes.
  *
- * Invariants: everything here belongs to the loop's thread, but for the note and the fields beside
- * it, which nng's threads write under the lock. `sending` from nng_send_aio until its note has been
- * taken. An abandoned link leaves no notes, so it can be freed by another thread. */
+ * Invariants: everything here belongs to the loop's thread. `sending` from wire_send until its note
+ * has been taken, or the wire. */
 #include "agent/io/peers_link.h"
 
 #include <assert.h>
-#include <nng/protocol/pipeline0/push.h>
 #include <stdlib.h>
 #include <string.h>
 
-void link_notes_init(struct link_notes *notes, uv_async_t *wake)
-{
-    uv_mutex_init(&notes->mutex);
-    notes->wake = wake;
-}
-
-void link_notes_release(struct link_notes *notes)
-{
-    if (notes->wake)
-        uv_mutex_destroy(&notes->mutex);
-}
-
-struct link *link_notes_take(struct link_notes *notes, struct link_note *ret_note)
-{
-    uv_mutex_lock(&notes->mutex);
-    struct link *link = notes->first;
-    if (link) {
-        notes->first = link->noted_next;
-        link->noted = false;
-        *ret_note = link->note;
-        link->note.sent = link->note.broken = false;
-    }
-    uv_mutex_unlock(&notes->mutex);
-    return link;
-}
-
-/* Under the lock. */
-static void link_note_down(struct link *link)
-{
-    if (link->noted || link->abandoned)
-        return;
-    link->noted = true;
-    link->noted_next = link->notes->first;
-    link->notes->first = link;
-    uv_async_send(link->notes->wake);
-}
-
-static void link_send_ended(void *argument)
-{
-    struct link *link = argument;
-    int result = nng_aio_result(link->send);
-    if (result)
-        nng_msg_free(nng_aio_get_msg(link->send)); /* it is still ours */
-    uv_mutex_lock(&link->notes->mutex);
-    link->note.sent = true;
-    link->note.result = result;
-    link_note_down(link);
-    uv_mutex_unlock(&link->notes->mutex);
-}
-
-/* Called with nng's lock of the socket held: it may only leave a note. */
-static void link_pipe_changed(nng_pipe pipe, nng_pipe_ev change, void *argument)
-{
-    (void)pipe;
-    struct link *link = argument;
-    uv_mutex_lock(&link->notes->mutex);
-    link->note.connected = change == NNG_PIPE_EV_ADD_POST;
-    link->note.broken |= change == NNG_PIPE_EV_REM_POST;
-    link_note_down(link);
-    uv_mutex_unlock(&link->notes->mutex);
-}
-
-static int link_dial(struct link *link, const char *url)
-{
-    nng_socket socket = link->socket;
-    int error = nng_socket_set_int(socket, NNG_OPT_SENDBUF, 0);
-    if (!error)
-        error = nng_socket_set_ms(socket, NNG_OPT_RECONNMINT, LINK_RECONNECT_MIN_MS);
-    if (!error)
-        error = nng_socket_set_ms(socket, NNG_OPT_RECONNMAXT, LINK_RECONNECT_MAX_MS);
-    if (!error)
-        error = nng_pipe_notify(socket, NNG_PIPE_EV_ADD_POST, link_pipe_changed, link);
-    if (!error)
-        error = nng_pipe_notify(socket, NNG_PIPE_EV_REM_POST, link_pipe_changed, link);
-    if (!error)
-        error = nng_aio_alloc(&link->send, link_send_ended, link);
-    if (error)
-        return error;
-    nng_aio_set_timeout(link->send, LINK_SEND_TIMEOUT_MS);
-    return nng_dial(socket, url, NULL, NNG_FLAG_NONBLOCK);
-}
-
-struct link *link_new(struct link_notes *notes, const char *address, enum channel channel,
-                      const char *url, struct seal *seal)
+struct link *link_new(struct wire_notes *notes, const char *address, enum channel channel,
+                      const char *url, struct seal *seal, uint64_t now_ms)
 {
     struct link *link = xcalloc(1, sizeof *link);
     link->seal = seal;
     TEXT_SET(link->address, address);
+    TEXT_SET(link->url, url);
     link->channel = channel;
     link->notes = notes;
-    if (nng_push0_open(&link->socket)) {
-        free(link);
-        return NULL;
-    }
-    if (link_dial(link, url)) {
-        link_abandon(link);
-        link_free(link); /* never connected: this close does not block */
-        return NULL;
-    }
-    return link;
+    link->wired_ms = now_ms;
+    link->wire = wire_new(notes, link, url);
+    if (link->wire)
+        return link;
+    free(link);
+    return NULL;
 }
 
 static nng_msg *link_queue_take(struct link *link, uint64_t *ret_queued_ms)
@@ -162,13 +75,18 @@ static nng_msg *link_next(struct link *link, uint64_t now_ms, struct link_statis
 
 static void link_send_next(struct link *link, uint64_t now_ms, struct link_statistics *statistics)
 {
-    nng_msg *message = link->sending ? NULL : link_next(link, now_ms, statistics);
+    bool ready = link->wire && !link->worn && !link->sending;
+    nng_msg *message = ready ? link_next(link, now_ms, statistics) : NULL;
     if (!message)
         return;
-    link->sending = true;
-    statistics->sent_bytes += nng_msg_len(message);
-    nng_aio_set_msg(link->send, message);
-    nng_send_aio(link->socket, link->send);
+    size_t bytes = nng_msg_len(message);
+    link->sending = wire_send(link->wire, message);
+    if (link->sending) {
+        statistics->sent_bytes += bytes;
+        return;
+    }
+    statistics->dropped_unsent++; /* the news that the wire is worn is on its way to us */
+    nng_msg_free(message);
 }
 
 void link_send_control(struct link *link, struct span frame, uint64_t now_ms,
@@ -206,12 +124,6 @@ bool link_take_ticket(struct link *link, const struct seal_frame *ticket, uint64
     return true;
 }
 
-void link_forget_ticket(struct link *link)
-{
-    link->stream.ready = false;
-    link->hello_ms = 0;
-}
-
 void link_send(struct link *link, struct span bytes, const char *own_address, uint64_t now_ms,
                struct link_statistics *statistics)
 {
@@ -247,24 +159,43 @@ void link_sent(struct link *link, int result, uint64_t now_ms, struct link_stati
     link_send_next(link, now_ms, statistics);
 }
 
-void link_abandon(struct link *link)
+struct wire *link_take_wire(struct link *link, uint64_t now_ms, struct link_statistics *statistics)
 {
-    uv_mutex_lock(&link->notes->mutex);
-    link->abandoned = true;
-    struct link **at = &link->notes->first;
-    while (link->noted && *at != link)
-        at = &(*at)->noted_next;
-    if (link->noted)
-        *at = link->noted_next;
-    uv_mutex_unlock(&link->notes->mutex);
+    struct wire *wire = link->wire;
+    link->wire = NULL;
+    link->worn = link->connected = link->stream.ready = false;
+    link->hello_ms = 0;
+    statistics->dropped_unsent += link->sending;
+    link->sending = false;
+    uint64_t pause_ms = 2 * link->pause_ms;
+    if (now_ms >= link->wired_ms + LINK_PAUSE_MS_MAX)
+        pause_ms = 0;
+    else if (pause_ms < LINK_PAUSE_MS_MIN)
+        pause_ms = LINK_PAUSE_MS_MIN;
+    link->pause_ms = pause_ms < LINK_PAUSE_MS_MAX ? pause_ms : LINK_PAUSE_MS_MAX;
+    link->dial_ms = now_ms + link->pause_ms;
+    if (wire)
+        wire_abandon(wire);
+    return wire;
+}
+
+bool link_dial(struct link *link, uint64_t now_ms, struct link_statistics *statistics)
+{
+    if (link->wire)
+        return true;
+    if (now_ms < link->dial_ms)
+        return false;
+    link->wire = wire_new(link->notes, link, link->url);
+    link->wired_ms = now_ms;
+    link->dial_ms = now_ms + LINK_PAUSE_MS_MAX; /* should there be no descriptor left */
+    if (link->wire)
+        link_send_next(link, now_ms, statistics);
+    return link->wire;
 }
 
 void link_free(struct link *link)
 {
-    if (link->send)
-        nng_aio_stop(link->send); /* its callback has run after this */
-    nng_close(link->socket);
-    nng_aio_free(link->send);
+    assert(!link->wire);
     while (link->queue_count > 0) {
         uint64_t queued_ms;
         nng_msg_free(link_queue_take(link, &queued_ms));

@@ -27,15 +27,27 @@ static void signals_received(uv_signal_t *handle, int number)
     loop_submit(signals->loop, &event);
 }
 
-void signals_start(struct signals *signals, struct loop *loop)
+static void signals_hung_up(uv_signal_t *handle, int number)
 {
+    const struct signals *signals = handle->data;
+    (void)number;
+    signals->hung_up(signals->context);
+}
+
+void signals_start(struct signals *signals, struct loop *loop, void (*hung_up)(void *context),
+                   void *context)
+{
+    signals->hung_up = hung_up;
+    signals->context = context;
     signals->loop = loop;
     signals->started = true;
     uv_signal_init(loop_uv(loop), &signals->term);
     uv_signal_init(loop_uv(loop), &signals->interrupt);
-    signals->term.data = signals->interrupt.data = signals;
+    uv_signal_init(loop_uv(loop), &signals->hangup);
+    signals->term.data = signals->interrupt.data = signals->hangup.data = signals;
     uv_signal_start(&signals->term, signals_received, SIGTERM);
     uv_signal_start(&signals->interrupt, signals_received, SIGINT);
+    uv_signal_start(&signals->hangup, signals_hung_up, SIGHUP);
 }
 
 void signals_stop(struct signals *signals)
@@ -45,4 +57,5 @@ void signals_stop(struct signals *signals)
     signals->started = false;
     uv_close((uv_handle_t *)&signals->term, NULL);
     uv_close((uv_handle_t *)&signals->interrupt, NULL);
+    uv_close((uv_handle_t *)&signals->hangup, NULL);
 }

@@ -134,7 +134,7 @@ class Agent:
             self.process = subprocess.Popen(
                 [BINARY, "agent", "--node-name", self.name, "--cluster", f"bench-{os.getpid()}",
                  "--data-dir", self.data, "--gossip", f"{HOST}:{self.gossip}", "--api",
-                 f"{HOST}:{self.api}", "--join", seeds, "--runtime",
+                 f"{HOST}:{self.api}", "--allow-host-network", "--join", seeds, "--runtime",
                  f"unix://{self.engine.socket}"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 

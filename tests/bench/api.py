@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The API over HTTP: one name beside a bare libmicrohttpd, long lists, how late a watch tells.
+"""The API over HTTP: one name beside a bare libmicrohttpd, long lists, how late a watch tells, what
+a thousand watchers cost.
 
     HORDELET_BIN=build/release/hordelet tests/bench/api.py [SECTION...]
 
@@ -8,6 +9,8 @@ Three real agents over an engine that answers at once, as in agent.py; a line pe
 import http.client
 import json
 import os
+import resource
+import select
 import signal
 import socket
 import subprocess
@@ -19,6 +22,7 @@ from agent import API, BUILD, HOST, REPEATS, Cluster, line, load, median, ports,
 BARE = os.path.join(BUILD, "tests", "bench", "bare_http")
 CHILDREN = 10000
 CHANGES = 300
+WATCHERS = 1000
 TABLE = {"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}
 
 
@@ -51,6 +55,23 @@ def get(agent, path, headers=None):
     return took, body
 
 
+def cpu_us(process):
+    """Processor time of all its threads so far."""
+    total = 0
+    tasks = f"/proc/{process.pid}/task"
+    for task in os.listdir(tasks):
+        with open(f"{tasks}/{task}/schedstat", encoding="ascii") as file:
+            total += int(file.read().split()[0])
+    return total / 1e3
+
+
+def load_and_cpu(server, path):
+    """As load, and microseconds of the server's processor time per request."""
+    before = cpu_us(server.process)
+    run = load(server, 50, "GET", path)
+    return [*run, (cpu_us(server.process) - before) / max(run[3], 1)]
+
+
 def bench_name():
     path = API + "namespaces/default/names/web-7"
     with Cluster() as cluster:
@@ -60,13 +81,15 @@ def bench_name():
         with Bare(size) as bare:
             ours, least = [], []
             for _ in range(REPEATS):
-                ours.append(load(cluster[0], 50, "GET", path))
-                least.append(load(bare, 50, "GET", "/"))
+                ours.append(load_and_cpu(cluster[0], path))
+                least.append(load_and_cpu(bare, "/"))
     rate, floor = median([run[0] for run in ours]), median([run[0] for run in least])
     late, floor_late = median([run[2] for run in ours]), median([run[2] for run in least])
     line("GET of one name over HTTP, 50 connections", f"{rate:,.0f}/s", "-", "50,000/s",
          f"{floor:,.0f}/s: bare libmicrohttpd")
     line("... p99", f"{late:,.0f} us", "-", "-", f"{floor_late:,.0f} us: the same")
+    line("... processor time of one", f"{median([run[5] for run in ours]):.1f} us", "-", "20 us",
+         f"{median([run[5] for run in least]):.1f} us: the same")
 
 
 def bench_lists():
@@ -76,13 +99,17 @@ def bench_lists():
         for what, path, headers, goal in (
                 ("list of 10,000 children over HTTP", "children", None, "50 ms"),
                 ("... as a Table", "children", TABLE, "-"),
+                ("... compressed", "children", {"Accept-Encoding": "gzip"}, "-"),
                 ("... as Pods", "/api/v1/pods", None, "-"),
                 ("... one page of 500", "children?limit=500", None, "-"),
                 ("... how many there are", "children?count=true", None, "-")):
             path = path if path.startswith("/") else API + path
+            before = cpu_us(cluster[0].process)
             runs = [get(cluster[0], path, headers) for _ in range(REPEATS)]
+            spent = (cpu_us(cluster[0].process) - before) / REPEATS / 1e3
             line(what, f"{median([run[0] for run in runs]) * 1e3:.1f} ms, "
-                 f"{len(runs[0][1]) / 1e6:.2f} MB", "-", goal)
+                 f"{len(runs[0][1]) / 1e6:.2f} MB", "-", goal,
+                 f"{spent:.1f} ms: its processor time")
 
 
 def metas(cluster, number):
@@ -125,7 +152,67 @@ def bench_watch():
             line(what, f"{middle:.2f} / {late:.2f} ms", "-", "-", floor)
 
 
-SECTIONS = {"name": bench_name, "lists": bench_lists, "watch": bench_watch}
+def private_kib(process):
+    with open(f"/proc/{process.pid}/smaps_rollup", encoding="ascii") as file:
+        return sum(int(row.split()[1]) for row in file if row.startswith("Private"))
+
+
+def watch_all(agent):
+    target = f"GET {API}metas?watch=1&sendInitialEvents=false HTTP/1.1\r\nHost: x\r\n\r\n"
+    streams = []
+    for _ in range(WATCHERS):
+        stream = socket.create_connection((HOST, agent.api), timeout=20)
+        stream.sendall(target.encode())
+        streams.append(stream)
+    for stream in streams:
+        assert b" 200 " in stream.recv(65536)
+    return streams
+
+
+def tell_all(cluster, streams, number):
+    """Milliseconds until the last has been told of a change."""
+    begin = time.monotonic()
+    metas(cluster, number)
+    waited, text = select.poll(), {stream.fileno(): b"" for stream in streams}
+    by_number = {stream.fileno(): stream for stream in streams}
+    for stream in streams:
+        waited.register(stream, select.POLLIN)
+    missing = len(streams)
+    while missing:
+        for descriptor, _ in waited.poll(10000):
+            text[descriptor] += by_number[descriptor].recv(65536)
+            if f'"value":{number}}}'.encode() in text[descriptor]:
+                waited.unregister(descriptor)
+                missing -= 1
+    return (time.monotonic() - begin) * 1e3
+
+
+def bench_watchers():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
+    with Cluster() as cluster:
+        cluster.start()
+        metas(cluster, 0)
+        process = cluster[0].process
+        before = private_kib(process)
+        streams = watch_all(cluster[0])
+        memory, idle = (private_kib(process) - before) / WATCHERS, cpu_us(process)
+        time.sleep(3)  # what is measured: what they cost while nothing changes
+        idle = (cpu_us(process) - idle) / 3e6
+        spent = cpu_us(process)
+        took = [tell_all(cluster, streams, 1000000 + i) for i in range(20)]
+        spent = (cpu_us(process) - spent) / 20e3
+        for stream in streams:
+            stream.close()
+    line(f"{WATCHERS:,} watchers: memory of each", f"{memory:.1f} KiB", "-", "-")
+    line("... processor time while nothing changes", f"{100 * idle:.2f} % of a core", "-", "-")
+    line("... a change told to all: processor time", f"{spent:.1f} ms", "-", "-")
+    line("... from the PUT to the last watcher's line", f"{median(took):.1f} ms", "-", "-")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+SECTIONS = {"name": bench_name, "lists": bench_lists, "watch": bench_watch,
+            "watchers": bench_watchers}
 
 
 def main():

@@ -6,8 +6,9 @@
  *   they are counted anew, in the same order;
  * - messages have no order;
  * - counters that make waits longer, by less than half a lease, are forgotten. */
-#include "agent/core/lease_acceptor.c" /* IWYU pragma: keep */
-#include "agent/core/lease_holder.c"   /* IWYU pragma: keep */
+#include "agent/core/lease_acceptor.c"   /* IWYU pragma: keep */
+#include "agent/core/lease_holder.c"     /* IWYU pragma: keep */
+#include "agent/core/lease_holder_ask.c" /* IWYU pragma: keep */
 
 #include "tests/explorer/lease_state.h"
 

@@ -372,6 +372,8 @@ static bool fates_fit(const struct world *world, unsigned fates, size_t messages
     for (size_t i = 0; i < messages; i++, fates /= FATE_COUNT) {
         enum fate fate = fates % FATE_COUNT;
         bool late = fate == FATE_LATE || fate == FATE_ANSWERED_LATE;
+        if (world->scene->asked_at_once && fate != FATE_AT_ONCE && fate != FATE_ANSWERED_LATE)
+            return false;
         if ((late && room == 0) || (fate == FATE_UNANSWERED && (room > 0 || world->scene->terse)))
             return false;
         room -= late;

@@ -34,6 +34,7 @@ struct scene {
     unsigned crashes, wipes; /* so many at most */
     bool copies;             /* messages may come twice */
     bool slow_disks;         /* what is to be durable may wait, and be lost in a crash */
+    bool asked_at_once;      /* every request arrives at once; only its answer may be late */
     bool terse; /* who hears answers, holders want an epoch each, and nothing is given up */
     bool step;  /* the electorate changes */
 };

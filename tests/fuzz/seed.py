@@ -82,7 +82,18 @@ PROBES = {
                                "httpHeaders": [{"name": "Host", "value": "x"}]}},
     "probe-tcp": {"tcpSocket": {"port": 80}},
 }
+SLICE = {"metadata": {"name": "s-1", "resourceVersion": "5"}, "addressType": "IPv4",
+         "endpoints": [{"addresses": ["10.0.0.1", "10.0.0.2"]}, {"addresses": ["fd00::1"]}],
+         "ports": [{"name": "gossip", "protocol": "TCP", "port": 7370}, {"port": 1}]}
+ENDPOINTS = {
+    "list": {"kind": "EndpointSliceList", "metadata": {"resourceVersion": "4"}, "items": [SLICE]},
+    "added": {"type": "ADDED", "object": SLICE},
+    "deleted": {"type": "DELETED", "object": SLICE},
+    "bookmark": {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "9"}}},
+    "expired": {"type": "ERROR", "object": {"kind": "Status", "code": 410, "message": "old"}},
+}
 CONFIGS = {
+    "discovery": "--discover-dns=a,b:5\n--discover-kubernetes\nn/s\n--discover-interval=2s\n",
     "flags": "--node-name=a\n--gossip\n127.0.0.1:7370\n--labels\na=b,c=d\n--join=x:1,y:2\n"
              "--profile\nwan\nHORDELET_AGENT_API=127.0.0.1:7371\nHORDELET_AGENT_INSECURE=true\n",
     "file": "--insecure\n\nnode-name: a\njoin: [10.0.0.1:7370, 'x:2']\nlabels: {disk: ssd}\n"
@@ -123,6 +134,9 @@ def main(corpus):
     save(corpus, "engine", "pull", b"\x06" + PULL.encode())
     for name, text in REQUESTS.items():
         save(corpus, "http", name, text)
+    for name, value in ENDPOINTS.items():
+        save(corpus, "endpoints", name, json.dumps(value))
+    save(corpus, "endpoints", "watch", "\n".join(json.dumps(v) for v in ENDPOINTS.values()))
     for name, text in CONFIGS.items():
         save(corpus, "config", name, text)
 

@@ -7,6 +7,7 @@
 #include "agent/core/envelope.h"
 #include "agent/core/journal.h"
 #include "agent/core/lease.h"
+#include "agent/core/record.h"
 #include "agent/io/disk_format.h"
 #include "crdt/exchange.h"
 #include "tests/fuzz/fuzz_node.h"

@@ -269,6 +269,26 @@ static void by_force_a_minority_becomes_the_electorate(void)
     end(&sim);
 }
 
+/* After a restart, say. What it takes for the length of its leases is for how long it waits for the
+ * end of what the run before may have started: it was a minute, the longest that there may be. */
+static void the_first_lease_is_as_long_as_the_electorate_has_it(void)
+{
+    struct sim sim;
+    struct child_id child = {.ns = "default", .workload = "web"};
+    struct supervisor supervisor = {.generation = 0};
+    supervisor_set_defaults(&supervisor, "voters");
+    TEXT_SET(supervisor.strategy, "UniformQuorum");
+    supervisor.lease_seconds = 2;
+    story_begin(&sim, 1, 3);
+    story_put_supervisor(&sim, 0, &supervisor, "012");
+    sim_run(&sim, 5000);
+    struct node *node = sim.nodes[2].node;
+    struct lease_holder *holder = leases_holder(node, "voters");
+    struct lease *lease = lease_holder_want(holder, &child, 1, node->now.mono_ms);
+    CU_ASSERT_EQUAL(lease->lease_ms, 2000);
+    end(&sim);
+}
+
 UNIT_MAIN("lease", {"after a cut it runs elsewhere", after_a_cut_it_runs_elsewhere},
           {"two that ask at once come to an end", two_that_ask_at_once_come_to_an_end},
           {"leases are counted", leases_are_counted},
@@ -282,4 +302,5 @@ UNIT_MAIN("lease", {"after a cut it runs elsewhere", after_a_cut_it_runs_elsewhe
            a_voter_without_its_data_does_not_vote_before_a_step},
           {"disjoint first electorates are a conflict", disjoint_first_electorates_are_a_conflict},
           {"by force a minority becomes the electorate",
-           by_force_a_minority_becomes_the_electorate})
+           by_force_a_minority_becomes_the_electorate},
+          {"the first lease", the_first_lease_is_as_long_as_the_electorate_has_it})

@@ -80,6 +80,22 @@ static void readiness_follows_the_answers_and_the_name_follows_readiness(void)
     sim_release(&sim);
 }
 
+/* It did not listen yet when it was asked first: what is told is not that for ever. */
+static void the_reason_follows_the_answers(void)
+{
+    struct sim sim;
+    begin(&sim, 306, 2);
+    next.readiness = every_second;
+    sim.ready_ms = 3000;
+    sim.unready_hash = 1;
+    story_put(&sim, 0, "web", 1, set_probes);
+    sim_run(&sim, 3000);
+    CU_ASSERT_STRING_EQUAL(story_child(&sim, 1, "web", 0).message, "cannot connect");
+    sim_run(&sim, 10000);
+    CU_ASSERT_STRING_EQUAL(story_child(&sim, 1, "web", 0).message, "HTTP status 503");
+    sim_release(&sim);
+}
+
 /* The new agent takes over what the old one knew: no name goes away for a moment. */
 static void a_restart_of_the_agent_keeps_readiness_as_it_was(void)
 {
@@ -208,6 +224,7 @@ static void probes_in_flight_are_bounded_and_all_get_their_turn(void)
 }
 
 UNIT_MAIN("probe", {"readiness", readiness_follows_the_answers_and_the_name_follows_readiness},
+          {"reason", the_reason_follows_the_answers},
           {"agent restart", a_restart_of_the_agent_keeps_readiness_as_it_was},
           {"liveness", a_container_that_hangs_is_restarted_or_has_failed},
           {"update", an_update_stops_at_the_first_child_that_is_not_ready},

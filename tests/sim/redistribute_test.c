@@ -35,9 +35,7 @@ struct wish {
 static void put_supervisor(struct sim *sim, size_t index, struct wish wish)
 {
     struct supervisor supervisor = {.generation = 0};
-    char document[] = "{}";
     supervisor_set_defaults(&supervisor, "moving");
-    supervisor.generation = sim->now_ms;
     supervisor.redistribution = wish.redistribution;
     supervisor.order = wish.order;
     supervisor.settle_seconds = SETTLE_MS / 1000;
@@ -45,12 +43,7 @@ static void put_supervisor(struct sim *sim, size_t index, struct wish wish)
     supervisor.max_children = wish.max_children;
     if (wish.strategy)
         TEXT_SET(supervisor.strategy, wish.strategy);
-    supervisor.document = document;
-    supervisor.document_bytes = 2;
-    struct request request = {.kind = REQUEST_PUT_SUPERVISOR, .supervisor = &supervisor};
-    uint64_t id = sim_request(sim, index, &request);
-    sim_run(sim, 200);
-    CU_ASSERT_FATAL(sim_reply(sim, id) && sim_reply(sim, id)->status == 200);
+    story_put_supervisor(sim, index, &supervisor, "");
 }
 
 /* What was seen of "web" at every moment since the last look at it. */

@@ -15,16 +15,11 @@ static void set_restart(struct workload *workload)
 
 static void supervisor_is(struct sim *sim, uint32_t max_restarts, enum intensity_action action)
 {
-    char document[] = "{}";
     struct supervisor supervisor = {.generation = 0};
     supervisor_set_defaults(&supervisor, "default");
     supervisor.max_restarts = max_restarts;
     supervisor.on_intensity = action;
-    supervisor.document = document;
-    supervisor.document_bytes = 2;
-    struct request request = {.kind = REQUEST_PUT_SUPERVISOR, .supervisor = &supervisor};
-    sim_request(sim, 0, &request);
-    sim_run(sim, 500);
+    story_put_supervisor(sim, 0, &supervisor, "");
 }
 
 static bool runs_anywhere(struct sim *sim, const char *name)

@@ -310,10 +310,33 @@ static void an_old_image_of_the_forgotten_writes_under_a_fresh_id(void)
     sim_release(&sim);
 }
 
+/* Whenever it dies, and whenever somebody was looked for last: not before, and not much later. */
+static void who_is_dead_is_forgotten_when_it_is_time(void)
+{
+    for (uint64_t late_ms = 0; late_ms < MINUTE_MS; late_ms += MINUTE_MS / 4) {
+        struct sim sim;
+        sim_init(&sim, 3, 3);
+        sim.forget_after_ms = MINUTE_MS;
+        sim_start_all(&sim);
+        CU_ASSERT_FATAL(sim_until(&sim, sim_all_alive, 10000));
+        sim_run(&sim, late_ms);
+        sim_kill(&sim, 2);
+        const struct node *node = sim.nodes[0].node;
+        while (swim_phase(node->swim, "n2") != PLACEMENT_DEAD)
+            sim_run(&sim, 100);
+        sim_run(&sim, MINUTE_MS - 500);
+        CU_ASSERT_PTR_NOT_NULL(store_member(&node->store, "n2"));
+        sim_run(&sim, 4000);
+        CU_ASSERT_PTR_NULL(store_member(&node->store, "n2"));
+        sim_release(&sim);
+    }
+}
+
 UNIT_MAIN("what is left of the past",
           {"past nodes leave sixteen bytes", past_nodes_leave_sixteen_bytes},
           {"past children leave nothing", past_children_leave_nothing},
           {"the forgotten come back with all they wrote",
            the_forgotten_come_back_with_all_they_wrote},
           {"an old image of the forgotten writes under a fresh id",
-           an_old_image_of_the_forgotten_writes_under_a_fresh_id})
+           an_old_image_of_the_forgotten_writes_under_a_fresh_id},
+          {"who is dead is forgotten when it is time", who_is_dead_is_forgotten_when_it_is_time})

@@ -201,6 +201,17 @@ static bool sim_is_of_agent(enum sim_kind kind)
     return kind != SIM_RUNTIME && kind != SIM_LATE && kind != SIM_GUARD && kind != SIM_GUARD_KILL;
 }
 
+/* Work comes to an end: who wants tick upon tick without any time passing would spin for real. */
+static void sim_tick(struct sim *sim, size_t index)
+{
+    struct sim_node *self = &sim->nodes[index];
+    struct event tick = {.type = EVENT_TICK};
+    self->spins = self->spun_ms == sim->now_ms ? self->spins + 1 : 0;
+    self->spun_ms = sim->now_ms;
+    assert(self->spins < SIM_SPINS_MAX);
+    sim_step(sim, index, &tick);
+}
+
 static void sim_run_until(struct sim *sim, uint64_t end_ms)
 {
     for (;;) {
@@ -211,8 +222,7 @@ static void sim_run_until(struct sim *sim, uint64_t end_ms)
         if (next_ms > sim->now_ms)
             sim->now_ms = next_ms;
         if (index != SIZE_MAX) {
-            struct event tick = {.type = EVENT_TICK};
-            sim_step(sim, index, &tick);
+            sim_tick(sim, index);
             continue;
         }
         struct sim_event due = sim_pop(sim);

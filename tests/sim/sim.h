@@ -12,6 +12,7 @@
 #include "agent/core/random.h"
 
 enum {
+    SIM_SPINS_MAX = 10000,  /* ticks in one instant: far more than there is ever work for */
     SIM_SPARE_NODES = 4,    /* rows beyond those of sim_init, for a story that adds one */
     SIM_REPLIES_KEPT = 4096 /* the newest */
 };
@@ -66,6 +67,7 @@ struct sim_node {
     size_t disk_count, disk_capacity;
     uint64_t room_bytes;
     uint64_t cpu_milli, memory_bytes; /* from its next start on; 0: not told */
+    uint64_t refused_hash;            /* of a spec that its policy does not allow; 0: none */
     const char *zone;                 /* from its next start on; NULL: none */
     struct sim_record *copy;          /* an old image of it, or NULL */
     size_t copy_count;
@@ -77,6 +79,7 @@ struct sim_node {
     bool disk_stuck;        /* syncs wait until it answers again */
     uint64_t outbox_end_ms; /* what it has sent will be on the wire by then */
     uint64_t sent_messages, sent_bytes, ticks;
+    uint64_t spun_ms, spins;       /* ticks that it wanted in this very instant */
     size_t operations;             /* asked of the engine by this run and not ended */
     struct sim_numbers containers; /* on its engine; those that are gone are struck now and then */
     uint64_t *cut;                 /* a bit per node that it cannot send to; NULL: none */
@@ -129,6 +132,7 @@ struct sim {
     const struct sim_node *bad_image_node; /* ... on this node only; NULL: on all */
     uint64_t drain_timeout_ms, engine_grace_ms, forget_after_ms;
     bool detach_on_stop;   /* of those that are started from now on */
+    bool discovers;        /* ... and events of theirs are the story's to make */
     uint32_t max_children; /* of each node, at rest; 0: no limit */
     uint64_t look_ms_max;  /* half of the agents are looked at at once, half so late at most */
     bool nobody_looks;     /* ... or nobody is */

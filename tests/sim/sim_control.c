@@ -190,6 +190,7 @@ void sim_start(struct sim *sim, size_t index)
         .engine_grace_ms = sim->engine_grace_ms,
         .forget_after_ms = sim->forget_after_ms,
         .detach_on_stop = sim->detach_on_stop,
+        .discovers = sim->discovers,
         .random_seed = random_next(&sim->random),
         .fresh_replica = random_next(&sim->random) | 1,
     };

@@ -298,7 +298,8 @@ static void sim_probe_due(struct sim *sim, const struct sim_event *asked, struct
     bool unready = at->unready || up_ms < sim->ready_ms ||
                    (sim->unready_hash && at->container.spec_hash == sim->unready_hash);
     if (operation->probe == PROBE_LIVENESS ? at->hung : unready)
-        sim_fail(done, RUNTIME_UNHEALTHY, "HTTP status 503");
+        sim_fail(done, RUNTIME_UNHEALTHY,
+                 up_ms < sim->ready_ms ? "cannot connect" : "HTTP status 503");
 }
 
 void sim_runtime_due(struct sim *sim, struct sim_event *asked)
@@ -312,6 +313,9 @@ void sim_runtime_due(struct sim *sim, struct sim_event *asked)
     if (self->engine_dead || list_fails || asked->engine_boot != self->engine_boot ||
         sim_chance(sim, sim->fail_percent))
         sim_fail(&done, RUNTIME_FAILED, "the engine does not answer");
+    else if (kind == RUNTIME_START && self->refused_hash &&
+             asked->operation->spec_hash == self->refused_hash)
+        sim_fail(&done, RUNTIME_REFUSED, "spec.hostNetwork: is not allowed by this agent");
     else if (kind == RUNTIME_START)
         at = sim_start_due(sim, asked, &done);
     else if (kind == RUNTIME_STOP || kind == RUNTIME_REMOVE)

@@ -58,31 +58,37 @@ static inline void story_stop_child(struct sim *sim, size_t index, const char *n
     CU_ASSERT(sim_reply(sim, id) && sim_reply(sim, id)->status == 200);
 }
 
-/* A supervisor; members: one digit each for n0 to n9, "" for auto. */
+/* members: one digit each for n0 to n9, "" for auto. */
+static inline void story_put_supervisor(struct sim *sim, size_t index,
+                                        struct supervisor *supervisor, const char *members)
+{
+    static uint64_t generations; /* grows, as the API would have it */
+    char document[] = "{}", names[10][NAME_BYTES_MAX + 1] = {""};
+    supervisor->generation = ++generations;
+    supervisor->members_auto = !members[0];
+    supervisor->members = names;
+    supervisor->member_count = strlen(members);
+    for (size_t i = 0; i < supervisor->member_count; i++) {
+        names[i][0] = 'n';
+        names[i][1] = members[i];
+    }
+    supervisor->document = document;
+    supervisor->document_bytes = 2;
+    struct request request = {.kind = REQUEST_PUT_SUPERVISOR, .supervisor = supervisor};
+    uint64_t id = sim_request(sim, index, &request);
+    sim_run(sim, 200);
+    CU_ASSERT_FATAL(sim_reply(sim, id) && sim_reply(sim, id)->status == 200);
+}
+
 static inline void story_supervisor(struct sim *sim, size_t index, const char *name,
                                     const char *strategy, const char *members,
                                     uint32_t max_children)
 {
-    static uint64_t generations; /* grows, as the API would have it */
     struct supervisor supervisor = {.generation = 0};
-    char document[] = "{}", names[10][NAME_BYTES_MAX + 1] = {""};
     supervisor_set_defaults(&supervisor, name);
     TEXT_SET(supervisor.strategy, strategy);
-    supervisor.generation = ++generations;
-    supervisor.members_auto = !members[0];
-    supervisor.members = names;
-    supervisor.member_count = strlen(members);
-    for (size_t i = 0; i < supervisor.member_count; i++) {
-        names[i][0] = 'n';
-        names[i][1] = members[i];
-    }
     supervisor.max_children = max_children;
-    supervisor.document = document;
-    supervisor.document_bytes = 2;
-    struct request request = {.kind = REQUEST_PUT_SUPERVISOR, .supervisor = &supervisor};
-    uint64_t id = sim_request(sim, index, &request);
-    sim_run(sim, 200);
-    CU_ASSERT_FATAL(sim_reply(sim, id) && sim_reply(sim, id)->status == 200);
+    story_put_supervisor(sim, index, &supervisor, members);
 }
 
 /* Where the workload's only running container is; its index among all. */

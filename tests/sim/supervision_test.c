@@ -278,34 +278,18 @@ static void after_a_minute_of_failed_pulls_another_node_tries(void)
 
 /* --- Members of a supervisor ----------------------------------------------------------------- */
 
-static void members_are(struct sim *sim, const char *one, const char *two)
-{
-    char members[2][NAME_BYTES_MAX + 1], document[] = "{}";
-    struct supervisor supervisor = {.generation = 0};
-    supervisor_set_defaults(&supervisor, "default");
-    supervisor.members_auto = false;
-    supervisor.members = members;
-    supervisor.member_count = 2;
-    supervisor.document = document;
-    supervisor.document_bytes = 2;
-    TEXT_SET(members[0], one);
-    TEXT_SET(members[1], two);
-    struct request request = {.kind = REQUEST_PUT_SUPERVISOR, .supervisor = &supervisor};
-    sim_request(sim, 0, &request);
-    sim_run(sim, 200);
-}
-
 static void a_member_that_is_taken_off_the_list_hands_its_children_over(void)
 {
     struct sim sim;
     struct member_view view;
     story_begin(&sim, 11, 3);
     story_run(&sim, 0, "web", 9, NULL);
-    members_are(&sim, "n0", "n2");
+    story_supervisor(&sim, 0, "default", "Uniform", "02", 0);
     CU_ASSERT(sim_until(&sim, sim_is_converged, 10000));
     sim_run(&sim, 1000); /* counts are told within a second */
     CU_ASSERT(query_member(sim.nodes[0].node, "n1", &view) && view.children == 0);
-    members_are(&sim, "n8", "n9"); /* nobody who lives: better the wrong node than none */
+    story_supervisor(&sim, 0, "default", "Uniform", "89",
+                     0); /* nobody who lives: better the wrong node than none */
     sim_run(&sim, 5000);
     CU_ASSERT_EQUAL(sim_running(&sim, "web", NULL), 9);
     sim_release(&sim);

@@ -75,10 +75,40 @@ static void a_start_that_is_cut_short_does_not_hide_a_crash(void)
     sim_release(&sim);
 }
 
+/* Of what the next holder says the present one may hear before it hears of the claim. It must not
+ * write over it, for how a child has ended nobody else knows; and it must not wait for ever, for
+ * the claim may have been lost with its writer. (swarm 100007130) */
+static void a_later_status_is_left_alone_until_its_claim_has_had_time_to_come(void)
+{
+    struct sim sim;
+    story_begin(&sim, 4, 2);
+    story_run(&sim, 0, "web", 1, NULL);
+    struct child_id id = {.ns = "default", .workload = "web"};
+    struct node *holder = sim.nodes[0].node, *next = sim.nodes[1].node;
+    if (strcmp(story_child(&sim, 0, "web", 0).node, "n0") != 0) {
+        holder = sim.nodes[1].node;
+        next = sim.nodes[0].node;
+    }
+    struct status status = {.epoch = 2, .phase = CHILD_SUCCEEDED, .reason = "deleted"};
+    struct buffer value = {0};
+    struct key key = key_status(&id);
+    status_encode(&status, &value);
+    node_put(next, &key, &value);
+    buffer_release(&value);
+    const struct child *child = store_child(&holder->store, &id);
+    sim_run(&sim, 10000);
+    CU_ASSERT_EQUAL(child->status->epoch, 2);
+    sim_run(&sim, 30000);
+    CU_ASSERT_EQUAL(child->status->epoch, 1);
+    sim_release(&sim);
+}
+
 UNIT_MAIN("swarm_regression",
           {"a write that outlives its writer in others' memory is no deletion",
            a_write_that_outlives_its_writer_in_others_memory_is_no_deletion},
           {"a write that waits when its agent stops is told as uncertain",
            a_write_that_waits_when_its_agent_stops_is_told_as_uncertain},
           {"a start that is cut short does not hide a crash",
-           a_start_that_is_cut_short_does_not_hide_a_crash})
+           a_start_that_is_cut_short_does_not_hide_a_crash},
+          {"a later status is left alone until its claim has had time to come",
+           a_later_status_is_left_alone_until_its_claim_has_had_time_to_come})

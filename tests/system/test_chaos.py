@@ -5,6 +5,7 @@ same plan, though real processes do not keep step with it as the simulated ones 
 
     HORDELET_SEED=7 python3 -m unittest discover -s tests/system -k chaos
 """
+# This module begins first: it takes longest.
 import collections
 import http.client
 import os

@@ -1,11 +1,18 @@
 """The command line client as people use it: describe, export and restore, completion, help."""
+import contextlib
+import fcntl
+import http.server
 import json
 import os
 import pty
 import re
 import select
+import signal
+import struct
 import subprocess
 import tempfile
+import termios
+import threading
 import time
 import unittest
 
@@ -26,7 +33,7 @@ class Describe(SystemTest):
         told = self.described(cluster, "workload", "web")
         self.assertRegex(told, r"(?m)^Owned by: +supervisor/default$")
         self.assertRegex(told, r"(?m)^  Available +True +ReplicasReady +3 of 3 replicas are ready$")
-        self.assertRegex(told, r"(?m)^  web-2 +Running +yes +n\d +1 +0 ")
+        self.assertRegex(told, r"(?m)^  web-2 +Running +1/1 +n\d +1 +0 ")
         for ordinal in range(3):  # of all members
             self.assertRegex(told, rf"(?m)^  \d+s +Normal +Started +child/web-{ordinal} +n\d ")
         told = self.described(cluster, "child/web-0")
@@ -40,7 +47,7 @@ class Describe(SystemTest):
         self.assertRegex(told, r"(?m)^  \d+s +Normal +AgentStarted +member/n2 +n2 ")
         told = self.described(cluster, "supervisor", "default")
         self.assertRegex(told, r"(?m)^  n3 +alive$")
-        self.assertRegex(told, r"(?m)^  default +web +3 ")
+        self.assertRegex(told, r"(?m)^  default +web +3/3 +3 ")
         columns = {len(m.group()) for m in re.finditer(r"(?m)^[A-Z][A-Za-z ]*: +(?=\S)", told)}
         self.assertEqual(len(columns), 1, "values stand in one column")
         cluster[3].freeze()
@@ -138,14 +145,56 @@ class Restore(SystemTest):
                          ["Supervisor", "Workload"])
         wrong = self.file((WORKLOAD % "shop").replace("replicas: 0", "replicas: many"))
         self.assertEqual(told("apply", "-f", wrong, status=1)["items"], [])
+        self.assertEqual(told("wait", "workload/web")["metadata"]["name"], "web")
+        self.assertEqual(told("register", "db", "10.0.0.5:5432", "--token", "a-token-of-our-own")
+                         ["metadata"]["name"], "db")
+        self.assertIn("kind", told("unregister", "db", "--token", "a-token-of-our-own"))
+        self.assertEqual(told("join", cluster[2].gossip)["status"], "Success")
         versions = told("version")
         self.assertEqual(versions["clientVersion"]["gitVersion"],
                          versions["serverVersion"]["gitVersion"])
         self.assertNotIn("server", told("version", "--client"))
+        scaled = told("scale", "workload/web", "--replicas", "1", "--wait")  # and only that
+        self.assertEqual((scaled["kind"], scaled["spec"]["replicas"]), ("Scale", 1))
+        self.assertTrue(told("cordon", "n2")["spec"]["unschedulable"])
+        self.assertFalse(told("uncordon", "n2")["spec"].get("unschedulable"))
+        self.assertEqual(told("set-members", "back", "n1,n2")["spec"]["members"], ["n1", "n2"])
+        self.assertEqual(told("rebalance", "default", "--dry-run")["status"]["moves"], [])
+        self.assertEqual(told("terminate", "web-0")["status"], "Success")
+        self.assertEqual(agent.cli("delete", "workload/web", "-o", "name", "--wait").stdout,
+                         "workload/web\n")
+        self.assertEqual(told("delete", "workload/web", "-n", "shop")["status"], "Success")
         drained = told("drain", "n2")
         self.assertTrue(drained["status"]["draining"])
         self.assertEqual(drained["status"]["children"], 0)
         self.assertEqual(agent.cli("drain", "n2", "-o", "wide").returncode, 2)
+        self.assertEqual(told("leave")["status"], "Success")
+
+    def test_colours_are_for_terminals(self):
+        cluster = self.cluster(1)
+        api = f"unix://{cluster[1].data}/api.sock"
+
+        def members():
+            text = run("get", "members", "--api", api).stdout
+            return "://" in text and text
+        plain = wait_until(members, 20, "the engine has said what it is: nothing changes any more")
+        self.assertNotIn("\033", plain)
+        for environment, coloured in (({"TERM": "xterm"}, True), ({"TERM": "dumb"}, False),
+                                      ({"TERM": "xterm", "NO_COLOR": "1"}, False)):
+            pid, terminal = pty.fork()
+            if pid == 0:
+                os.environ.update(environment)
+                os.execv(BINARY, [BINARY, "get", "members", "--api", api])
+            shown = b""
+            with contextlib.suppress(OSError):  # the end of a terminal
+                while piece := os.read(terminal, 65536):
+                    shown += piece
+            os.close(terminal)
+            self.assertEqual(os.waitpid(pid, 0)[1], 0)
+            text = shown.decode().replace("\r", "")
+            self.assertEqual("\033[32malive\033[0m" in text, coloured)
+            self.assertEqual(text.replace("\033[32m", "").replace("\033[0m", "").split(),
+                             plain.split())
 
     def test_one_wrong_document_changes_nothing(self):
         cluster = self.cluster(1)
@@ -165,6 +214,113 @@ class Restore(SystemTest):
         result = run("restore", path, "--api", f"unix://{cluster[1].data}/api.sock")
         self.assertEqual(result.returncode, 1)
         self.assertIn("cannot reach the agent", result.stderr)
+
+
+def screen(text):
+    """What is to be seen after tables that were drawn over each other."""
+    first, *later = re.split(r"\033\[(\d+)A\033\[J", text)
+    lines = first.splitlines()
+    for up, drawn in zip(later[::2], later[1::2]):
+        lines[-int(up):] = drawn.splitlines()
+    return lines
+
+
+class Watching(SystemTest):
+    def watched(self, agent, rows, until):
+        """The output of `get workloads -w` on a terminal of so many rows."""
+        pid, terminal = pty.fork()
+        if pid == 0:
+            fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", rows, 80, 0, 0))
+            os.environ["TERM"] = "dumb"
+            api = f"unix://{agent.data}/api.sock"
+            os.execv(BINARY, [BINARY, "get", "workloads", "-w", "--timeout", "60s", "--api", api])
+        self.addCleanup(os.close, terminal)
+        self.addCleanup(os.waitpid, pid, 0)
+        self.addCleanup(os.kill, pid, signal.SIGKILL)
+        text = ""
+
+        def read(wanted):
+            nonlocal text
+            deadline = time.monotonic() + 20
+            while not wanted(text):
+                left = max(0, deadline - time.monotonic())
+                self.assertTrue(select.select([terminal], [], [], left)[0], text)
+                text += os.read(terminal, 65536).decode().replace("\r", "")
+        read(lambda text: "web" in text)
+        until(agent)
+        read(lambda text: re.search(r"^web +2/2 ", screen(text)[-1]))
+        return text
+
+    def test_a_table_is_drawn_anew_where_there_is_room_and_told_by_lines_elsewhere(self):
+        cluster = self.cluster(1)
+        cluster.apply(workload("web", 1))
+
+        def scale(agent, replicas=2):
+            done = agent.cli("scale", "workload/web", "--replicas", str(replicas), "--wait")
+            self.assertEqual(done.returncode, 0, done.stderr)
+        drawn = self.watched(cluster[1], 24, scale)
+        self.assertIn("\033[2A\033[J", drawn)
+        self.assertEqual([line.split()[0] for line in screen(drawn)], ["NAME", "web"])
+        scale(cluster[1], 1)
+        lines = self.watched(cluster[1], 2, scale)
+        self.assertNotIn("\033", lines)
+        self.assertEqual({line.split()[0] for line in lines.splitlines()[1:]}, {"web"})
+        self.assertGreater(len(lines.splitlines()), 3)
+
+
+class Refused(unittest.TestCase):
+    """What verbs make of an agent that says no: a server that says what it is told to."""
+
+    def setUp(self):
+        answers, asked = [], []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def answer(self):
+                asked.append(self.command)
+                code, body = answers.pop(0) if len(answers) > 1 else answers[0]
+                data = json.dumps(body).encode()
+                self.send_response(code)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+            do_GET = do_POST = do_DELETE = do_PATCH = answer  # names are http.server's
+
+            def log_message(self, *arguments):
+                """Quiet."""
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        self.answers, self.asked = answers, asked
+        self.api = f"127.0.0.1:{server.server_address[1]}"
+
+    @staticmethod
+    def status(code, **details):
+        return code, {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code,
+                      "message": "no, thank you", "details": details}
+
+    def test_a_busy_agent_is_asked_again_as_long_as_there_is_time(self):
+        busy = self.status(429, retryAfterSeconds=1)
+        self.answers[:] = [busy, (200, {"kind": "MemberList", "metadata": {}, "items": []})]
+        result = run("get", "members", "-o", "json", "--api", self.api)
+        self.assertEqual((result.returncode, len(self.asked)), (0, 2), result.stderr)
+        self.answers[:], self.asked[:] = [self.status(429, retryAfterSeconds=9)], []
+        result = run("get", "members", "--timeout", "8s", "--api", self.api)
+        self.assertEqual((result.returncode, len(self.asked)), (1, 1), result.stderr)
+        self.assertIn("no, thank you", result.stderr)
+
+    def test_what_is_refused_prints_nothing_as_json(self):
+        self.answers[:] = [self.status(503)]
+        for verb in (["join", "10.0.0.1:7370"], ["leave"], ["detach"], ["register", "db", "a:1"],
+                     ["unregister", "db", "--token", "a-token-of-our-own"],
+                     ["set-members", "default", "a,b"]):
+            result = run(*verb, "-o", "json", "--api", self.api)
+            self.assertEqual((result.returncode, result.stdout), (1, ""), (verb, result.stderr))
+            self.assertIn("no, thank you", result.stderr)
+        result = run("wait", "workload", "-o", "json", "--api", self.api)
+        self.assertEqual((result.returncode, result.stdout), (2, ""), result.stderr)
 
 
 class Completion(SystemTest):

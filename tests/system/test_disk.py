@@ -1,4 +1,5 @@
 """Disks that are full, read-only, damaged or old: what was acknowledged stays, what runs stays."""
+# This module runs alone: a file system is not let go while an engine beside it makes namespaces.
 import contextlib
 import glob
 import os

@@ -32,7 +32,7 @@ class Drain(SystemTest):
 
         cluster[3].terminate(10)
         cluster[3].start()
-        wait_until(lambda: set(cluster[1].phases().values()) == {"alive"}, 5, "n3 is back")
+        wait_until(lambda: set(cluster[1].phases().values()) == {"alive"}, 15, "n3 is back")
         cluster.apply(workload("more", 9))
         cluster.exactly_once("more", 9)
         self.assertEqual(cluster.containers("n3"), [])  # the wish outlives the agent

@@ -1,4 +1,5 @@
 """Nodes that die, freeze, are cut off, and return: every child runs again, in the end once."""
+# This module runs alone: its bounds are those of a machine that does nothing else.
 import datetime
 import time
 

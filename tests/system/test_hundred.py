@@ -4,6 +4,7 @@ Each has an engine of its own, of tests/bench, which runs nothing: what is looke
 the agents know and ask for. The profile is the default, lan, though a hundred processes share a few
 cores. The bounds are several times what was seen on two cores that had other work.
 """
+# This module runs alone: its bounds are those of a machine that does nothing else.
 import contextlib
 import glob
 import math

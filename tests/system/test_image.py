@@ -2,11 +2,11 @@
 import json
 import os
 import subprocess
+import tempfile
 import unittest
 
-from harness import ROOT, SystemTest, engine, wait_until, workload
+from harness import BINARY, LONG, ROOT, SystemTest, engine, wait_until, workload
 
-LONG = bool(os.environ.get("HORDELET_LONG"))
 IMAGE = "hordelet:test"
 ADDRESS = "127.0.0.1"
 GOSSIP_PORT, API_PORT = 27370, 27371
@@ -18,6 +18,31 @@ def docker(*words, check=True):
     if check and done.returncode != 0:
         raise AssertionError(f"docker {' '.join(words)}: {done.stderr}")
     return done.stdout.strip()
+
+
+# /run as a container has it: of its image, and so on a disk, but for the directory of the host.
+AGENT_IN_A_MOUNT_NAMESPACE = """
+set -e
+mkdir -p "$0/run/hordelet"
+mount --bind "$0/run" /run
+mount -t tmpfs -o mode=755 tmpfs /run/hordelet
+exec "$1" agent --data-dir "$0/data" --gossip 127.0.0.1:7370
+"""
+
+
+class RunDirectory(unittest.TestCase):
+    def test_a_directory_in_memory_that_is_mounted_below_run_is_taken(self):
+        with tempfile.TemporaryDirectory() as folder:
+            command = ["unshare", "--mount", "--net", "bash", "-c", AGENT_IN_A_MOUNT_NAMESPACE,
+                       folder, BINARY]
+            with open(os.path.join(folder, "log"), "w", encoding="utf-8") as log:
+                process = subprocess.Popen(command, stdout=log, stderr=log)
+            try:
+                wait_until(lambda: os.listdir(f"/proc/{process.pid}/root/run/hordelet"), 10,
+                           "the deadlines' directory is made there")
+            finally:
+                process.kill()
+                process.wait()
 
 
 @unittest.skipUnless(LONG, "with HORDELET_LONG=1 only: a base, a compiler and the libraries come "
@@ -38,7 +63,7 @@ class Image(SystemTest):
                "--env", f"HORDELET_API=http://{ADDRESS}:{API_PORT}", IMAGE, "agent",
                "--data-dir", folder,
                "--node-name", "n1", "--cluster", "image", "--gossip", f"{ADDRESS}:{GOSSIP_PORT}",
-               "--api", f"{ADDRESS}:{API_PORT}")
+               "--api", f"{ADDRESS}:{API_PORT}", "--allow-host-network")
         self.addCleanup(docker, "rm", "--force", "image-agent", check=False)
 
     def test_an_agent_in_a_container_is_healthy_runs_children_and_ends_at_sigterm(self):

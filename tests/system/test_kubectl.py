@@ -5,15 +5,15 @@ Which kubectl: script/kubectl. Where there is none, all of this is skipped, and 
 import json
 import os
 import re
+import select
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 
 from harness import (API_PORT, BINARY, IMAGE, POLITE, ROOT, SystemTest, say, wait_until, workload)
+from lone import LoneAgent
 
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 
@@ -74,28 +74,10 @@ class Documents(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.directory = tempfile.mkdtemp(prefix="hordelet-kubectl.")
-        cls.addClassCleanup(shutil.rmtree, cls.directory, ignore_errors=True)
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            second.bind(("127.0.0.1", 0))
-            api, gossip = first.getsockname()[1], second.getsockname()[1]
-        cls.process = subprocess.Popen(
-            [BINARY, "agent", "--node-name", "a", "--data-dir", cls.directory + "/data", "--api",
-             f"127.0.0.1:{api}", "--gossip", f"127.0.0.1:{gossip}", "--runtime",
-             "unix:///nonexistent/docker.sock"], stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL)
-        cls.addClassCleanup(cls.process.wait)
-        cls.addClassCleanup(cls.process.kill)
-        cls.kubectl = Kubectl(f"http://127.0.0.1:{api}", cls.directory)
-        wait_until(lambda: cls.ready(), 10, "the agent is ready")
-
-    @classmethod
-    def ready(cls):
-        try:
-            return cls.kubectl("get", "--raw", "/readyz") == "ok"
-        except AssertionError:
-            return False
+        cls.agent = LoneAgent()
+        cls.addClassCleanup(cls.agent.close)
+        cls.agent.start()
+        cls.kubectl = Kubectl(f"http://127.0.0.1:{cls.agent.port}", cls.agent.directory)
 
     def setUp(self):
         self.addCleanup(self.kubectl, "delete", "workloads", "--all", "--wait=false")
@@ -227,7 +209,7 @@ class Documents(unittest.TestCase):
 
     def test_edit(self):
         self.kubectl("create", "-f", "-", document=self.document())
-        editor = os.path.join(self.directory, "editor")
+        editor = os.path.join(self.agent.directory, "editor")
         with open(editor, "w", encoding="utf-8") as file:
             file.write('#!/bin/sh\nsed -i "s/replicas: 0/replicas: $WANTED/" "$1"\n')
         os.chmod(editor, 0o755)
@@ -352,8 +334,10 @@ class Documents(unittest.TestCase):
         self.addCleanup(events.stdout.close)
         self.addCleanup(events.wait)
         self.addCleanup(events.kill)
-        time.sleep(1)  # it has no sign of having begun
-        self.kubectl("create", "-f", "-", document=self.document("late"))
+        for number in range(30):  # it has no sign of having begun
+            self.kubectl("create", "-f", "-", document=self.document(f"late-{number}"))
+            if select.select([events.stdout], [], [], 0.5)[0]:
+                break
         shown = events.stdout.readline()
         while '"ADDED"' not in shown:
             shown = events.stdout.readline()

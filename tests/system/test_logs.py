@@ -1,9 +1,10 @@
 """hordelet logs, from any node of what runs on any node."""
+import os
 import re
 import subprocess
 import time
 
-from harness import BINARY, SystemTest, wait_until, workload
+from harness import BINARY, SystemTest, engine, wait_until, workload
 
 LINES = ("sh", "-c", "i=0; while [ $i -lt 50000 ]; do i=$((i+1)); echo line $i; done; "
                      "echo to-stderr >&2; exec sleep 1000")
@@ -106,7 +107,9 @@ class Logs(SystemTest):
         before = [self.memory(a) for a in (asked, holder)]
         process = self.follow(asked, "web-0")
         self.assertTrue(process.stdout.readline())
-        time.sleep(3)  # in which the container prints hundreds of megabytes
+        printed = engine().inspect(cluster.containers()[0].id)["LogPath"]
+        enough = os.path.getsize(printed) + (200 << 20)
+        wait_until(lambda: os.path.getsize(printed) > enough, 60, "much more has been printed")
         for agent, bytes_before in zip((asked, holder), before):
             self.assertLess(self.memory(agent) - bytes_before, 8 << 20, agent)
         self.assertEqual(self.reading(holder), 1)

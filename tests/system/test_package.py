@@ -5,16 +5,14 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import ROOT
-
-LONG = bool(os.environ.get("HORDELET_LONG"))
+from harness import LONG, ROOT
 
 # As the unit does, with its user, in a network of its own where the default ports are free. There
 # is no engine: an agent serves without one.
 RUN_AGENT = """
 set -e
 ip link set lo up
-install -d -o hordelet -g hordelet "$0/var/lib/hordelet" "$0/run/hordelet"
+chroot "$0" install -d -o hordelet -g hordelet /var/lib/hordelet /run/hordelet
 as_its_user="setpriv --reuid hordelet --regid hordelet --init-groups"
 chroot "$0" $as_its_user hordelet agent --config /etc/hordelet/agent.yaml &
 for _ in $(seq 100); do
@@ -38,6 +36,7 @@ def run(*words, **options):
 class Package(unittest.TestCase):
     def setUp(self):
         self.root = tempfile.mkdtemp(prefix="hl-debian-")
+        os.chmod(self.root, 0o755)  # the package's user reads in it
         self.addCleanup(shutil.rmtree, self.root, ignore_errors=True)
 
     def inside(self, *words):

@@ -22,7 +22,8 @@ class Rooted(Agent):
         flags = [f"{flag}={value}" for flag, value in self.options.items()]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [BINARY, "agent", "--insecure", *flags, *self.cluster.flags],
+                [BINARY, "agent", "--insecure", "--allow-host-path=/tmp", *flags,
+                 *self.cluster.flags],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env={"LSAN_OPTIONS": LEAKS, **os.environ})
 

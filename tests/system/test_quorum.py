@@ -4,6 +4,7 @@ in the words of the containers themselves, and soon running again wherever a maj
 What is done to the holder is drawn from a seed. HORDELET_LONG=1 plays 30 rounds of 3 and of 5
 agents.
 """
+# This module runs alone: its bounds are those of a machine that does nothing else.
 import json
 import os
 import random

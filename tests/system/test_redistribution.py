@@ -1,4 +1,5 @@
 """Children move to where they belong: by themselves under `active`, or when somebody asks."""
+# This module runs alone: its bounds are those of a machine that does nothing else.
 import json
 import threading
 import time

@@ -1,4 +1,5 @@
 """Agents that restart, power cuts: nothing acknowledged is lost, nothing runs twice."""
+# This module begins first: it takes longest.
 import contextlib
 import os
 import shutil

@@ -1,6 +1,5 @@
 """What a child leaves to its successor, through the socket that is mounted into its container."""
 import os
-import time
 
 from harness import API, SystemTest, UnixConnection, ask, engine, wait_until, workload
 
@@ -104,7 +103,6 @@ class State(SystemTest):
         agent, inside, container = self.holder(cluster)
         self.assertEqual(inside.ask("PUT", body=b"one").status, 200)
         agent.kill()
-        time.sleep(0.2)
         agent.start()
         cluster.wait_formed()
         self.assertEqual(self.holder(cluster)[2].id, container.id)

@@ -115,6 +115,16 @@ static void every_flag_can_be_set(void)
     agent_options_release(&options);
 }
 
+static void an_address_to_advertise_may_be_any_host(void)
+{
+    accepts("--insecure --node-name a --advertise-address 10.0.0.9:7380");
+    accepts("--insecure --node-name a --advertise-address a.example.com");
+    accepts("--insecure --node-name a --advertise-address [fd00::1]:7370");
+    accepts("--insecure --node-name a --advertise-address fd00::1"); /* a node's, of Kubernetes */
+    refuses("--insecure --node-name a --advertise-address fd00::1::2", "'fd00::1::2'", "HOST");
+    agent_options_release(&options);
+}
+
 static void errors_name_the_flag_and_the_value(void)
 {
     refuses("--insecure --orphan-timeout 5s", "unknown flag --orphan-timeout", "");
@@ -122,7 +132,15 @@ static void errors_name_the_flag_and_the_value(void)
     refuses("--insecure start", "unexpected argument 'start'", "");
     refuses("--insecure --gossip", "--gossip needs a value", "HOST:PORT");
     refuses("--gossip 0.0.0.0:7370", "without a key", "--gossip-key-file");
+    refuses("--gossip [::]:7370", "--gossip [::]:7370", "without a key");
     refuses("--gossip-key-file /etc/key --api 0.0.0.0:7371", "without TLS", "--insecure");
+    refuses("--gossip-key-file /etc/key --api 0.0.0.0:7371 --api-token-file t", "without TLS",
+            "--api-cert");
+    refuses("--gossip-key-file /etc/key --api 0.0.0.0:7371 --api-cert c --api-key k",
+            "without a credential", "--api-token-file");
+    refuses("--insecure --api-cert c", "--api-cert needs", "--api-key");
+    refuses("--insecure --api-key k", "--api-key needs", "--api-cert");
+    refuses("--insecure --api-ca c", "--api-ca needs", "--api-cert");
     refuses("--insecure --gossip nonsense", "--gossip 'nonsense'", "HOST:PORT");
     refuses("--insecure --gossip 1.2.3.4:0", "--gossip", "HOST:PORT");
     refuses("--insecure --api 1.2.3.4:65536", "--api '1.2.3.4:65536'", "HOST:PORT");
@@ -152,6 +170,13 @@ static void listeners_that_others_reach_need_insecure(void)
     accepts("--node-name a --gossip 127.0.0.1:7370");
     accepts("--node-name a --gossip [::1]:7370 --api localhost:7371");
     accepts("--node-name a --insecure --api 0.0.0.0:7371");
+    accepts("--node-name a --gossip-key-file /etc/key --api-cert c --api-key k --api-ca a");
+    accepts(
+        "--node-name a --gossip-key-file /etc/key --api 0.0.0.0:7371 --api-cert c --api-key k "
+        "--api-token-file t");
+    accepts("--node-name a --gossip-key-file /etc/key --api 127.0.0.1:7371 --api-token-file t");
+    accepts(
+        "--node-name a --gossip-key-file /etc/key --api 127.0.0.1:7371 --api-cert c --api-key k");
     agent_options_release(&options);
 }
 
@@ -275,6 +300,29 @@ static void addresses_are_read_and_printed(void)
     }
 }
 
+static void a_host_may_stand_alone(void)
+{
+    static const struct {
+        const char *text, *printed;
+    } cases[] = {
+        {"10.0.0.9", "10.0.0.9:7"},   {"10.0.0.9:80", "10.0.0.9:80"},   {"a.test", "a.test:7"},
+        {"[fd00::1]", "[fd00::1]:7"}, {"[fd00::1]:80", "[fd00::1]:80"}, {"fd00::1", "[fd00::1]:7"},
+    };
+    static const char *const bad[] = {"", ":80", "a:b", "fd00::1::2", "[fd00::1", "a b"};
+    struct address address;
+    char text[ADDRESS_BYTES_MAX + 1];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        CU_ASSERT(address_parse_host(&address, cases[i].text, 7));
+        address_print(&address, text, sizeof text);
+        CU_ASSERT_STRING_EQUAL(text, cases[i].printed);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        CU_ASSERT_FALSE(address_parse_host(&address, bad[i], 7));
+    memset(text, 'a', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    CU_ASSERT_FALSE(address_parse_host(&address, text, 7)); /* with a port it is too long */
+}
+
 static void log_lines_are_one_line(void)
 {
     char line[128];
@@ -313,10 +361,49 @@ static void log_lines_are_utf8(void)
     }
 }
 
+static void discovery_is_asked_by_name_and_by_service(void)
+{
+    accepts("--insecure");
+    CU_ASSERT(options.discover_name_count == 0 && options.discover_service[0] == '\0');
+    CU_ASSERT_EQUAL(options.discover_interval_ms, 10000);
+    accepts(
+        "--insecure --discover-dns a.test,b.test:7000,a.test --discover-dns c "
+        "--discover-kubernetes hordelet/gossip --discover-interval 2s");
+    CU_ASSERT_EQUAL(options.discover_name_count, 3);
+    CU_ASSERT_STRING_EQUAL(options.discover_names[1], "b.test:7000");
+    CU_ASSERT_STRING_EQUAL(options.discover_service, "hordelet/gossip");
+    CU_ASSERT_EQUAL(options.discover_interval_ms, 2000);
+    accepts("--insecure --discover-kubernetes gossip");
+    refuses("--insecure --discover-dns a:b:c", "--discover-dns", "NAME:PORT");
+    refuses("--insecure --discover-dns a,b,c,d,e,f,g,h,i", "--discover-dns", "more than 8");
+    refuses("--insecure --discover-kubernetes a/b/c", "--discover-kubernetes", "NAMESPACE/SERVICE");
+    refuses("--insecure --discover-kubernetes /gossip", "'/gossip'", "NAMESPACE/SERVICE");
+    refuses("--insecure --discover-kubernetes Gossip", "'Gossip'", "NAMESPACE/SERVICE");
+    refuses("--insecure --discover-interval 10ms", "--discover-interval", "1s");
+}
+
+static void workloads_may_what_is_said(void)
+{
+    accepts("--insecure");
+    CU_ASSERT(!options.allow_privileged && !options.allow_host_network);
+    CU_ASSERT(options.allow_host_path_count == 0 && options.allow_capability_count == 0);
+    accepts(
+        "--insecure --allow-privileged --allow-host-network --allow-host-path /srv,/data "
+        "--allow-host-path /x --allow-capability NET_ADMIN,SYS_TIME");
+    CU_ASSERT(options.allow_privileged && options.allow_host_network);
+    CU_ASSERT_EQUAL(options.allow_host_path_count, 3);
+    CU_ASSERT_STRING_EQUAL(options.allow_host_paths[2], "/x");
+    CU_ASSERT_EQUAL(options.allow_capability_count, 2);
+    refuses("--insecure --allow-host-path srv", "--allow-host-path 'srv'", "absolute");
+    refuses("--insecure --allow-host-path /srv/../etc", "--allow-host-path", "without ..");
+    refuses("--insecure --allow-capability net_admin", "--allow-capability", "NET_ADMIN");
+}
+
 UNIT_MAIN(
     "agent options", {"defaults are those of the contract", defaults_are_those_of_the_contract},
     {"the node is named like its host", the_node_is_named_like_its_host},
     {"every flag can be set", every_flag_can_be_set},
+    {"an address to advertise may be any host", an_address_to_advertise_may_be_any_host},
     {"errors name the flag and the value", errors_name_the_flag_and_the_value},
     {"listeners that others reach need --insecure", listeners_that_others_reach_need_insecure},
     {"gossip uses two ports", gossip_uses_two_ports},
@@ -325,4 +412,7 @@ UNIT_MAIN(
     {"errors of the file name its line", errors_of_the_file_name_its_line},
     {"help needs nothing else", help_needs_nothing_else},
     {"addresses are read and printed", addresses_are_read_and_printed},
-    {"log lines are one line", log_lines_are_one_line}, {"log lines are UTF-8", log_lines_are_utf8})
+    {"a host may stand alone", a_host_may_stand_alone},
+    {"log lines are one line", log_lines_are_one_line}, {"log lines are UTF-8", log_lines_are_utf8},
+    {"discovery", discovery_is_asked_by_name_and_by_service},
+    {"policy", workloads_may_what_is_said})

@@ -12,20 +12,31 @@
 #define WORKLOADS ROOT "/namespaces/default/workloads"
 #define JSON "application/json"
 #define MERGE "application/merge-patch+json"
+#define DOCUMENT(name, replicas)                                                               \
+    "{\"apiVersion\":\"hordelet.dev/v1\",\"kind\":\"Workload\",\"metadata\":{\"name\":\"" name \
+    "\"},\"spec\":"                                                                            \
+    "{\"replicas\":" #replicas ",\"container\":{\"image\":\"busybox\"}}}"
 
 enum { TAG = 0xabcdef };
 
 static struct node *node;
+static struct api_hub *hub; /* NULL: none */
+static uint64_t mono_ms;
 static uint64_t last_request_id;
 static struct api_response answer; /* of the last request */
 static cJSON *json;                /* of the last answer, if it was JSON */
 
+static const struct policy *asked_policy; /* NULL: everything is allowed */
+
 static inline struct api_context context_of(void)
 {
     struct api_context context = {.node = node,
+                                  .policy = asked_policy,
                                   .member = "a",
                                   .run_tag = TAG,
                                   .wall_ms = 1700000000000,
+                                  .mono_ms = mono_ms,
+                                  .hub = hub,
                                   .request_id = ++last_request_id};
     memset(context.random, (int)last_request_id, sizeof context.random);
     return context;
@@ -110,6 +121,12 @@ static inline const char *header(const char *name)
     return "";
 }
 
+/* How many items there are; -1: it is no list. */
+static inline int list_size(const char *target)
+{
+    return get(target) == 200 ? cJSON_GetArraySize(at("items")) : -1;
+}
+
 static inline void begin(void)
 {
     node = fake_node_new();
@@ -117,6 +134,14 @@ static inline void begin(void)
     fake_add_workload(node, "default", "web", 3, "{\"app\":\"web\"}");
     fake_add_workload(node, "other", "web", 1, "{\"app\":\"web\"}");
     fake_add_children(node, "b");
+}
+
+/* Of the workload as it is: what the token of a child says. */
+static inline void take_uid(struct api_identity *identity)
+{
+    struct child_view view;
+    CU_ASSERT_TRUE_FATAL(query_child(node, &identity->child, &view));
+    TEXT_SET(identity->uid, view.uid);
 }
 
 static inline void end(void)

@@ -168,38 +168,46 @@ static void a_token_comes_back(void)
 {
     static const struct api_key keys[] = {
         {"default", "web", 0}, {"n", "w", UINT32_MAX}, {"abc", "abcd", 12}};
+    static const struct api_pin pins[] = {{0}, {1, 2, 3}, {1ull << 60, 1ull << 60, UINT32_MAX}};
+    struct api_pin pin;
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         char token[API_CONTINUE_BYTES];
         struct api_key key = {0};
         struct error err = {0};
-        api_continue_print(API_CHILDREN, "", &keys[i], token);
+        api_continue_print(API_CHILDREN, "", &keys[i], &pins[i], token);
         CU_ASSERT_EQUAL(
             strspn(token, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"),
             strlen(token));
-        CU_ASSERT_EQUAL(api_continue_parse(&key, API_CHILDREN, "", token, &err), 0);
+        CU_ASSERT_EQUAL(api_continue_parse(&key, &pin, API_CHILDREN, "", token, &err), 0);
         CU_ASSERT_STRING_EQUAL(key.ns, keys[i].ns);
         CU_ASSERT_STRING_EQUAL(key.name, keys[i].name);
         CU_ASSERT_EQUAL(key.ordinal, keys[i].ordinal);
-        CU_ASSERT_EQUAL(api_continue_parse(&key, API_WORKLOADS, "", token, &err), -1);
-        CU_ASSERT_EQUAL(api_continue_parse(&key, API_CHILDREN, "default", token, &err), -1);
+        CU_ASSERT_EQUAL(pin.list, pins[i].list);
+        CU_ASSERT_EQUAL(pin.index, pins[i].index);
+        CU_ASSERT_EQUAL(pin.run_tag, pins[i].run_tag);
+        CU_ASSERT_EQUAL(api_continue_parse(&key, &pin, API_WORKLOADS, "", token, &err), -1);
+        CU_ASSERT_EQUAL(api_continue_parse(&key, &pin, API_CHILDREN, "default", token, &err), -1);
     }
 }
 
 static void a_forged_token_is_refused(void)
 {
-    static const char *const bad[] = {"x", "!!!!", "MTp3b3JrbG9hZHM", "MTo6Ojo6", "AAAA",
-                                      /* 1:children::n:a/b:0 and 1:children::n:web:4294967296 */
-                                      "MTpjaGlsZHJlbjo6bjphL2I6MA",
-                                      "MTpjaGlsZHJlbjo6bjp3ZWI6NDI5NDk2NzI5Ng"};
+    static const char *const bad[] = {
+        "x", "!!!!", "MTp3b3JrbG9hZHM", "MTo6Ojo6", "AAAA",
+        /* 1:children::n:a/b:0:0:0:0, ...:web:4294967296:0:0:0 and ...:0:0:0:-1 */
+        "MTpjaGlsZHJlbjo6bjphL2I6MDowOjA6MA", "MTpjaGlsZHJlbjo6bjp3ZWI6NDI5NDk2NzI5NjowOjA6MA",
+        "MTpjaGlsZHJlbjo6bjp3ZWI6MDowOjA6LTE"};
     char token[4096];
     memset(token, 'A', sizeof token - 1);
     token[sizeof token - 1] = 0;
     struct api_key key;
+    struct api_pin pin;
     struct error err = {0};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        CU_ASSERT_EQUAL(api_continue_parse(&key, API_CHILDREN, "", bad[i], &err), -1);
-    CU_ASSERT_EQUAL(api_continue_parse(&key, API_CHILDREN, "", token, &err), -1);
-    CU_ASSERT_EQUAL(api_continue_parse(&key, API_CHILDREN, "", "MTpjaGlsZHJlbjo6bjp3ZWI6MA", &err),
+        CU_ASSERT_EQUAL(api_continue_parse(&key, &pin, API_CHILDREN, "", bad[i], &err), -1);
+    CU_ASSERT_EQUAL(api_continue_parse(&key, &pin, API_CHILDREN, "", token, &err), -1);
+    CU_ASSERT_EQUAL(api_continue_parse(&key, &pin, API_CHILDREN, "",
+                                       "MTpjaGlsZHJlbjo6bjp3ZWI6MDowOjA6MA", &err),
                     0);
 }
 
@@ -211,8 +219,9 @@ static void the_longest_token_fits(void)
     memset(key.ns, 'n', NAME_BYTES_MAX);
     memset(key.name, 'w', NAME_BYTES_MAX);
     memcpy(ns, key.ns, sizeof ns);
-    api_continue_print(API_CHILDREN, ns, &key, token);
-    CU_ASSERT_EQUAL(api_continue_parse(&back, API_CHILDREN, ns, token, &err), 0);
+    struct api_pin pin = {UINT64_MAX / 2, UINT64_MAX / 2, UINT32_MAX};
+    api_continue_print(API_CHILDREN, ns, &key, &pin, token);
+    CU_ASSERT_EQUAL(api_continue_parse(&back, &pin, API_CHILDREN, ns, token, &err), 0);
     CU_ASSERT_STRING_EQUAL(back.name, key.name);
 }
 

@@ -450,9 +450,17 @@ static void what_follows_from_a_death_is_told(void)
 
 static void a_child_watches_names_and_nothing_else(void)
 {
-    struct api_identity identity = {.epoch = 1};
+    static const char one[] =
+        "{\"apiVersion\":\"hordelet.dev/v1\",\"kind\":\"Workload\","
+        "\"metadata\":{\"name\":\"web\"},\"spec\":{\"container\":{"
+        "\"image\":\"busybox\"}}}";
+    struct api_identity identity = {.child = {"default", "web", 0}, .epoch = 1};
+    struct child_view child;
     struct api_call call;
     begin();
+    CU_ASSERT_EQUAL(ask("POST", ROOT "/namespaces/default/workloads", one), 201);
+    CU_ASSERT_TRUE_FATAL(query_child(context_of().node, &identity.child, &child));
+    TEXT_SET(identity.uid, child.uid);
     const char *const targets[] = {ROOT "/names?watch=1", ROOT "/namespaces/default/metas?watch=1",
                                    ROOT "/workloads?watch=1", ROOT "/children?watch=1"};
     for (int i = 0; i < 4; i++) {

@@ -16,6 +16,8 @@ static cJSON *parse(const char *text)
     return json_parse(span_text(text), 10000, &err);
 }
 
+static const struct api_login nothing;
+
 static void addresses_are_understood(void)
 {
     static const char *const cases[][2] = {
@@ -25,15 +27,17 @@ static void addresses_are_understood(void)
         {"http://node-a/", "http://node-a:7371"},
         {"[::1]:80", "http://[::1]:80"},
         {"[fd00::1]", "http://[fd00::1]:7371"},
+        {"https://node-a", "https://node-a:7371"},
+        {"https://node-a:80/", "https://node-a:80"},
     };
     struct api_address address;
     struct error err = {0};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        CU_ASSERT_EQUAL(api_address_parse(&address, cases[i][0], &err), 0);
+        CU_ASSERT_EQUAL(api_address_parse(&address, cases[i][0], &nothing, &err), 0);
         CU_ASSERT_STRING_EQUAL(address.base_url, cases[i][1]);
         CU_ASSERT_STRING_EQUAL(address.socket, "");
     }
-    CU_ASSERT_EQUAL(api_address_parse(&address, "unix:///run/x.sock", &err), 0);
+    CU_ASSERT_EQUAL(api_address_parse(&address, "unix:///run/x.sock", &nothing, &err), 0);
     CU_ASSERT_STRING_EQUAL(address.socket, "/run/x.sock");
     CU_ASSERT_STRING_EQUAL(address.text, "unix:///run/x.sock");
 }
@@ -41,21 +45,21 @@ static void addresses_are_understood(void)
 static void bad_addresses_are_refused(void)
 {
     static const char *const cases[] = {
-        "",         "http://",       "ftp://x",   "a:0", "a:65536",    "a:b",
-        "a:",       "a/path",        "user@a:1",  "::1", "[::1",       "unix://",
-        "unix:///", "unix:relative", "https://a", "a b", "http://a?x",
+        "",         "http://",       "ftp://x",  "a:0", "a:65536",    "a:b",
+        "a:",       "a/path",        "user@a:1", "::1", "[::1",       "unix://",
+        "unix:///", "unix:relative", "https://", "a b", "http://a?x",
     };
     struct api_address address;
     char text[400] = "unix:///";
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct error err = {0};
-        CU_ASSERT_EQUAL(api_address_parse(&address, cases[i], &err), -1);
+        CU_ASSERT_EQUAL(api_address_parse(&address, cases[i], &nothing, &err), -1);
         CU_ASSERT_EQUAL(err.code, ERROR_INVALID);
     }
     struct error err = {0};
     memset(text + 8, 'x', sizeof text - 9);
-    CU_ASSERT_EQUAL(api_address_parse(&address, text, &err), -1);
-    CU_ASSERT_EQUAL(api_address_parse(&address, text + 8, &err), -1);
+    CU_ASSERT_EQUAL(api_address_parse(&address, text, &nothing, &err), -1);
+    CU_ASSERT_EQUAL(api_address_parse(&address, text + 8, &nothing, &err), -1);
 }
 
 static void the_flag_beats_the_environment(void)
@@ -63,14 +67,53 @@ static void the_flag_beats_the_environment(void)
     struct api_address address;
     struct error err = {0};
     setenv("HORDELET_API", "environment:1", 1);
-    CU_ASSERT_EQUAL(api_address_find(&address, "flag:2", &err), 0);
+    CU_ASSERT_EQUAL(api_address_find(&address, &(struct api_flags){.api = "flag:2"}, &err), 0);
     CU_ASSERT_STRING_EQUAL(address.text, "http://flag:2");
-    CU_ASSERT_EQUAL(api_address_find(&address, NULL, &err), 0);
+    CU_ASSERT_EQUAL(api_address_find(&address, &(struct api_flags){.api = NULL}, &err), 0);
     CU_ASSERT_STRING_EQUAL(address.text, "http://environment:1");
     setenv("HORDELET_API", "a:b:c", 1);
-    CU_ASSERT_EQUAL(api_address_find(&address, NULL, &err), -1);
+    CU_ASSERT_EQUAL(api_address_find(&address, &(struct api_flags){.api = NULL}, &err), -1);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "HORDELET_API: \"a:b:c\""));
     unsetenv("HORDELET_API");
+}
+
+/* What would be read on its way is not sent; without a scheme it goes where nobody reads it. */
+static void logins_choose_the_scheme(void)
+{
+    static const struct {
+        const char *text;
+        struct api_login login;
+        const char *url; /* NULL: refused */
+    } cases[] = {
+        {"a", {.token_file = "t"}, "https://a:7371"},
+        {"a", {.ca_file = "c"}, "https://a:7371"},
+        {"127.0.0.1", {.token_file = "t"}, "https://127.0.0.1:7371"},
+        {"http://127.0.0.1", {.token_file = "t"}, "http://127.0.0.1:7371"},
+        {"http://localhost:80", {.token_file = "t"}, "http://localhost:80"},
+        {"http://[::1]", {.token_file = "t"}, "http://[::1]:7371"},
+        {"http://127.0.0.1.example", {.token_file = "t"}, NULL},
+        {"http://localhost.example", {.token_file = "t"}, NULL},
+        {"http://10.0.0.1", {.token_file = "t"}, NULL},
+        {"http://127.0.0.1", {.cert_file = "c"}, NULL},
+        {"http://10.0.0.1", {.ca_file = "c"}, "http://10.0.0.1:7371"},
+        {"unix:///run/x", {.token_file = "t", .cert_file = "c"}, "http://localhost"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct api_address address = {.tls = false};
+        struct error err = {0};
+        int result = api_address_parse(&address, cases[i].text, &cases[i].login, &err);
+        CU_ASSERT_EQUAL(result, cases[i].url ? 0 : -1);
+        CU_ASSERT_STRING_EQUAL(address.base_url, cases[i].url ? cases[i].url : "");
+        CU_ASSERT_EQUAL(address.tls, strncmp(address.base_url, "https:", 6) == 0);
+    }
+    struct api_flags flags = {.api = "a", .login = {.key_file = "k"}};
+    struct api_address address;
+    struct error err = {0};
+    CU_ASSERT_EQUAL(api_address_find(&address, &flags, &err), -1);
+    setenv("HORDELET_CERT_FILE", "c", 1);
+    CU_ASSERT_EQUAL(api_address_find(&address, &flags, &err), 0);
+    CU_ASSERT_STRING_EQUAL(address.login.cert_file, "c");
+    unsetenv("HORDELET_CERT_FILE");
 }
 
 static void paths_are_built_and_encoded(void)
@@ -210,6 +253,7 @@ static void what_is_missing_is_described(void)
 UNIT_MAIN("cli path", {"addresses are understood", addresses_are_understood},
           {"bad addresses are refused", bad_addresses_are_refused},
           {"the flag beats the environment", the_flag_beats_the_environment},
+          {"logins choose the scheme", logins_choose_the_scheme},
           {"paths are built and encoded", paths_are_built_and_encoded},
           {"selectors are passed on", selectors_are_passed_on},
           {"failures become words", failures_become_words},

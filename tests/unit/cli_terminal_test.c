@@ -121,19 +121,19 @@ static void each_kind_has_its_columns(void)
         "[{\"metadata\":{\"name\":\"web\",\"creationTimestamp\":\"1970-01-01T00:00:03Z\"},\"spec\":"
         "{\"replicas\":3,\"restart\":\"permanent\",\"supervisor\":\"default\",\"container\":{"
         "\"image\":"
-        "\"busybox\"}},\"status\":{\"readyReplicas\":2}}]",
+        "\"busybox\"}},\"status\":{\"replicas\":3,\"readyReplicas\":2,\"updatedReplicas\":1}}]",
         &wide,
-        "NAME  REPLICAS  READY  RESTART    SUPERVISOR  AGE  IMAGE\n"
-        "web   3         2      permanent  default     7s   busybox\n");
+        "NAME  READY  UP-TO-DATE  SUPERVISOR  AGE  IMAGE\n"
+        "web   2/3    1           default     7s   busybox\n");
     check_columns(
         API_CHILDREN,
         "[{\"metadata\":{\"name\":\"web-0\",\"namespace\":\"n\"},\"status\":{\"phase\":\"Running\","
         "\"ready\":"
         "true,\"node\":\"a\",\"epoch\":4,\"restarts\":1,\"message\":\"hidden\"}},{\"metadata\":5}]",
         &all,
-        "NAMESPACE  NAME   PHASE    READY  NODE  EPOCH  RESTARTS  AGE  REASON\n"
-        "n          web-0  Running  yes    a     4      1         -    -\n"
-        "-          -      -        -      -     -      -         -    -\n");
+        "NAMESPACE  NAME   PHASE    READY  NODE    EPOCH  RESTARTS  AGE  REASON\n"
+        "n          web-0  Running  1/1    a       4      1         -    -\n"
+        "-          -      -        -      <none>  -      -         -    -\n");
     check_columns(API_NAMES,
                   "[{\"metadata\":{\"name\":\"web\"},\"spec\":{\"value\":{\"a\":1}},\"status\":{"
                   "\"node\":\"a\",\"address\":"
@@ -159,8 +159,8 @@ static void each_kind_has_its_columns(void)
         "\"children\":2,\"runtime\":{\"name\":\"docker\",\"version\":\"24\",\"healthy\":false},"
         "\"gossipAddress\":\"a:7370\",\"version\":\"0.1.0\"}}]",
         &options,
-        "NAME  PHASE                CHILDREN  RUNTIME                  ADDRESS  VERSION\n"
-        "a     alive,unschedulable  2         docker 24 (not healthy)  a:7370   0.1.0\n");
+        "NAME  PHASE                CHILDREN  RUNTIME                    ADDRESS  VERSION\n"
+        "a     alive,unschedulable  2         docker://24 (not healthy)  a:7370   0.1.0\n");
 }
 
 static void lookup_lines(void)

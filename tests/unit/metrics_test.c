@@ -94,10 +94,13 @@ static void the_text_is_well_formed(void)
     disk_workload(disk, "default", "web", 7);
     disk_member(disk, "b");
     struct rig rig = rig_start(disk, "a");
-    struct vitals vitals = {.gossip_sent = 17, .cpu_s = 1.5};
+    struct vitals vitals = {
+        .gossip_sent = 17, .discovery = {{"dns", 41, 2, 3}}, .discovery_count = 1, .cpu_s = 1.5};
     struct buffer out = scrape(rig.node, &vitals);
     CU_ASSERT(says(&out, "hordelet_gossip_sent_messages_total 17"));
     CU_ASSERT(says(&out, "process_cpu_seconds_total 1.50"));
+    CU_ASSERT(says(&out, "hordelet_discovery_addresses{source=\"dns\"} 3"));
+    CU_ASSERT(says(&out, "hordelet_discovery_answers_total{source=\"dns\",result=\"failed\"} 2"));
     char family[128] = "";
     size_t children = 0, samples = 0;
     for (char *line = strtok((char *)out.data, "\n"); line; line = strtok(NULL, "\n")) {

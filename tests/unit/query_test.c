@@ -21,6 +21,7 @@ static struct status status_of(enum child_phase phase, uint64_t epoch)
 {
     struct status status = {.uid = "uid-1",
                             .epoch = epoch,
+                            .replica = replica_of("b"),
                             .phase = phase,
                             .ready = phase == CHILD_RUNNING,
                             .spec_hash = 77,
@@ -89,8 +90,9 @@ static void a_child_of_a_lost_node_waits_for_another(void)
         claim.state = i == 3 ? CLAIM_FINISHED : CLAIM_CLAIMED;
         claim.replica += i == 2; /* b came back without its disk: another replica */
         disk_put_claim(disk, child_id_of("default", "web", i), claim);
-        disk_put_status(disk, child_id_of("default", "web", i),
-                        status_of(i == 3 ? CHILD_SUCCEEDED : CHILD_RUNNING, 1));
+        struct status status = status_of(i == 3 ? CHILD_SUCCEEDED : CHILD_RUNNING, 1);
+        status.replica = claim.replica;
+        disk_put_status(disk, child_id_of("default", "web", i), status);
     }
     struct rig rig = rig_start(disk, "a");
     for (uint32_t i = 0; i < 3; i++) {

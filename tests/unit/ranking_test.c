@@ -201,6 +201,39 @@ static void who_declined_a_child_is_passed_over_for_that_child(void)
     rig_free(&rig);
 }
 
+/* Members a and b of `mine`; all that is in the way of child 3 is said by them, and by child 0 at a
+ * where there is room for one. */
+static const char *why_nobody(struct member_record a, struct member_record b, bool b_lives)
+{
+    struct awmap *disk = disk_of("mine");
+    put_supervisor(disk, "mine", "Uniform", "ab", 1);
+    disk_put_member(disk, "a", a);
+    disk_put_member(disk, "b", b);
+    disk_put_claim(disk, child_id_of("default", "web", 0), claim_of("a", 1));
+    struct rig rig = rig_start(disk, "a");
+    if (b_lives)
+        rig_hear(&rig, "b");
+    CU_ASSERT_EQUAL(rank(&rig, 3), RANK_NONE);
+    const char *reason = last_reason; /* a literal */
+    rig_free(&rig);
+    return reason;
+}
+
+/* That somebody does not allow it is the reason where nobody who may run children does. */
+static void not_allowed_is_said_of_those_that_could_run_it(void)
+{
+    struct declined declined = {.epoch = 1, .until_ms = UINT64_MAX};
+    declined.child = child_id_of("default", "web", 3);
+    TEXT_SET(declined.reason, DECLINED_NOT_ALLOWED);
+    struct member_record a = member_of("a"), b = member_of("b");
+    b.declined = &declined;
+    b.declined_count = 1;
+    CU_ASSERT_STRING_EQUAL(why_nobody(a, b, true), "NoRoom"); /* a would, but is full */
+    a.runtime_healthy = false;
+    CU_ASSERT_STRING_EQUAL(why_nobody(a, b, true), DECLINED_NOT_ALLOWED);
+    CU_ASSERT_STRING_EQUAL(why_nobody(a, b, false), "NoEligibleNode");
+}
+
 static void a_full_node_has_no_room(void)
 {
     struct awmap *disk = disk_of("mine");
@@ -437,6 +470,8 @@ UNIT_MAIN("ranking", {"all nodes agree on the order", all_nodes_agree_on_the_ord
           {"node selectors want all their labels", node_selectors_want_all_their_labels},
           {"who declined a child is passed over for that child",
            who_declined_a_child_is_passed_over_for_that_child},
+          {"not allowed is said of those that could run it",
+           not_allowed_is_said_of_those_that_could_run_it},
           {"a full node has no room", a_full_node_has_no_room},
           {"who is full is passed over", who_is_full_is_passed_over},
           {"zones take turns", zones_take_turns},

@@ -182,22 +182,27 @@ static inline void rig_restore(struct rig *rig, const struct awmap *disk)
     buffer_release(&item);
 }
 
-/* Takes the disk. */
-static inline struct rig rig_start(struct awmap *disk, const char *name)
+/* It is not started, and knows of no disk. */
+static inline struct node *node_called(const char *name, uint64_t seed)
 {
-    struct node_config config = {.cluster = "test",
-                                 .node_name = name,
-                                 .gossip_address = "self:1",
-                                 .api_address = "self:2",
-                                 .advertise_host = "self",
-                                 .version = "0",
-                                 .start_grace_ms = 3600000,
-                                 .drain_timeout_ms = 1000,
-                                 .engine_grace_ms = 60000,
-                                 .forget_after_ms = 3600000,
-                                 .random_seed = 1,
-                                 .fresh_replica = replica_of(name)};
-    struct rig rig = {.node = node_new(&config), .now_ms = 1000};
+    return node_new(&(struct node_config){.cluster = "test",
+                                          .node_name = name,
+                                          .gossip_address = "self:1",
+                                          .api_address = "self:2",
+                                          .advertise_host = "self",
+                                          .version = "0",
+                                          .start_grace_ms = 3600000,
+                                          .drain_timeout_ms = 1000,
+                                          .engine_grace_ms = 60000,
+                                          .forget_after_ms = 3600000,
+                                          .random_seed = seed,
+                                          .fresh_replica = replica_of(name)});
+}
+
+/* Takes the disk. */
+static inline struct rig rig_start_seeded(struct awmap *disk, const char *name, uint64_t seed)
+{
+    struct rig rig = {.node = node_called(name, seed), .now_ms = 1000};
     rig_restore(&rig, disk);
     awmap_free(disk);
     struct event start = rig_event(&rig, EVENT_START);
@@ -208,6 +213,11 @@ static inline struct rig rig_start(struct awmap *disk, const char *name)
     room.disk.room_bytes = 1 << 30;
     rig_step(&rig, &room);
     return rig;
+}
+
+static inline struct rig rig_start(struct awmap *disk, const char *name)
+{
+    return rig_start_seeded(disk, name, 1);
 }
 
 /* Ticks at each deadline for so long. */

@@ -54,12 +54,12 @@ struct net {
     struct effects effects;
 };
 
-static bool packet_before(const struct packet *a, const struct packet *b)
+static inline bool packet_before(const struct packet *a, const struct packet *b)
 {
     return a->at_ms != b->at_ms ? a->at_ms < b->at_ms : a->order < b->order;
 }
 
-static void queue_push(struct queue *queue, struct packet packet)
+static inline void queue_push(struct queue *queue, struct packet packet)
 {
     if (queue->count == queue->capacity) {
         queue->capacity = queue->capacity ? 2 * queue->capacity : 64;
@@ -71,7 +71,7 @@ static void queue_push(struct queue *queue, struct packet packet)
     queue->items[i] = packet;
 }
 
-static struct packet queue_pop(struct queue *queue)
+static inline struct packet queue_pop(struct queue *queue)
 {
     struct packet first = queue->items[0], last = queue->items[--queue->count];
     size_t i = 0;
@@ -92,7 +92,7 @@ static struct packet queue_pop(struct queue *queue)
     return first;
 }
 
-static void queue_drop(struct queue *queue)
+static inline void queue_drop(struct queue *queue)
 {
     for (size_t i = 0; i < queue->count; i++)
         free((void *)(uintptr_t)queue->items[i].body.data);
@@ -100,14 +100,14 @@ static void queue_drop(struct queue *queue)
     *queue = (struct queue){0};
 }
 
-static const char *node_name(int index)
+static inline const char *node_name(int index)
 {
     static char names[NODES_MAX][16];
     snprintf(names[index], sizeof names[index], "n%d", index);
     return names[index];
 }
 
-static void net_send(struct net *net, int from, const char *address, struct span body)
+static inline void net_send(struct net *net, int from, const char *address, struct span body)
 {
     struct net_node *node = &net->nodes[from];
     int to = atoi(address + 1);
@@ -124,7 +124,7 @@ static void net_send(struct net *net, int from, const char *address, struct span
                                              .body = {xmemdup(body.data, body.bytes), body.bytes}});
 }
 
-static void net_note_changes(struct net *net, int index)
+static inline void net_note_changes(struct net *net, int index)
 {
     const char *names[NODES_MAX];
     size_t count = swim_changes(net->nodes[index].swim, names, NODES_MAX);
@@ -140,7 +140,7 @@ static void net_note_changes(struct net *net, int index)
 }
 
 /* What the shell does after each step, and the tick that may be due. */
-static void net_carry_out(struct net *net, int index)
+static inline void net_carry_out(struct net *net, int index)
 {
     struct net_node *node = &net->nodes[index];
     while (swim_deadline(node->swim) <= net->now_ms)
@@ -157,7 +157,7 @@ static void net_carry_out(struct net *net, int index)
     node->deadline_ms = swim_deadline(node->swim);
 }
 
-static void net_receive(struct net *net, const struct packet *packet)
+static inline void net_receive(struct net *net, const struct packet *packet)
 {
     uint8_t payload[SWIM_PAYLOAD_BYTES];
     bool has_payload;
@@ -167,7 +167,7 @@ static void net_receive(struct net *net, const struct packet *packet)
     free((void *)(uintptr_t)packet->body.data);
 }
 
-static void net_deliver(struct net *net)
+static inline void net_deliver(struct net *net)
 {
     struct packet packet = queue_pop(&net->flying);
     struct net_node *node = &net->nodes[packet.to];
@@ -182,7 +182,7 @@ static void net_deliver(struct net *net)
 }
 
 /* As the shell does: thaw first if the turn is late, then all that waits, then the tick. */
-static void net_wake(struct net *net, int index)
+static inline void net_wake(struct net *net, int index)
 {
     struct net_node *node = &net->nodes[index];
     node->frozen_until_ms = 0;
@@ -195,7 +195,7 @@ static void net_wake(struct net *net, int index)
     net_carry_out(net, index);
 }
 
-static void net_start(struct net *net, int index)
+static inline void net_start(struct net *net, int index)
 {
     struct net_node *node = &net->nodes[index];
     struct swim_config config = {.self_name = node_name(index),
@@ -211,7 +211,7 @@ static void net_start(struct net *net, int index)
     net_carry_out(net, index);
 }
 
-static struct net *net_new(int count, uint64_t seed)
+static inline struct net *net_new(int count, uint64_t seed)
 {
     struct net *net = xcalloc(1, sizeof *net);
     net->count = count;
@@ -223,7 +223,7 @@ static struct net *net_new(int count, uint64_t seed)
     return net;
 }
 
-static void net_free(struct net *net)
+static inline void net_free(struct net *net)
 {
     queue_drop(&net->flying);
     for (int i = 0; i < net->count; i++) {
@@ -234,13 +234,13 @@ static void net_free(struct net *net)
     free(net);
 }
 
-static void net_plan_pause(struct net *net, struct net_node *node)
+static inline void net_plan_pause(struct net *net, struct net_node *node)
 {
     node->pause_next_ms = net->now_ms + 1 + random_below(&net->random, 2 * net->pause_every_ms);
 }
 
 /* When this node next does something by itself. */
-static uint64_t node_next(struct net *net, struct net_node *node)
+static inline uint64_t node_next(struct net *net, struct net_node *node)
 {
     if (!node->up)
         return FOREVER;
@@ -252,7 +252,7 @@ static uint64_t node_next(struct net *net, struct net_node *node)
     return pauses ? node->pause_next_ms : node->deadline_ms;
 }
 
-static void net_step_node(struct net *net, int index)
+static inline void net_step_node(struct net *net, int index)
 {
     struct net_node *node = &net->nodes[index];
     if (node->frozen_until_ms > 0) {
@@ -265,7 +265,7 @@ static void net_step_node(struct net *net, int index)
     }
 }
 
-static void net_run(struct net *net, uint64_t ms)
+static inline void net_run(struct net *net, uint64_t ms)
 {
     uint64_t end_ms = net->now_ms + ms;
     for (;;) {
@@ -290,7 +290,7 @@ static void net_run(struct net *net, uint64_t ms)
     net->now_ms = end_ms;
 }
 
-static void net_kill(struct net *net, int index)
+static inline void net_kill(struct net *net, int index)
 {
     struct net_node *node = &net->nodes[index];
     node->up = false;
@@ -299,7 +299,7 @@ static void net_kill(struct net *net, int index)
 }
 
 /* The kernel's news to all who were connected. */
-static void net_hint(struct net *net, int index)
+static inline void net_hint(struct net *net, int index)
 {
     for (int i = 0; i < net->count; i++) {
         if (!net->nodes[i].up || net->nodes[i].frozen_until_ms > 0)
@@ -309,25 +309,25 @@ static void net_hint(struct net *net, int index)
     }
 }
 
-static void net_freeze(struct net *net, int index, uint64_t until_ms)
+static inline void net_freeze(struct net *net, int index, uint64_t until_ms)
 {
     net->nodes[index].frozen_until_ms = until_ms;
 }
 
 /* Both ways between the first `count` nodes and the rest. */
-static void net_split(struct net *net, int count, bool cut)
+static inline void net_split(struct net *net, int count, bool cut)
 {
     for (int i = 0; i < count; i++)
         for (int k = count; k < net->count; k++)
             net->cut[i][k] = net->cut[k][i] = cut;
 }
 
-static enum placement_phase net_phase(const struct net *net, int observer, int subject)
+static inline enum placement_phase net_phase(const struct net *net, int observer, int subject)
 {
     return swim_phase(net->nodes[observer].swim, node_name(subject));
 }
 
-static bool net_all_see(const struct net *net, int subject, enum placement_phase phase)
+static inline bool net_all_see(const struct net *net, int subject, enum placement_phase phase)
 {
     for (int i = 0; i < net->count; i++)
         if (i != subject && net->nodes[i].up && net->nodes[i].frozen_until_ms == 0 &&
@@ -336,7 +336,7 @@ static bool net_all_see(const struct net *net, int subject, enum placement_phase
     return true;
 }
 
-static bool net_all_alive(const struct net *net)
+static inline bool net_all_alive(const struct net *net)
 {
     for (int i = 0; i < net->count; i++)
         if (net->nodes[i].up && !net_all_see(net, i, PLACEMENT_ALIVE))
@@ -345,7 +345,7 @@ static bool net_all_alive(const struct net *net)
 }
 
 /* Time until the last living observer has called it dead, from `since`; FOREVER if one has not. */
-static uint64_t net_detection_ms(const struct net *net, int subject, uint64_t since_ms)
+static inline uint64_t net_detection_ms(const struct net *net, int subject, uint64_t since_ms)
 {
     uint64_t last_ms = 0;
     for (int i = 0; i < net->count; i++) {
