@@ -357,12 +357,12 @@ static bool agent_close(struct agent *agent)
         api_server_stop(agent->api);
     discovery_stop(agent->discovery);
     runtime_release(agent->runtime);
-    peers_stop(agent->peers);
+    bool peers_stopped = peers_stop(agent->peers);
     credentials_close(agent->credentials);
     signals_stop(&agent->signals);
     disk_stop(agent->disk);
     uv_close((uv_handle_t *)&agent->end_timer, NULL);
-    if (!loop_settle(agent->loop, SETTLE_MS))
+    if (!loop_settle(agent->loop, SETTLE_MS) || !peers_stopped)
         return false;
     api_server_free(agent->api);
     discovery_free(agent->discovery);

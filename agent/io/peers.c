@@ -43,7 +43,7 @@ struct peers {
     uv_timer_t idle;   /* runs only while there are links */
     uv_timer_t redial; /* ... that have no wire */
     uint64_t idle_ms;
-    struct inbox gossip, bulk;
+    struct inbox inboxes[2]; /* by channel */
     struct wire_notes notes;
     struct link *links; /* O(count) to find one: a few dozen, at most hundreds */
     struct closer closer;
@@ -315,9 +315,11 @@ static void peers_woken(uv_async_t *wake)
         return;
     peers_take_notes(peers);
     int gossip = 0, bulk = 0;
-    while (gossip < GOSSIP_MESSAGES_PER_WAKE && peers_take_message(peers, &peers->gossip))
+    while (gossip < GOSSIP_MESSAGES_PER_WAKE &&
+           peers_take_message(peers, &peers->inboxes[CHANNEL_GOSSIP]))
         gossip++;
-    while (bulk < BULK_MESSAGES_PER_WAKE && peers_take_message(peers, &peers->bulk))
+    while (bulk < BULK_MESSAGES_PER_WAKE &&
+           peers_take_message(peers, &peers->inboxes[CHANNEL_BULK]))
         bulk++;
     if (gossip == GOSSIP_MESSAGES_PER_WAKE || bulk == BULK_MESSAGES_PER_WAKE)
         uv_async_send(wake);
@@ -332,8 +334,8 @@ static int peers_listen(struct peers *peers, struct error *err)
         !peers_url(peers->listen, CHANNEL_BULK, bulk, sizeof bulk))
         return error_set(err, ERROR_INVALID, "--gossip %s: not HOST:PORT", peers->listen);
     size_t bytes_max = GOSSIP_BYTES_MAX + (peers->keys.seal ? SEAL_BYTES : 0);
-    if (inbox_open(&peers->gossip, gossip, bytes_max, &peers->wake, err) ||
-        inbox_open(&peers->bulk, bulk, bytes_max, &peers->wake, err))
+    if (inbox_open(&peers->inboxes[CHANNEL_GOSSIP], gossip, bytes_max, &peers->wake, err) ||
+        inbox_open(&peers->inboxes[CHANNEL_BULK], bulk, bytes_max, &peers->wake, err))
         return error_wrap(err, "--gossip %s (two ports are used: this one and this one + %d)",
                           peers->listen, PEERS_BULK_PORT_OFFSET);
     return 0;
@@ -375,29 +377,31 @@ void peers_read_keys(struct peers *peers)
     keys_read_again(&peers->keys);
 }
 
-void peers_stop(struct peers *peers)
+bool peers_stop(struct peers *peers)
 {
     if (!peers || peers->stopped)
-        return;
+        return true;
     peers->stopped = true;
     while (peers->links)
         peers_close_link(peers, peers->links);
-    inbox_close(&peers->gossip);
-    inbox_close(&peers->bulk);
-    closer_end(&peers->closer);
-    /* Only now is there no thread left that could wake us. */
-    uv_close((uv_handle_t *)&peers->wake, NULL);
+    keys_close(&peers->keys);
     uv_close((uv_handle_t *)&peers->idle, NULL);
     uv_close((uv_handle_t *)&peers->redial, NULL);
-    keys_close(&peers->keys);
+    if (!closer_end(&peers->closer, peers->inboxes, 2)) {
+        log_line(LOG_INFO, "a connection does not close; left to the kernel");
+        return false;
+    }
+    /* Only now is there no thread left that could wake us. */
+    uv_close((uv_handle_t *)&peers->wake, NULL);
+    return true;
 }
 
 void peers_free(struct peers *peers)
 {
     if (!peers)
         return;
-    inbox_release(&peers->gossip);
-    inbox_release(&peers->bulk);
+    for (size_t i = 0; i < 2; i++)
+        inbox_release(&peers->inboxes[i]);
     wire_notes_release(&peers->notes);
     keys_release(&peers->keys);
     free(peers);

@@ -35,9 +35,10 @@ int peers_open(struct peers **ret_peers, struct loop *loop, const struct peers_o
 /* Nothing waits to be sent to a peer that is connected. */
 bool peers_is_idle(const struct peers *peers);
 void peers_read_keys(struct peers *peers); /* again, now */
-/* Closes all sockets and handles. May block, as nng_close may: the agent has a watchdog. NULL is
- * fine, for these two. */
-void peers_stop(struct peers *peers);
+/* Closes all sockets and handles. False: nng does not let go of a connection (see closer_end), and
+ * the process must end without freeing anything of these peers, or of the loop. NULL is fine, for
+ * these two. */
+bool peers_stop(struct peers *peers);
 void peers_free(struct peers *peers); /* after loop_settle */
 
 /* For /metrics. */

@@ -143,7 +143,7 @@ static void begin_with(uint64_t idle_ms)
         if (peers_open(&node.peers, node.loop, &options, &error) == 0)
             return;
         CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "--gossip 127.0.0.1"));
-        peers_stop(node.peers);
+        CU_ASSERT_FATAL(peers_stop(node.peers));
         CU_ASSERT_FATAL(uv_run(loop_uv(node.loop), UV_RUN_NOWAIT) == 0);
         peers_free(node.peers);
     }
@@ -171,7 +171,7 @@ static void begin_sealed(void)
 
 static void end(void)
 {
-    peers_stop(node.peers);
+    CU_ASSERT_FATAL(peers_stop(node.peers));
     uv_close((uv_handle_t *)&node.too_long, NULL);
     uv_close((uv_handle_t *)&node.again, NULL);
     CU_ASSERT_FATAL(loop_settle(node.loop, WAIT_MS));
@@ -537,7 +537,7 @@ static void a_port_that_is_taken_is_an_error(void)
     CU_ASSERT_EQUAL(peers_open(&second, node.loop, &options, &error), -1);
     CU_ASSERT_PTR_NOT_NULL(strstr(error.text, node.own));
     CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "in use"));
-    peers_stop(second);
+    CU_ASSERT(peers_stop(second));
     end();
     peers_free(second);
 }

@@ -1,7 +1,8 @@
 /* A peer that hangs up just as something has been sent: what nng then does with freed memory must
  * not be reached (peers_wire.h). Each wire gets one connection, from a listener that reads a few
  * messages and closes; where the rule is broken this crashes within a few hundred connections. And
- * nng's further connections are hung up on without a word to the owner. */
+ * nng's further connections are hung up on without a word to the owner. And an end does not wait
+ * for a close that hangs. */
 #include <arpa/inet.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -9,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "agent/io/peers_wire.h"
+#include "agent/io/peers_closer.h"
 #include "unit.h"
 
 enum { WIRES = 8, SERVERS = 4, CONNECTIONS = 3000, MESSAGE_BYTES = 100, HEAD_BYTES = 8 };
@@ -166,6 +167,26 @@ static void a_wire_breaks_once(void)
     end();
 }
 
+/* What cannot go on here is the wire's callback, for which nng waits. */
+static void a_close_that_hangs_is_not_waited_for(void)
+{
+    struct closer closer = {0};
+    begin();
+    place_open(0);
+    place_send(0);
+    CU_ASSERT_FATAL(test.sending[0]);
+    wire_abandon(test.wires[0]);
+    closer_start(&closer);
+    uv_mutex_lock(&test.notes.mutex);
+    closer_take(&closer, test.wires[0]);
+    uint64_t began_ns = uv_hrtime();
+    CU_ASSERT(!closer_end(&closer, NULL, 0));
+    CU_ASSERT(uv_hrtime() - began_ns >= CLOSER_END_MS * UINT64_C(1000000));
+    uv_mutex_unlock(&test.notes.mutex);
+    CU_ASSERT(closer_end(&closer, NULL, 0));
+    end();
+}
+
 static void who_hangs_up_hurts_nobody(void)
 {
     pthread_t servers[SERVERS];
@@ -187,4 +208,5 @@ static void who_hangs_up_hurts_nobody(void)
 }
 
 UNIT_MAIN("wire", {"a wire breaks once", a_wire_breaks_once},
+          {"a close that hangs is not waited for", a_close_that_hangs_is_not_waited_for},
           {"who hangs up just as something was sent hurts nobody", who_hangs_up_hurts_nobody})
