@@ -76,8 +76,8 @@ static void child_note_claim(struct node *node, const struct child *child, uint6
     bool offered = offer_is_open(child);
     bool handed =
         child->has_claim && last->state == CLAIM_RELEASED && strcmp(last->node, node->name) != 0;
-    effects_trace(node->effects, "claims %s/%s/%u at epoch %llu%s", child->id.ns,
-                  child->id.workload, child->id.ordinal, (unsigned long long)epoch,
+    effects_trace(node->effects, "claims %s/%s/%u at epoch %llu%s", child->group->ns,
+                  child->group->name, child->ordinal, (unsigned long long)epoch,
                   lost      ? ": its holder is lost"
                   : offered ? ": it was offered"
                             : "");
@@ -145,7 +145,8 @@ static void child_remove_keys(struct node *node, struct child *child)
 {
     registry_remove_all(node, child);
     state_remove_all(node, child);
-    struct key claim = key_claim(&child->id), status = key_status(&child->id);
+    const struct child_id id = child_id(child);
+    struct key claim = key_claim(&id), status = key_status(&id);
     if (child->has_claim)
         node_remove(node, &claim);
     if (child->has_status)
@@ -239,7 +240,7 @@ static bool child_take_back(struct node *node, struct child *child)
         lease_is_late(node, child))
         return false;
     effects_trace(node->effects, "%s/%s/%u still runs here: takes it back from %s, who pulls",
-                  child->id.ns, child->id.workload, child->id.ordinal, child->claim.node);
+                  child->group->ns, child->group->name, child->ordinal, child->claim.node);
     claim_write(node, child, CLAIM_CLAIMED, container->container.epoch,
                 container->container.spec_hash);
     return true;

@@ -40,8 +40,8 @@ struct dot child_finish(struct node *node, struct child *child, uint64_t spec_ha
     local_say(&child->local->end_message, message);
     struct dot dot = claim_write(node, child, CLAIM_FINISHED, epoch, spec_hash);
     child_status_tell(node, child); /* with the claim: nobody could find out later how it ended */
-    effects_trace(node->effects, "%s/%s/%u has finished: %s", child->id.ns, child->id.workload,
-                  child->id.ordinal, reason);
+    effects_trace(node->effects, "%s/%s/%u has finished: %s", child->group->ns, child->group->name,
+                  child->ordinal, reason);
     note_child(node, child, strcmp(reason, "Completed") != 0 && strcmp(reason, "deleted") != 0,
                "Finished", "%s%s%s", reason, message[0] ? ": " : "", message);
     return dot;
@@ -83,8 +83,8 @@ static void child_end_or_restart(struct node *node, struct child *child, uint64_
     snprintf(message, sizeof message, "%s; restart %u in %llu ms", what, local->restarts,
              (unsigned long long)(local->retry_ms - node->now.mono_ms));
     local_say(&local->message, message);
-    effects_trace(node->effects, "%s/%s/%u ended: %s, %s", child->id.ns, child->id.workload,
-                  child->id.ordinal, reason, message);
+    effects_trace(node->effects, "%s/%s/%u ended: %s, %s", child->group->ns, child->group->name,
+                  child->ordinal, reason, message);
     note_child(node, child, !success, local->crash_loop ? "BackOff" : "Ended", "%s: %s", reason,
                message);
 }

@@ -69,8 +69,9 @@ void child_request_stop(struct node *node, struct child *child, struct local_con
     }
     if (!child_may_ask_engine(node, child, container))
         return;
-    effects_trace(node->effects, "stops %s/%s/%u (epoch %llu)", child->id.ns, child->id.workload,
-                  child->id.ordinal, (unsigned long long)container->container.epoch);
+    effects_trace(node->effects, "stops %s/%s/%u (epoch %llu)", child->group->ns,
+                  child->group->name, child->ordinal,
+                  (unsigned long long)container->container.epoch);
     note_child(node, child, false, kill ? "Killing" : "Stopping", "epoch %llu",
                (unsigned long long)container->container.epoch);
     container->killed = kill;
@@ -127,7 +128,7 @@ static bool child_has_image(struct node *node, struct child *child)
         return true;
     if (child_pull_is_failing(node, child) && child->claim.state == CLAIM_PULLING &&
         ranking_has_other(node, child)) {
-        membership_decline(node, &child->id, child->claim.epoch, "ImagePull");
+        membership_decline(node, child, child->claim.epoch, "ImagePull");
         claim_write(node, child, CLAIM_RELEASED, child->claim.epoch,
                     child->group->workload.spec_hash);
         return false;
@@ -249,8 +250,8 @@ static bool child_leave(struct node *node, struct child *child)
     if (local->stop == STOP_NONE && lease_is_late(node, child)) {
         local->stop = STOP_RELEASE;
         TEXT_SET(local->reason, lease_lost_reason(node, child));
-        effects_trace(node->effects, "leaves %s/%s/%u: %s", child->id.ns, child->id.workload,
-                      child->id.ordinal, local->reason);
+        effects_trace(node->effects, "leaves %s/%s/%u: %s", child->group->ns, child->group->name,
+                      child->ordinal, local->reason);
     }
     if (!node->supervision.draining && local->stop == STOP_NONE)
         return false;

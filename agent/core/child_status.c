@@ -137,7 +137,8 @@ static void status_write(struct node *node, struct child *child, const struct st
 {
     struct buffer value = {0};
     status_encode(status, &value);
-    struct key key = key_status(&child->id);
+    const struct child_id id = child_id(child);
+    struct key key = key_status(&id);
     node_put(node, &key, &value);
     buffer_release(&value);
     child->local->status_written_ms = node->now.mono_ms;

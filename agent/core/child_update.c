@@ -141,7 +141,7 @@ void child_note_progress(struct node *node, struct child *child)
         progress->replicas != group->workload.replicas)
         progress_begin(node, group);
     progress_count(node, child);
-    if (child->id.ordinal > 0 || progress->complete || progress->late || progress->replicas == 0)
+    if (child->ordinal > 0 || progress->complete || progress->late || progress->replicas == 0)
         return;
     uint64_t late_ms =
         progress->since_ms + group->workload.progress_deadline_seconds * UINT64_C(1000);

@@ -46,7 +46,8 @@ static struct dot claim_put(struct node *node, struct child *child, const struct
         claim_encode_offer(claim, offer, &value);
     else
         claim_encode(claim, &value);
-    struct key key = key_claim(&child->id);
+    const struct child_id id = child_id(child);
+    struct key key = key_claim(&id);
     struct dot dot = node_put(node, &key, &value);
     buffer_release(&value);
     /* Known at once, so that the rest of this decision sees it; the feed will say the same. */

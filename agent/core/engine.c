@@ -31,15 +31,14 @@ static size_t *engine_counter(struct node *node, enum runtime_kind kind)
     return NULL;
 }
 
-struct operation *engine_begin(struct node *node, enum runtime_kind kind,
-                               const struct child_id *child)
+struct operation *engine_begin(struct node *node, enum runtime_kind kind, const struct child *child)
 {
     struct supervision *supervision = &node->supervision;
     assert(supervision->operation_count < OPERATIONS_MAX);
     struct operation *operation = &supervision->operations[supervision->operation_count++];
     *operation = (struct operation){.id = ++supervision->last_operation, .kind = kind};
     if (child)
-        operation->child = *child;
+        operation->child = child_id(child);
     size_t *counter = engine_counter(node, kind);
     if (counter)
         ++*counter;
@@ -78,7 +77,7 @@ void engine_start(struct node *node, struct child *child)
 {
     const struct workload *workload = &child->group->workload;
     struct local *local = child->local;
-    struct operation *operation = engine_begin(node, RUNTIME_START, &child->id);
+    struct operation *operation = engine_begin(node, RUNTIME_START, child);
     TEXT_SET(operation->image, workload->image);
     struct runtime_operation *asked = engine_emit(node, operation, RUNTIME_START_TIMEOUT_MS);
     TEXT_SET(asked->uid, workload->uid);
@@ -99,7 +98,7 @@ void engine_start(struct node *node, struct child *child)
 void engine_pull(struct node *node, struct child *child)
 {
     const struct workload *workload = &child->group->workload;
-    struct operation *operation = engine_begin(node, RUNTIME_PULL, &child->id);
+    struct operation *operation = engine_begin(node, RUNTIME_PULL, child);
     TEXT_SET(operation->image, workload->image);
     struct runtime_operation *asked = engine_emit(node, operation, RUNTIME_PULL_TIMEOUT_MS);
     asked->image = effects_text(node->effects, workload->image);
@@ -111,7 +110,7 @@ void engine_pull(struct node *node, struct child *child)
 void engine_stop(struct node *node, struct child *child, struct local_container *container,
                  uint64_t stop_ms)
 {
-    struct operation *operation = engine_begin(node, RUNTIME_STOP, &child->id);
+    struct operation *operation = engine_begin(node, RUNTIME_STOP, child);
     TEXT_SET(operation->container_id, container->container.id);
     uint64_t timeout_ms =
         stop_ms == SHUTDOWN_INFINITY ? UINT64_MAX : stop_ms + RUNTIME_STOP_MARGIN_MS;
@@ -122,7 +121,7 @@ void engine_stop(struct node *node, struct child *child, struct local_container 
 
 void engine_remove(struct node *node, struct child *child, struct local_container *container)
 {
-    struct operation *operation = engine_begin(node, RUNTIME_REMOVE, &child->id);
+    struct operation *operation = engine_begin(node, RUNTIME_REMOVE, child);
     TEXT_SET(operation->container_id, container->container.id);
     engine_emit(node, operation, RUNTIME_REMOVE_TIMEOUT_MS);
     container->operation = operation->id;
@@ -132,7 +131,7 @@ uint64_t engine_probe(struct node *node, struct child *child,
                       const struct local_container *container, enum probe_kind kind,
                       uint64_t timeout_ms)
 {
-    struct operation *operation = engine_begin(node, RUNTIME_PROBE, &child->id);
+    struct operation *operation = engine_begin(node, RUNTIME_PROBE, child);
     TEXT_SET(operation->container_id, container->container.id);
     operation->probe = kind;
     struct runtime_operation *asked = engine_emit(node, operation, timeout_ms);
@@ -144,7 +143,7 @@ uint64_t engine_probe(struct node *node, struct child *child,
     return operation->id;
 }
 
-uint64_t engine_output(struct node *node, const struct child_id *child, const char *container_id,
+uint64_t engine_output(struct node *node, const struct child *child, const char *container_id,
                        const struct output_wish *wish)
 {
     struct operation *operation = engine_begin(node, RUNTIME_OUTPUT, child);

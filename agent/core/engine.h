@@ -25,8 +25,9 @@ enum {
                      RUNTIME_OUTPUTS_IN_FLIGHT_MAX + 4
 };
 
+/* child: NULL: of none. */
 struct operation *engine_begin(struct node *node, enum runtime_kind kind,
-                               const struct child_id *child);
+                               const struct child *child);
 struct operation *engine_find(struct node *node, uint64_t id);
 void engine_end(struct node *node, struct operation *operation);
 void engine_start(struct node *node, struct child *child);
@@ -39,7 +40,7 @@ uint64_t engine_probe(struct node *node, struct child *child,
                       const struct local_container *container, enum probe_kind kind,
                       uint64_t timeout_ms);
 /* Returns the operation's id. */
-uint64_t engine_output(struct node *node, const struct child_id *child, const char *container_id,
+uint64_t engine_output(struct node *node, const struct child *child, const char *container_id,
                        const struct output_wish *wish);
 /* STOP or REMOVE of a container of no child. Returns the operation's id. */
 uint64_t engine_end_orphan(struct node *node, enum runtime_kind kind, const char *container_id,

@@ -23,7 +23,7 @@ void child_expire(struct node *node, struct child *child)
 {
     struct group *group = child->group;
     const struct workload *workload = &group->workload;
-    if (child->id.ordinal > 0 || !group->has_workload || workload->ttl_seconds_after_finished < 0)
+    if (child->ordinal > 0 || !group->has_workload || workload->ttl_seconds_after_finished < 0)
         return;
     if (!group_has_finished(group)) {
         group->finished_since_ms = 0;

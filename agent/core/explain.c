@@ -37,9 +37,9 @@ static void explain_record(struct node *node, struct supervisor_plan *plan, size
     } else if (!ranking_labels_match(record, &child->group->workload)) {
         entry->reason = "NodeSelector";
         entry->message = "it has not all labels of spec.nodeSelector";
-    } else if (membership_declined(node, record, &child->id)) {
+    } else if (membership_declined(node, record, child)) {
         entry->reason = "Declined";
-        entry->message = membership_decline_reason(node, record, &child->id);
+        entry->message = membership_decline_reason(node, record, child);
     } else if (!ranking_has_room(node, plan, at, child)) {
         entry->reason = "Full";
         entry->message = "it has no room for another child of this supervisor";
@@ -130,12 +130,12 @@ void ring_view_release(struct ring_view *view)
 
 /* --- All that would move ---------------------------------------------------------------------- */
 
-static void explain_move(struct node *node, const struct child *child, struct move_view *view)
+static void explain_move(struct node *node, struct move_view *view)
 {
     struct ring_view ring;
     size_t rank = 0, holder = SIZE_MAX;
     const char *why = "may not run it";
-    if (!query_ring(node, &child->id, &ring))
+    if (!query_ring(node, &view->id, &ring))
         return;
     for (size_t i = 0; i < ring.count; i++) {
         if (!ring.entries[i].holder)
@@ -161,12 +161,12 @@ static bool explain_child(struct node *node, struct child *child, struct move_vi
     if (state == MOVE_NONE || !to)
         return false; /* or on its way to where it belongs */
     bool held = child->claim.state <= CLAIM_CLAIMED;
-    *ret = (struct move_view){.id = child->id,
+    *ret = (struct move_view){.id = child_id(child),
                               .from = held ? child->claim.node : "",
                               .to = to,
                               .under_way = state == MOVE_UNDER_WAY};
     if (held)
-        explain_move(node, child, ret);
+        explain_move(node, ret);
     return true;
 }
 
@@ -181,10 +181,12 @@ bool query_move_next(const struct node *asked, const char *supervisor, const str
     for (; group; group = store_group_after(&node->store, group->ns, group->name)) {
         if (!group->has_workload || strcmp(group->workload.supervisor, supervisor) != 0)
             continue;
-        for (size_t i = 0; i < group->child_count; i++)
-            if ((!after || child_id_compare(&group->children[i]->id, after) > 0) &&
+        for (size_t i = 0; i < group->child_count; i++) {
+            const struct child_id id = child_id(group->children[i]);
+            if ((!after || child_id_compare(&id, after) > 0) &&
                 explain_child(node, group->children[i], ret))
                 return true;
+        }
     }
     return false;
 }

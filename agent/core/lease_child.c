@@ -31,7 +31,8 @@ struct lease *lease_of(const struct node *node, const struct child *child)
 {
     const struct lease_holder *holder =
         index_find(&node->leases.holders, span_text(child->group->workload.supervisor));
-    struct lease *lease = holder ? lease_holder_find(holder, &child->id) : NULL;
+    const struct child_id id = child_id(child);
+    struct lease *lease = holder ? lease_holder_find(holder, &id) : NULL;
     return lease && !lease->ending ? lease : NULL;
 }
 
@@ -55,7 +56,8 @@ bool lease_may_start(struct node *node, struct child *child)
     struct lease_holder *holder = leases_holder(node, child->group->workload.supervisor);
     struct lease *lease = lease_of(node, child);
     if (!lease || lease->epoch != child->claim.epoch) {
-        lease = lease_holder_want(holder, &child->id, child->claim.epoch, node->now.mono_ms);
+        const struct child_id id = child_id(child);
+        lease = lease_holder_want(holder, &id, child->claim.epoch, node->now.mono_ms);
         lease_begin(node, child, lease, child->claim.uid,
                     child->local && child->local->claim_sequence > 0); /* written in this run */
         node->dirty = true;
@@ -151,7 +153,8 @@ bool lease_court(struct node *node, struct child *child, uint32_t rank)
         return false;
     }
     if (!lease || lease->epoch != child->epoch_max + 1) {
-        lease = lease_holder_want(holder, &child->id, child->epoch_max + 1, node->now.mono_ms);
+        const struct child_id id = child_id(child);
+        lease = lease_holder_want(holder, &id, child->epoch_max + 1, node->now.mono_ms);
         lease_begin(node, child, lease, child->group->workload.uid, true);
         lease->tries = child->court_tries;
         node->dirty = true;

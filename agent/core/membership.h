@@ -92,13 +92,13 @@ void membership_record_changed(struct node *node);
 #define DECLINED_NOT_ALLOWED "NotAllowed"
 /* Why it has declined the child, or NULL. */
 const char *membership_decline_reason(const struct node *node, const struct member_record *record,
-                                      const struct child_id *child);
+                                      const struct child *child);
 bool membership_declined(const struct node *node, const struct member_record *record,
-                         const struct child_id *child);
-void membership_decline(struct node *node, const struct child_id *child, uint64_t epoch,
+                         const struct child *child);
+void membership_decline(struct node *node, const struct child *child, uint64_t epoch,
                         const char *reason);
 /* We have, whatever our record in the map says yet. */
-bool membership_declines(const struct node *node, const struct child_id *child);
+bool membership_declines(const struct node *node, const struct child *child);
 void membership_write_record(struct node *node); /* membership_record.c */
 /* Placement must be thought over: for all, or for what a change of this member may concern. */
 void membership_bump(struct node *node);

@@ -24,32 +24,32 @@ void membership_set_wish(struct node *node, enum member_wish wish)
 }
 
 const char *membership_decline_reason(const struct node *node, const struct member_record *record,
-                                      const struct child_id *child)
+                                      const struct child *child)
 {
     for (size_t i = 0; i < record->declined_count; i++)
-        if (child_id_compare(&record->declined[i].child, child) == 0 &&
+        if (child_has_id(child, &record->declined[i].child) &&
             record->declined[i].until_ms > node->now.wall_ms)
             return record->declined[i].reason;
     return NULL;
 }
 
 bool membership_declined(const struct node *node, const struct member_record *record,
-                         const struct child_id *child)
+                         const struct child *child)
 {
     return membership_decline_reason(node, record, child) != NULL;
 }
 
-bool membership_declines(const struct node *node, const struct child_id *child)
+bool membership_declines(const struct node *node, const struct child *child)
 {
     const struct membership *membership = &node->membership;
     for (size_t i = 0; i < membership->declined_count; i++)
-        if (child_id_compare(&membership->declined[i].child, child) == 0 &&
+        if (child_has_id(child, &membership->declined[i].child) &&
             membership->declined[i].until_ms > node->now.wall_ms)
             return true;
     return false;
 }
 
-void membership_decline(struct node *node, const struct child_id *child, uint64_t epoch,
+void membership_decline(struct node *node, const struct child *child, uint64_t epoch,
                         const char *reason)
 {
     struct membership *membership = &node->membership;
@@ -62,7 +62,7 @@ void membership_decline(struct node *node, const struct child_id *child, uint64_
     else if (at == membership->declined_count)
         membership->declined_count++;
     membership->declined[at] = (struct declined){
-        .child = *child, .epoch = epoch, .until_ms = node->now.wall_ms + DECLINED_FOR_MS};
+        .child = child_id(child), .epoch = epoch, .until_ms = node->now.wall_ms + DECLINED_FOR_MS};
     TEXT_SET(membership->declined[at].reason, reason);
     membership_record_changed(node);
 }

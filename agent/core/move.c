@@ -97,8 +97,8 @@ void move_offer(struct node *node, struct child *child, const char *member, uint
                           .replica = entry->record->replica,
                           .epoch = epoch};
     TEXT_SET(offer.node, member);
-    effects_trace(node->effects, "offers %s/%s/%u to %s at epoch %llu", child->id.ns,
-                  child->id.workload, child->id.ordinal, member, (unsigned long long)offer.epoch);
+    effects_trace(node->effects, "offers %s/%s/%u to %s at epoch %llu", child->group->ns,
+                  child->group->name, child->ordinal, member, (unsigned long long)offer.epoch);
     note_child(node, child, false, "Moving", "from %s to %s", node->name, member);
     claim_write_offer(node, child, CLAIM_CLAIMED, &offer);
     offer_begin(node, local_make(child), offer.epoch);
@@ -120,8 +120,8 @@ static void offer_withdraw(struct node *node, struct child *child, const char *w
     offer.state = OFFER_WITHDRAWN;
     child->local->offer_epoch = 0;
     child->local->offer_retry_ms = node->now.mono_ms + OFFER_RETRY_MS;
-    effects_trace(node->effects, "withdraws the offer of %s/%s/%u to %s: %s", child->id.ns,
-                  child->id.workload, child->id.ordinal, offer.node, why);
+    effects_trace(node->effects, "withdraws the offer of %s/%s/%u to %s: %s", child->group->ns,
+                  child->group->name, child->ordinal, offer.node, why);
     note_child(node, child, true, "MoveFailed", "to %s: %s; stays on %s", offer.node, why,
                node->name);
     claim_write_offer(node, child, CLAIM_CLAIMED, &offer);
@@ -170,7 +170,7 @@ static bool move_is_possible_here(struct node *node, const struct child *child)
     return offer_is_ours(node, child) && child_is_wanted(child) &&
            strcmp(child->claim.uid, child->group->workload.uid) == 0 &&
            supervision->engine_healthy && supervision->engine_listed && !supervision->draining &&
-           durable_has_room(node) && !membership_declines(node, &child->id) &&
+           durable_has_room(node) && !membership_declines(node, child) &&
            ranking_would_take(node, child, node->name);
 }
 
@@ -191,9 +191,9 @@ struct local_container *move_keeps(struct node *node, struct child *child)
 
 static void move_decline(struct node *node, struct child *child, const char *reason)
 {
-    effects_trace(node->effects, "declines %s/%s/%u, which it was offered: %s", child->id.ns,
-                  child->id.workload, child->id.ordinal, reason);
-    membership_decline(node, &child->id, child->offer->epoch, reason);
+    effects_trace(node->effects, "declines %s/%s/%u, which it was offered: %s", child->group->ns,
+                  child->group->name, child->ordinal, reason);
+    membership_decline(node, child, child->offer->epoch, reason);
     store_mark(&node->store, child);
 }
 
@@ -288,9 +288,9 @@ static void move_tell(struct node *node, struct child *child, bool prepared)
     if (!holder)
         return;
     struct buffer body = {0};
-    buffer_text(&body, child->id.ns);
-    buffer_text(&body, child->id.workload);
-    buffer_varint(&body, child->id.ordinal);
+    buffer_text(&body, child->group->ns);
+    buffer_text(&body, child->group->name);
+    buffer_varint(&body, child->ordinal);
     buffer_varint(&body, child->offer->epoch);
     buffer_u8(&body, prepared);
     node_send(node, holder->address, MESSAGE_PREPARE, &body);

@@ -26,9 +26,9 @@ void note_child(struct node *node, const struct child *child, bool warning, cons
 {
     char name[CHILD_ID_TEXT_BYTES_MAX];
     va_list arguments;
-    snprintf(name, sizeof name, "%s-%u", child->id.workload, child->id.ordinal);
+    snprintf(name, sizeof name, "%s-%u", child->group->name, child->ordinal);
     va_start(arguments, format);
-    note(node, JOURNAL_CHILD, child->id.ns, name, warning, reason, format, arguments);
+    note(node, JOURNAL_CHILD, child->group->ns, name, warning, reason, format, arguments);
     va_end(arguments);
 }
 

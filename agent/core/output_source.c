@@ -219,7 +219,7 @@ static void source_open(struct node *node, const struct output_question *questio
                                      .heard_ms = node->now.mono_ms,
                                      .engine_ms = node->now.mono_ms};
     TEXT_SET(source->reader, question->reader);
-    source->operation = engine_output(node, &child->id, container->id, &question->wish);
+    source->operation = engine_output(node, child, container->id, &question->wish);
     effects_output(node->effects, source->operation, OUTPUT_WINDOW_BYTES, false);
     if (strcmp(question->reader, node->name) == 0)
         output_sink_served_here(node, question->request);

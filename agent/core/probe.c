@@ -91,8 +91,8 @@ void child_probe(struct node *node, struct child *child, struct local_container 
 static void probe_tell(struct node *node, const struct child *child, const char *what,
                        const char *message)
 {
-    effects_trace(node->effects, "%s/%s/%u is %s%s%s", child->id.ns, child->id.workload,
-                  child->id.ordinal, what, message[0] ? ": " : "", message);
+    effects_trace(node->effects, "%s/%s/%u is %s%s%s", child->group->ns, child->group->name,
+                  child->ordinal, what, message[0] ? ": " : "", message);
     note_child(node, child, message[0], message[0] ? "Unhealthy" : "Ready", "is %s%s%s", what,
                message[0] ? ": " : "", message);
 }

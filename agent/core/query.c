@@ -104,7 +104,7 @@ void query_fill_child(const struct store *store, const struct child *child, stru
 {
     memset(view, 0, sizeof *view);
     const struct workload *workload = &child->group->workload;
-    view->id = child->id;
+    view->id = child_id(child);
     view->version = item_version(child->shown, child->group->version);
     bool wanted = child_is_wanted(child);
     view->workload = wanted ? workload : NULL;
@@ -142,7 +142,7 @@ static size_t query_place_after(const struct group *group, uint32_t ordinal)
     size_t low = 0, high = group->child_count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (group->children[middle]->id.ordinal <= ordinal)
+        if (group->children[middle]->ordinal <= ordinal)
             low = middle + 1;
         else
             high = middle;

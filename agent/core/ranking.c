@@ -340,7 +340,7 @@ static bool member_may_run(const struct node *node, const struct supervisor_plan
                            const struct child *child)
 {
     return member_could_run(plan, at, child) &&
-           !membership_declined(node, plan->records[at], &child->id);
+           !membership_declined(node, plan->records[at], child);
 }
 
 /* Of ourselves we know better than our record. */
@@ -363,8 +363,7 @@ static void candidates_by_zone(const struct supervisor_plan *plan, const struct 
         return;
     uint64_t turn = placement_hash_pair(placement_hash(workload->ns, strlen(workload->ns)),
                                         placement_hash(workload->name, strlen(workload->name)));
-    const char *zone =
-        plan->zones[(turn % plan->zone_count + child->id.ordinal) % plan->zone_count];
+    const char *zone = plan->zones[(turn % plan->zone_count + child->ordinal) % plan->zone_count];
     uint32_t sorted[RANKS_MAX];
     size_t count = 0;
     for (int elsewhere = 0; elsewhere <= 1; elsewhere++)
@@ -458,7 +457,7 @@ static bool ranking_is_not_allowed(const struct node *node, const struct supervi
 {
     for (size_t i = 0; i < plan->count; i++) {
         const char *reason = member_could_run(plan, i, child)
-                                 ? membership_decline_reason(node, plan->records[i], &child->id)
+                                 ? membership_decline_reason(node, plan->records[i], child)
                                  : NULL;
         if (reason && strcmp(reason, DECLINED_NOT_ALLOWED) == 0)
             return true;

@@ -57,7 +57,7 @@ static bool registry_name(const struct child *child, size_t index,
     if (workload->replicas == 1)
         snprintf(name, sizeof name, "%s", base);
     else
-        snprintf(name, sizeof name, "%s-%u", base, child->id.ordinal);
+        snprintf(name, sizeof name, "%s-%u", base, child->ordinal);
     text_set(ret_name, NAME_BYTES_MAX + 1, name);
     return name_is_dns1123(name);
 }
@@ -115,20 +115,19 @@ struct dot registry_write(struct node *node, const char *ns, const char *name,
 static void registry_put(struct node *node, const struct child *child, const char *name,
                          struct name_record *record)
 {
-    const struct name_entry *entry = store_name(&node->store, child->id.ns, name);
+    const struct name_entry *entry = store_name(&node->store, child->group->ns, name);
     if (entry && entry->siblings == 1 && registry_equal(entry->record, record))
         return;
     bool same = entry && registry_equal(entry->record, record);
     record->epoch = same ? entry->record->epoch : entry ? entry->epoch_max + 1 : 1;
-    registry_write(node, child->id.ns, name, record);
+    registry_write(node, child->group->ns, name, record);
 }
 
 static bool registry_is_anothers(const struct node *node, const struct child *child,
                                  const char *name)
 {
-    const struct name_entry *entry = store_name(&node->store, child->id.ns, name);
-    return entry && child_id_compare(&entry->record->owner, &child->id) != 0 &&
-           registry_is_live(node, entry);
+    const struct name_entry *entry = store_name(&node->store, child->group->ns, name);
+    return entry && !child_has_id(child, &entry->record->owner) && registry_is_live(node, entry);
 }
 
 bool registry_conflicts(const struct node *node, const struct child *child,
@@ -138,7 +137,7 @@ bool registry_conflicts(const struct node *node, const struct child *child,
     for (size_t i = 0; i < registry_name_count(&child->group->workload); i++) {
         if (!registry_name(child, i, name) || !registry_is_anothers(node, child, name))
             continue;
-        const struct name_record *record = store_name(&node->store, child->id.ns, name)->record;
+        const struct name_record *record = store_name(&node->store, child->group->ns, name)->record;
         name_owner_print(record, owner, sizeof owner);
         snprintf(ret_message, MESSAGE_BYTES_MAX + 1, "the name %.63s is held by %.100s on %.63s",
                  name, owner, record->node);
@@ -169,7 +168,7 @@ static void registry_register(struct node *node, struct child *child,
         return;
     }
     struct name_record record = {
-        .owner = child->id,
+        .owner = child_id(child),
         .replica = node->durable.replica,
         .claim_epoch = child->claim.epoch,
         .port = registry_published(workload, &container->container, wish ? wish->port : ""),
@@ -177,7 +176,7 @@ static void registry_register(struct node *node, struct child *child,
     TEXT_SET(record.uid, workload->uid);
     TEXT_SET(record.node, node->name);
     TEXT_SET(record.address, node->advertise_host);
-    const struct name_entry *entry = store_name(&node->store, child->id.ns, name);
+    const struct name_entry *entry = store_name(&node->store, child->group->ns, name);
     if (entry && entry->record->value_set && registry_is_of_same_claim(entry->record, &record)) {
         record.value_set = true;
         record.value = entry->record->value;
@@ -224,7 +223,7 @@ static bool registry_wants(const struct child *child, const char *name)
 
 static void registry_remove(struct node *node, const struct child *child, const char *name)
 {
-    struct key key = key_name(child->id.ns, name);
+    struct key key = key_name(child->group->ns, name);
     node_remove(node, &key);
 }
 

@@ -153,7 +153,7 @@ static int compare_urgency(const void *a, const void *b)
     int32_t first = one->group->workload.priority, second = two->group->workload.priority;
     if (first != second)
         return first > second ? -1 : 1;
-    return child_id_compare(&one->id, &two->id);
+    return child_compare(one, two);
 }
 
 void room_order(struct child **children, size_t count)

@@ -138,7 +138,7 @@ static void shown_child(struct node *node, struct child *child)
     struct child_counts counts = {0};
     if (query_shows(child)) {
         struct child_view view;
-        struct feed_key key = {child->id.ns, child->id.workload, child->id.ordinal};
+        struct feed_key key = {child->group->ns, child->group->name, child->ordinal};
         query_fill_child(&node->store, child, &view);
         counts = child_count(child, &view);
         if (child->shown && child->shown_life != child_life(view.epoch))

@@ -56,11 +56,17 @@ static bool state_is_pending(const struct node *node, const struct child_id *id)
     return false;
 }
 
+static struct key state_key(const struct child *child)
+{
+    const struct child_id id = child_id(child);
+    return key_state(&id);
+}
+
 static struct dot state_write(struct node *node, const struct child *child,
                               const struct state_record *record)
 {
     struct buffer value = {0};
-    struct key key = key_state(&child->id);
+    struct key key = state_key(child);
     state_record_encode(record, &value);
     struct dot dot = node_put(node, &key, &value);
     buffer_release(&value);
@@ -81,7 +87,7 @@ static struct dot state_write_all(struct node *node, const struct child *child,
     for (uint32_t i = 0; i < state_pieces(record.bytes); i++) {
         size_t from = (size_t)i * STATE_PIECE_BYTES_MAX, left = state.bytes - from;
         struct buffer piece = {0};
-        struct key key = key_piece(&child->id, &record.id, i);
+        struct key key = key_piece(&request->child, &record.id, i);
         buffer_append(&piece, state.data + from,
                       left < STATE_PIECE_BYTES_MAX ? left : STATE_PIECE_BYTES_MAX);
         node_put(node, &key, &piece);
@@ -115,13 +121,14 @@ void state_put(struct node *node, const struct request *request)
 
 static void state_remove_record(struct node *node, const struct child *child)
 {
-    struct key key = key_state(&child->id);
+    struct key key = state_key(child);
     node_remove(node, &key);
 }
 
 static void piece_remove(struct node *node, const struct child *child, const struct piece *piece)
 {
-    struct key key = key_piece(&child->id, &piece->id, piece->index);
+    const struct child_id id = child_id(child);
+    struct key key = key_piece(&id, &piece->id, piece->index);
     node_remove(node, &key);
 }
 
@@ -143,7 +150,7 @@ void state_delete(struct node *node, const struct request *request)
         requests_reply(node, request->id, 404, "NotFound", "this child has no state");
         return;
     }
-    struct key key = key_state(&child->id);
+    struct key key = state_key(child);
     struct dot dot = node_remove(node, &key);
     for (size_t i = 0; i < child->state->piece_count; i++)
         piece_remove(node, child, &child->state->pieces[i]);
@@ -167,7 +174,7 @@ static bool state_is_complete(const struct left_state *state)
 /* The record that counts will not be lost: what came before it is of no use any more. */
 static bool state_is_safe(const struct node *node, const struct child *child)
 {
-    struct key key = key_state(&child->id);
+    struct key key = state_key(child);
     const struct awmap_entry *entry = awmap_find(node->map, key_span(&key));
     struct dot dot = entry ? awmap_entry_sibling(entry, 0).dot : (struct dot){0};
     return dot.replica != awmap_writer(node->map) || !sync_has_alive_peer(node->sync) ||

@@ -89,7 +89,7 @@ static size_t group_position(const struct group *group, uint32_t ordinal)
     size_t low = 0, high = group->child_count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (group->children[middle]->id.ordinal < ordinal)
+        if (group->children[middle]->ordinal < ordinal)
             low = middle + 1;
         else
             high = middle;
@@ -100,7 +100,7 @@ static size_t group_position(const struct group *group, uint32_t ordinal)
 static struct child *group_child(const struct group *group, uint32_t ordinal)
 {
     size_t at = group_position(group, ordinal);
-    bool found = at < group->child_count && group->children[at]->id.ordinal == ordinal;
+    bool found = at < group->child_count && group->children[at]->ordinal == ordinal;
     return found ? group->children[at] : NULL;
 }
 
@@ -112,7 +112,29 @@ struct child *store_child(const struct store *store, const struct child_id *id)
 
 bool child_is_wanted(const struct child *child)
 {
-    return child->group->has_workload && child->id.ordinal < child->group->workload.replicas;
+    return child->group->has_workload && child->ordinal < child->group->workload.replicas;
+}
+
+struct child_id child_id(const struct child *child)
+{
+    struct child_id id = {.ordinal = child->ordinal};
+    memcpy(id.ns, child->group->ns, sizeof id.ns);
+    memcpy(id.workload, child->group->name, sizeof id.workload);
+    return id;
+}
+
+bool child_has_id(const struct child *child, const struct child_id *id)
+{
+    return child->ordinal == id->ordinal && strcmp(child->group->name, id->workload) == 0 &&
+           strcmp(child->group->ns, id->ns) == 0;
+}
+
+int child_compare(const struct child *a, const struct child *b)
+{
+    int order = strcmp(a->group->ns, b->group->ns);
+    if (order == 0)
+        order = strcmp(a->group->name, b->group->name);
+    return order != 0 ? order : (a->ordinal > b->ordinal) - (a->ordinal < b->ordinal);
 }
 
 /* --- Dirty children -------------------------------------------------------------------------- */
@@ -156,7 +178,7 @@ void store_mark_some(struct store *store, struct child_id *cursor, size_t max)
             max--;
         }
         for (size_t i = group_position(group, cursor->ordinal); i < group->child_count; i++) {
-            *cursor = group->children[i]->id;
+            *cursor = child_id(group->children[i]);
             if (max-- == 0)
                 return;
             store_mark(store, group->children[i]);
@@ -443,7 +465,7 @@ struct child *store_child_make(struct store *store, const struct child_id *id)
 {
     struct group *group = store_group_make(store, id->ns, id->workload);
     size_t at = group_position(group, id->ordinal);
-    if (at < group->child_count && group->children[at]->id.ordinal == id->ordinal)
+    if (at < group->child_count && group->children[at]->ordinal == id->ordinal)
         return group->children[at];
     if (group->child_count == group->child_capacity) {
         group->child_capacity = group->child_capacity ? 2 * group->child_capacity : 4;
@@ -452,10 +474,10 @@ struct child *store_child_make(struct store *store, const struct child_id *id)
     memmove(group->children + at + 1, group->children + at,
             (group->child_count - at) * sizeof(struct child *));
     struct child *child = xcalloc(1, sizeof *child);
-    child->id = *id;
+    child->group = group;
+    child->ordinal = id->ordinal;
     child->hash = child_id_hash(id);
     child->epoch_max = store_recall_epoch(store, child->hash);
-    child->group = group;
     child->wake_ms = UINT64_MAX;
     group->children[at] = child;
     group->child_count++;
@@ -494,7 +516,7 @@ void store_child_tidy(struct store *store, struct child *child)
         child->state || child->group->unreadable || child_is_wanted(child))
         return;
     struct group *group = child->group;
-    size_t at = group_position(group, child->id.ordinal);
+    size_t at = group_position(group, child->ordinal);
     assert(group->children[at] == child && !child->shown);
     memmove(group->children + at, group->children + at + 1,
             (group->child_count - at - 1) * sizeof(struct child *));

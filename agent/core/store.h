@@ -49,9 +49,9 @@ struct child_counts { /* what users see of a workload's children, counted: shown
 };
 
 struct child {
-    struct child_id id;
-    uint64_t hash; /* child_id_hash */
-    struct group *group;
+    struct group *group; /* with its ordinal there: its id, see child_id */
+    uint64_t hash;       /* child_id_hash */
+    uint32_t ordinal;
     bool has_claim;
     struct claim claim;    /* the winning sibling */
     struct offer *offer;   /* ... and what it offers: owned; NULL: nothing */
@@ -264,6 +264,9 @@ struct child *store_child_make(struct store *store, const struct child_id *id);
 void store_child_tidy(struct store *store, struct child *child);
 /* The child's ordinal is wanted by its workload. */
 bool child_is_wanted(const struct child *child);
+struct child_id child_id(const struct child *child);
+bool child_has_id(const struct child *child, const struct child_id *id);
+int child_compare(const struct child *a, const struct child *b); /* as child_id_compare */
 
 void store_mark(struct store *store, struct child *child); /* decide about it in the next tick */
 void store_mark_all(struct store *store);

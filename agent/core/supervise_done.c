@@ -77,9 +77,9 @@ static void child_refused(struct node *node, struct child *child)
     local->retry_ms = node->now.mono_ms + REFUSED_AGAIN_MS;
     if (ours && !ranking_has_other(node, child))
         return;
-    effects_trace(node->effects, "declines %s/%s/%u: %s", child->id.ns, child->id.workload,
-                  child->id.ordinal, local_said(local->message));
-    membership_decline(node, &child->id, local->start_epoch, local->reason);
+    effects_trace(node->effects, "declines %s/%s/%u: %s", child->group->ns, child->group->name,
+                  child->ordinal, local_said(local->message));
+    membership_decline(node, child, local->start_epoch, local->reason);
     if (ours)
         local->stop = STOP_RELEASE;
 }

@@ -44,7 +44,7 @@ static int compare_starts(const void *a, const void *b)
     int32_t first = one->group->workload.priority, second = two->group->workload.priority;
     if (first != second)
         return first > second ? -1 : 1;
-    return child_id_compare(&one->id, &two->id);
+    return child_compare(one, two);
 }
 
 static bool queue_has_slot(const struct node *node)

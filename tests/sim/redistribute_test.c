@@ -365,7 +365,7 @@ static void the_holder_dies_while_its_successor_prepares(void)
         sim.ready_ms = 5000;
         join(&sim, 2);
         CU_ASSERT_FATAL(sim_until(&sim, a_second_copy_runs, 60000));
-        uint32_t ordinal = moving_child(&sim)->id.ordinal;
+        uint32_t ordinal = moving_child(&sim)->ordinal;
         uint64_t epoch = moving_child(&sim)->offer->epoch;
         size_t holder = index_of(&sim, moving_child(&sim)->claim.node);
         size_t begun = copy_on(&sim, ordinal, 2);

@@ -9,7 +9,7 @@
 
 static void dump_child(const struct child *child, struct buffer *text)
 {
-    buffer_varint(text, child->id.ordinal);
+    buffer_varint(text, child->ordinal);
     buffer_u8(text, (uint8_t)(child->has_claim | child->has_status << 1));
     if (child->has_claim) {
         claim_encode(&child->claim, text);
@@ -27,7 +27,7 @@ static void dump_child(const struct child *child, struct buffer *text)
         state_record_encode(&child->state->record, text);
     buffer_varint(text, child->name_count);
     for (size_t i = 0; i < child->name_count; i++)
-        CU_ASSERT_EQUAL(child_id_compare(&child->names[i]->record->owner, &child->id), 0);
+        CU_ASSERT_TRUE(child_has_id(child, &child->names[i]->record->owner));
 }
 
 static size_t dump_groups(const struct store *store, struct buffer *text)
@@ -42,7 +42,7 @@ static size_t dump_groups(const struct store *store, struct buffer *text)
             workload_encode(&g->workload, text);
         for (size_t i = 0; i < g->child_count; i++) {
             CU_ASSERT_PTR_EQUAL(g->children[i]->group, g);
-            CU_ASSERT_TRUE(i == 0 || g->children[i - 1]->id.ordinal < g->children[i]->id.ordinal);
+            CU_ASSERT_TRUE(i == 0 || g->children[i - 1]->ordinal < g->children[i]->ordinal);
             dump_child(g->children[i], text);
         }
         children += g->child_count;

@@ -287,7 +287,7 @@ static void marks_stand_once_in_the_list(void)
     struct child **dirty = store_take_dirty(&store, &count);
     CU_ASSERT_EQUAL_FATAL(count, 200);
     for (uint32_t i = 0; i < 200; i++)
-        CU_ASSERT_TRUE(dirty[i]->id.ordinal == i && !dirty[i]->dirty);
+        CU_ASSERT_TRUE(dirty[i]->ordinal == i && !dirty[i]->dirty);
     free(dirty);
     dirty = store_take_dirty(&store, &count);
     CU_ASSERT_EQUAL(count, 0);
