@@ -32,7 +32,7 @@ void child_wake(struct child *child, uint64_t at_ms)
 
 static bool claim_is_of_present_uid(const struct child *child)
 {
-    return strcmp(child->claim.uid, child->group->workload.uid) == 0;
+    return strcmp(child->claim->uid, child->group->workload.uid) == 0;
 }
 
 /* --- Free children --------------------------------------------------------------------------- */
@@ -40,10 +40,10 @@ static bool claim_is_of_present_uid(const struct child *child)
 /* May anybody claim it? Also tells whether its last holder was lost with it. */
 static bool child_is_free(struct node *node, const struct child *child, bool *ret_lost)
 {
-    const struct claim *claim = &child->claim;
+    const struct claim *claim = child->claim;
     const struct workload *workload = &child->group->workload;
     *ret_lost = false;
-    if (!child->has_claim || claim->state == CLAIM_RELEASED)
+    if (!claim || claim->state == CLAIM_RELEASED)
         return true;
     bool same = claim_is_of_present_uid(child);
     if (claim->state == CLAIM_FINISHED)
@@ -72,10 +72,9 @@ static void child_give_up_lost(struct node *node, struct child *child, uint64_t 
 static void child_note_claim(struct node *node, const struct child *child, uint64_t epoch,
                              bool lost)
 {
-    const struct claim *last = &child->claim;
+    const struct claim *last = child->claim;
     bool offered = offer_is_open(child);
-    bool handed =
-        child->has_claim && last->state == CLAIM_RELEASED && strcmp(last->node, node->name) != 0;
+    bool handed = last && last->state == CLAIM_RELEASED && strcmp(last->node, node->name) != 0;
     effects_trace(node->effects, "claims %s/%s/%u at epoch %llu%s", child->group->ns,
                   child->group->name, child->ordinal, (unsigned long long)epoch,
                   lost      ? ": its holder is lost"
@@ -97,7 +96,7 @@ void child_claim(struct node *node, struct child *child, bool lost)
     const struct workload *workload = &child->group->workload;
     const struct lease *lease = lease_guards(node, child) ? lease_of(node, child) : NULL;
     uint64_t epoch = lease ? lease->epoch : offer_next_epoch(node, child);
-    if (lost && child->claim.state == CLAIM_CLAIMED && workload->restart == RESTART_TEMPORARY) {
+    if (lost && child->claim->state == CLAIM_CLAIMED && workload->restart == RESTART_TEMPORARY) {
         child_give_up_lost(node, child, epoch);
         return;
     }
@@ -147,7 +146,7 @@ static void child_remove_keys(struct node *node, struct child *child)
     state_remove_all(node, child);
     const struct child_id id = child_id(child);
     struct key claim = key_claim(&id), status = key_status(&id);
-    if (child->has_claim)
+    if (child->claim)
         node_remove(node, &claim);
     if (child->has_status)
         node_remove(node, &status);
@@ -156,10 +155,10 @@ static void child_remove_keys(struct node *node, struct child *child)
 /* Keys go by the holder's hand; by another's once there is no holder any more. */
 static void child_unwanted(struct node *node, struct child *child)
 {
-    if (!child->has_claim && !child->has_status && child->name_count == 0 && !child->state)
+    if (!child->claim && !child->has_status && child->name_count == 0 && !child->state)
         return;
-    bool ours = child->has_claim && claim_is_ours(node, &child->claim);
-    bool orphaned = !child->has_claim || claim_holder_is_lost(node, &child->claim);
+    bool ours = child->claim && claim_is_ours(node, child->claim);
+    bool orphaned = !child->claim || claim_holder_is_lost(node, child->claim);
     if (ours || (orphaned && ranking_cleans_up(node, child)))
         child_remove_keys(node, child);
 }
@@ -198,8 +197,7 @@ static void child_offer(struct node *node, struct child *child)
             child->local->courting = false;
         store_set_pending(&node->store, child, NULL, NULL);
     }
-    if (child->has_claim && claim_is_ours(node, &child->claim) &&
-        child->claim.state <= CLAIM_CLAIMED)
+    if (child->claim && claim_is_ours(node, child->claim) && child->claim->state <= CLAIM_CLAIMED)
         waits = false; /* by now */
     store_set_waiting(&node->store, child, waits);
 }
@@ -211,15 +209,15 @@ struct local_container *child_reserved_elsewhere(const struct node *node, const 
 {
     const struct local *local = child->local;
     struct local_container *found = NULL;
-    if (!local || !child_is_wanted(child) || !child->has_claim ||
-        child->claim.state != CLAIM_PULLING || !claim_is_of_present_uid(child))
+    if (!local || !child_is_wanted(child) || !child->claim ||
+        child->claim->state != CLAIM_PULLING || !claim_is_of_present_uid(child))
         return NULL;
     for (size_t i = 0; i < local->container_count; i++) {
         struct local_container *at = &local->containers[i];
         if (at->container.state == CONTAINER_RUNNING && !at->stopping &&
-            at->container.epoch < child->claim.epoch &&
+            at->container.epoch < child->claim->epoch &&
             at->container.replica == node->durable.replica &&
-            strcmp(at->container.uid, child->claim.uid) == 0 &&
+            strcmp(at->container.uid, child->claim->uid) == 0 &&
             (!found || at->container.epoch > found->container.epoch))
             found = at;
     }
@@ -240,7 +238,7 @@ static bool child_take_back(struct node *node, struct child *child)
         lease_is_late(node, child))
         return false;
     effects_trace(node->effects, "%s/%s/%u still runs here: takes it back from %s, who pulls",
-                  child->group->ns, child->group->name, child->ordinal, child->claim.node);
+                  child->group->ns, child->group->name, child->ordinal, child->claim->node);
     claim_write(node, child, CLAIM_CLAIMED, container->container.epoch,
                 container->container.spec_hash);
     return true;
@@ -280,9 +278,9 @@ static void child_ours(struct node *node, struct child *child)
     if (child->claim_siblings > 1)
         claim_repeat(node, child);
     bool wanted = child_is_wanted(child), same = claim_is_of_present_uid(child);
-    enum claim_state state = child->claim.state;
+    enum claim_state state = child->claim->state;
     bool rerun =
-        state == CLAIM_FINISHED && child->claim.spec_hash != child->group->workload.spec_hash;
+        state == CLAIM_FINISHED && child->claim->spec_hash != child->group->workload.spec_hash;
     if (wanted && same && state != CLAIM_RELEASED && !rerun) {
         store_set_waiting(&node->store, child, false);
         child_run(node, child);
@@ -294,7 +292,7 @@ static void child_ours(struct node *node, struct child *child)
         return;
     if (wanted && state <= CLAIM_CLAIMED) {
         /* Of a workload before this one: whoever is next in turn may take it. */
-        claim_write(node, child, CLAIM_RELEASED, child->claim.epoch,
+        claim_write(node, child, CLAIM_RELEASED, child->claim->epoch,
                     child->group->workload.spec_hash);
         child_forget(node, child);
     }
@@ -328,7 +326,7 @@ void child_decide(struct node *node, struct child *child)
     if (child->group->unreadable)
         return;
     child_note_ready(node, child);
-    if (child->has_claim && claim_is_ours(node, &child->claim))
+    if (child->claim && claim_is_ours(node, child->claim))
         child_ours(node, child);
     else
         child_not_ours(node, child);

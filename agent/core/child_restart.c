@@ -74,7 +74,7 @@ static void child_end_or_restart(struct node *node, struct child *child, uint64_
     struct local *local = child->local;
     enum restart_policy restart = child->group->workload.restart;
     if (restart == RESTART_TEMPORARY || (restart == RESTART_TRANSIENT && success)) {
-        child_finish(node, child, spec_hash, child->claim.epoch, reason, success ? "" : what);
+        child_finish(node, child, spec_hash, child->claim->epoch, reason, success ? "" : what);
         return;
     }
     child_count_restart(node, child);
@@ -99,7 +99,7 @@ static void child_forgive(struct local *local)
 bool child_end_is_known(const struct child *child, const struct container *container)
 {
     const struct status *status = child->status;
-    return child->has_status && status_is_of(status, &child->claim) && status->has_exit_code &&
+    return child->has_status && status_is_of(status, child->claim) && status->has_exit_code &&
            (status->phase == CHILD_PENDING || status->phase == CHILD_CRASH_LOOP_BACK_OFF) &&
            status->exit_code == container->exit_code &&
            status->finished_ms == container->finished_ms &&
@@ -194,6 +194,6 @@ void child_load_state(struct node *node, struct child *child)
     if (fresh)
         child_load_wait(node, child);
     /* It ran when this agent was last heard of: if it is gone now, it has ended. */
-    if (fresh && status_is_of(status, &child->claim) && status->phase == CHILD_RUNNING)
+    if (fresh && status_is_of(status, child->claim) && status->phase == CHILD_RUNNING)
         local->running_since_ms = 1;
 }

@@ -29,9 +29,10 @@ struct local_container *child_container(const struct node *node, const struct ch
 {
     struct local *local = child->local;
     struct local_container *found = NULL;
-    for (size_t i = 0; local && child->has_claim && i < local->container_count; i++) {
+    for (size_t i = 0; local && child->claim && i < local->container_count; i++) {
         const struct container *at = &local->containers[i].container;
-        bool matches = at->epoch == child->claim.epoch && strcmp(at->uid, child->claim.uid) == 0 &&
+        bool matches = at->epoch == child->claim->epoch &&
+                       strcmp(at->uid, child->claim->uid) == 0 &&
                        at->replica == node->durable.replica && at->state != CONTAINER_GONE;
         if (matches && (!found || at->state == CONTAINER_RUNNING))
             found = &local->containers[i];
@@ -126,10 +127,10 @@ static bool child_has_image(struct node *node, struct child *child)
 {
     if (child_image_is_here(node, child))
         return true;
-    if (child_pull_is_failing(node, child) && child->claim.state == CLAIM_PULLING &&
+    if (child_pull_is_failing(node, child) && child->claim->state == CLAIM_PULLING &&
         ranking_has_other(node, child)) {
-        membership_decline(node, child, child->claim.epoch, "ImagePull");
-        claim_write(node, child, CLAIM_RELEASED, child->claim.epoch,
+        membership_decline(node, child, child->claim->epoch, "ImagePull");
+        claim_write(node, child, CLAIM_RELEASED, child->claim->epoch,
                     child->group->workload.spec_hash);
         return false;
     }
@@ -143,11 +144,11 @@ static void child_absent(struct node *node, struct child *child)
     if (local->start_operation || local->queued_start || !node->supervision.engine_healthy ||
         !node->supervision.engine_listed)
         return;
-    if (child->unknown_epoch && child->unknown_epoch != child->claim.epoch)
+    if (child->unknown_epoch && child->unknown_epoch != child->claim->epoch)
         return; /* it may run all the same: the list that was asked for will tell */
     if (local->running_since_ms > 0)
         child_judge_lost(node, child);
-    if (child->claim.state == CLAIM_FINISHED)
+    if (child->claim->state == CLAIM_FINISHED)
         return;
     if (node->now.mono_ms < local->retry_ms) {
         child_wake(child, local->retry_ms);
@@ -156,9 +157,9 @@ static void child_absent(struct node *node, struct child *child)
     if (child_must_wait_for_recreate(node, child) || !child_has_image(node, child) ||
         lease_gives_back(node, child))
         return;
-    if (child->claim.state == CLAIM_PULLING ||
-        child->claim.spec_hash != child->group->workload.spec_hash)
-        claim_write(node, child, CLAIM_CLAIMED, child->claim.epoch,
+    if (child->claim->state == CLAIM_PULLING ||
+        child->claim->spec_hash != child->group->workload.spec_hash)
+        claim_write(node, child, CLAIM_CLAIMED, child->claim->epoch,
                     child->group->workload.spec_hash);
     if (lease_allows_start(node, child))
         supervise_queue_start(node, child);
@@ -169,9 +170,10 @@ bool child_start_now(struct node *node, struct child *child)
     struct local *local = child->local;
     struct local_container *container = child_container(node, child);
     bool current =
-        move_may_start(node, child) || (child->has_claim && claim_is_ours(node, &child->claim) &&
-                                        child->claim.state == CLAIM_CLAIMED);
-    current &= child_is_wanted(child) && strcmp(child->claim.uid, child->group->workload.uid) == 0;
+        move_may_start(node, child) ||
+        (child->claim && claim_is_ours(node, child->claim) && child->claim->state == CLAIM_CLAIMED);
+    current = current && child_is_wanted(child) &&
+              strcmp(child->claim->uid, child->group->workload.uid) == 0;
     if (!current || local->start_operation || local->stop != STOP_NONE ||
         node->supervision.draining || !node->supervision.engine_healthy ||
         !lease_allows_start(node, child) ||
@@ -207,8 +209,9 @@ static void child_running(struct node *node, struct child *child, struct local_c
         return;
     }
     child_note_running(node, child, container);
-    if (child->claim.state == CLAIM_PULLING)
-        claim_write(node, child, CLAIM_CLAIMED, child->claim.epoch, container->container.spec_hash);
+    if (child->claim->state == CLAIM_PULLING)
+        claim_write(node, child, CLAIM_CLAIMED, child->claim->epoch,
+                    container->container.spec_hash);
     uint64_t forgiven_ms = local->running_since_ms + BACKOFF_RESET_MS;
     if (local->backoff_level > 0 && node->now.mono_ms >= forgiven_ms) {
         local->backoff_level = 0;
@@ -231,9 +234,9 @@ static void child_release(struct node *node, struct child *child)
 {
     child_status_keep_level(node, child);
     if (offer_is_open(child))
-        claim_write_offer(node, child, CLAIM_RELEASED, child->offer);
+        claim_write_offer(node, child, CLAIM_RELEASED, child->claim->offer);
     else
-        claim_write(node, child, CLAIM_RELEASED, child->claim.epoch,
+        claim_write(node, child, CLAIM_RELEASED, child->claim->epoch,
                     child->group->workload.spec_hash);
 }
 
@@ -299,7 +302,7 @@ void child_run(struct node *node, struct child *child)
 {
     child_load_state(node, child);
     struct local_container *container = child_container(node, child);
-    if (child->claim.state == CLAIM_FINISHED) {
+    if (child->claim->state == CLAIM_FINISHED) {
         child_clear(node, child, container);
         /* Terminated by a user, or taken for lost, or started by hand: it ends for good. */
         if (container && container->container.state == CONTAINER_RUNNING)
@@ -328,6 +331,6 @@ void child_run(struct node *node, struct child *child)
         else if (!container->stopping && !child_end_is_known(child, &container->container))
             child_judge_end(node, child, &container->container);
     }
-    if (child->claim.state != CLAIM_FINISHED)
+    if (child->claim->state != CLAIM_FINISHED)
         child_absent(node, child);
 }

@@ -56,7 +56,7 @@ static void status_finished(const struct child *child, struct status *status)
     const struct local *local = child->local;
     const struct status *stored = child->status;
     bool known = local->end_reason[0];
-    bool told = child->has_status && status_is_of(stored, &child->claim);
+    bool told = child->has_status && status_is_of(stored, child->claim);
     if (!known && told && (stored->phase == CHILD_SUCCEEDED || stored->phase == CHILD_FAILED)) {
         status_copy(status, stored);
         return;
@@ -86,19 +86,19 @@ struct status child_status_now(const struct node *node, const struct child *chil
 {
     const struct local *local = child->local;
     const struct local_container *container = child_container(node, child);
-    struct status status = {.epoch = child->claim.epoch,
-                            .replica = child->claim.replica,
+    struct status status = {.epoch = child->claim->epoch,
+                            .replica = child->claim->replica,
                             .restarts = local->restarts,
                             .backoff_level = local->backoff_level,
                             .spec_hash = child->group->workload.spec_hash};
-    TEXT_SET(status.uid, child->claim.uid);
+    TEXT_SET(status.uid, child->claim->uid);
     TEXT_SET(status.reason, local->reason);
     TEXT_SET(status.message, local_said(local->message));
     if (container) {
         TEXT_SET(status.container_id, container->container.id);
         status.spec_hash = container->container.spec_hash;
     }
-    if (child->claim.state == CLAIM_FINISHED) {
+    if (child->claim->state == CLAIM_FINISHED) {
         status_finished(child, &status);
         if (container && container->container.state == CONTAINER_RUNNING)
             status.phase = CHILD_STOPPING;
@@ -191,8 +191,8 @@ static void child_status_show(struct node *node, struct child *child, const stru
 void child_status_update(struct node *node, struct child *child)
 {
     struct local *local = child->local;
-    if (!local || !child->has_claim || !claim_is_ours(node, &child->claim) ||
-        !child->group->has_workload || child->claim.state == CLAIM_RELEASED)
+    if (!local || !child->claim || !claim_is_ours(node, child->claim) ||
+        !child->group->has_workload || child->claim->state == CLAIM_RELEASED)
         return;
     struct status status = child_status_now(node, child);
     bool stored = child->has_status && status_equal(&status, child->status);

@@ -12,10 +12,10 @@ enum { UPDATE_LOOK_MS = 1000 };
  * of other machines may be wrong by years. */
 void child_note_ready(struct node *node, struct child *child)
 {
-    if (child->has_claim && child->claim_seen_s == 0)
+    if (child->claim && child->claim_seen_s == 0)
         child->claim_seen_s = 1 + (uint32_t)(node->now.mono_ms / 1000);
     const struct status *status = child->status;
-    bool ready = child->has_status && child->has_claim && status_is_of(status, &child->claim) &&
+    bool ready = child->has_status && child->claim && status_is_of(status, child->claim) &&
                  status->ready && strcmp(status->uid, child->group->workload.uid) == 0;
     if (!ready)
         child->ready_since_ms = 0;
@@ -30,10 +30,10 @@ static uint64_t child_updated_ms(const struct node *node, const struct child *ch
     const struct workload *workload = &child->group->workload;
     if (child_is_over(child))
         return 0;
-    if (child->ready_since_ms == 0 || child->ready_hash != workload->spec_hash ||
-        claim_is_adoptable(node, &child->claim))
+    if (!child->claim || child->ready_since_ms == 0 || child->ready_hash != workload->spec_hash ||
+        claim_is_adoptable(node, child->claim))
         return UINT64_MAX;
-    if (claim_is_ours(node, &child->claim) && child->claim.state != CLAIM_FINISHED) {
+    if (claim_is_ours(node, child->claim) && child->claim->state != CLAIM_FINISHED) {
         struct local_container *container = child_container(node, child);
         if (!container || container->container.state != CONTAINER_RUNNING || !container->ready ||
             container->stopping)
@@ -82,11 +82,11 @@ bool child_must_wait_for_recreate(struct node *node, struct child *child)
         return false;
     for (size_t i = 0; i < group->child_count; i++) {
         const struct child *other = group->children[i];
-        if (other != child && other->has_status && other->has_claim &&
+        if (other != child && other->has_status && other->claim &&
             strcmp(other->status->uid, group->workload.uid) == 0 &&
             other->status->spec_hash != group->workload.spec_hash && child_is_wanted(other) &&
-            !claim_is_adoptable(node, &other->claim) &&
-            other->claim.state != CLAIM_RELEASED && /* given back once it had ended */
+            !claim_is_adoptable(node, other->claim) &&
+            other->claim->state != CLAIM_RELEASED && /* given back once it had ended */
             (other->status->phase == CHILD_RUNNING || other->status->phase == CHILD_STOPPING)) {
             group->update_waiting = true;
             child_wake(child, node->now.mono_ms + UPDATE_LOOK_MS);

@@ -37,27 +37,21 @@ bool claim_is_adoptable(const struct node *node, const struct claim *claim)
     return !entry->record->runtime_healthy && !claim_is_ours(node, claim);
 }
 
-static struct dot claim_put(struct node *node, struct child *child, const struct claim *claim,
-                            const struct offer *offer)
+/* The claim may be the child's present one: it is gone afterwards. */
+static struct dot claim_put(struct node *node, struct child *child, const struct claim *claim)
 {
     struct buffer value = {0};
-    uint64_t epoch = offer ? offer->epoch : claim->epoch;
-    if (offer)
-        claim_encode_offer(claim, offer, &value);
-    else
-        claim_encode(claim, &value);
+    uint64_t epoch = claim->offer ? claim->offer->epoch : claim->epoch;
+    claim_encode(claim, &value);
     const struct child_id id = child_id(child);
     struct key key = key_claim(&id);
     struct dot dot = node_put(node, &key, &value);
     buffer_release(&value);
     /* Known at once, so that the rest of this decision sees it; the feed will say the same. */
-    if (!child->has_claim || child->claim.epoch != claim->epoch)
+    if (!child->claim || child->claim->epoch != claim->epoch)
         child->claim_seen_s = 0;
-    child->claim = *claim;
-    store_set_offer(child, offer);
-    child->has_claim = true;
+    store_set_claim(&node->store, child, kept_claim_of(claim));
     child->claim_siblings = 1;
-    store_claim_changed(&node->store, child);
     if (epoch > child->epoch_max)
         child->epoch_max = epoch;
     local_make(child)->claim_sequence = SEQUENCE_NEXT;
@@ -67,17 +61,17 @@ static struct dot claim_put(struct node *node, struct child *child, const struct
 bool claim_is_askers(const struct node *node, const struct child *child,
                      const struct request *request)
 {
-    return child && child->has_claim && claim_is_ours(node, &child->claim) &&
-           child->claim.state == CLAIM_CLAIMED && child->claim.epoch == request->epoch &&
-           strcmp(child->claim.uid, request->uid) == 0;
+    return child && child->claim && claim_is_ours(node, child->claim) &&
+           child->claim->state == CLAIM_CLAIMED && child->claim->epoch == request->epoch &&
+           strcmp(child->claim->uid, request->uid) == 0;
 }
 
 bool child_is_over(const struct child *child)
 {
     const struct workload *workload = &child->group->workload;
-    return child->has_claim && child->claim.state == CLAIM_FINISHED &&
-           child->claim.spec_hash == workload->spec_hash &&
-           strcmp(child->claim.uid, workload->uid) == 0;
+    return child->claim && child->claim->state == CLAIM_FINISHED &&
+           child->claim->spec_hash == workload->spec_hash &&
+           strcmp(child->claim->uid, workload->uid) == 0;
 }
 
 struct dot claim_write(struct node *node, struct child *child, enum claim_state state,
@@ -87,24 +81,21 @@ struct dot claim_write(struct node *node, struct child *child, enum claim_state 
         .epoch = epoch, .replica = node->durable.replica, .spec_hash = spec_hash, .state = state};
     TEXT_SET(claim.node, node->name);
     TEXT_SET(claim.uid, child->group->workload.uid);
-    return claim_put(node, child, &claim, NULL);
+    return claim_put(node, child, &claim);
 }
 
 void claim_write_offer(struct node *node, struct child *child, enum claim_state state,
                        const struct offer *offer)
 {
-    struct claim claim = child->claim;
-    struct offer copy = *offer; /* it may be the present one */
+    struct claim claim;
+    claim_copy(&claim, child->claim);
     claim.state = state;
-    claim_put(node, child, &claim, &copy);
+    claim.offer = offer;
+    claim_put(node, child, &claim);
 }
 
 /* The same once more, so that one sibling remains. Its uid may be one of the past: it stays. */
 void claim_repeat(struct node *node, struct child *child)
 {
-    struct claim claim = child->claim;
-    struct offer offer = {.epoch = 0};
-    if (child->offer)
-        offer = *child->offer;
-    claim_put(node, child, &claim, child->offer ? &offer : NULL);
+    claim_put(node, child, child->claim);
 }

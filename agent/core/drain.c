@@ -40,7 +40,7 @@ bool drain_lets_go(struct node *node, struct child *child)
 {
     struct local *local = child->local;
     local->drain_waits = false;
-    if (!node->membership.cordon.drains || child->claim.state > CLAIM_CLAIMED)
+    if (!node->membership.cordon.drains || child->claim->state > CLAIM_CLAIMED)
         return false;
     struct supervisor_plan *plan = ranking_plan(node, child->group->workload.supervisor);
     if (plan && ranking_has_other(node, child) && room_elsewhere(node, plan))
@@ -58,7 +58,7 @@ void drain_tick(struct node *node)
     if (!membership->cordon.drains || membership->drained_told || !supervise_is_open(node))
         return;
     for (size_t i = 0; own && i < own->children.count; i++)
-        if (own->children.items[i]->claim.state <= CLAIM_CLAIMED)
+        if (own->children.items[i]->claim->state <= CLAIM_CLAIMED)
             return;
     membership->drained_told = true;
     effects_trace(node->effects, "is drained: holds no child any more");

@@ -81,7 +81,7 @@ void engine_start(struct node *node, struct child *child)
     TEXT_SET(operation->image, workload->image);
     struct runtime_operation *asked = engine_emit(node, operation, RUNTIME_START_TIMEOUT_MS);
     TEXT_SET(asked->uid, workload->uid);
-    asked->epoch = move_may_start(node, child) ? child->offer->epoch : child->claim.epoch;
+    asked->epoch = move_may_start(node, child) ? child->claim->offer->epoch : child->claim->epoch;
     asked->spec_hash = workload->spec_hash;
     asked->replica = node->durable.replica;
     TEXT_SET(asked->supervisor, workload->supervisor);

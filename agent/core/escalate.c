@@ -35,8 +35,8 @@ static void escalate(struct node *node, const char *name)
     size_t given_up = 0;
     for (size_t i = 0; holder && i < holder->children.count; i++) {
         struct child *child = holder->children.items[i];
-        if (!child_is_wanted(child) || !claim_is_ours(node, &child->claim) ||
-            child->claim.state > CLAIM_CLAIMED ||
+        if (!child_is_wanted(child) || !claim_is_ours(node, child->claim) ||
+            child->claim->state > CLAIM_CLAIMED ||
             strcmp(child->group->workload.supervisor, name) != 0)
             continue;
         struct local *local = local_make(child);

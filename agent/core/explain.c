@@ -76,7 +76,7 @@ static void explain_members(struct node *node, struct supervisor_plan *plan,
 {
     struct candidates candidates = {
         .holder = ranking_find(plan, view->holder),
-        .epoch = view->holder[0] ? child->claim.epoch : child->epoch_max + 1};
+        .epoch = view->holder[0] ? child->claim->epoch : child->epoch_max + 1};
     ranking_choose(node, plan, child, &candidates);
     view->entries = xcalloc(plan->count + 1, sizeof *view->entries);
     for (size_t i = 0; i < candidates.count; i++)
@@ -101,15 +101,15 @@ bool query_ring(const struct node *asked, const struct child_id *id, struct ring
     if (!child || !child_is_wanted(child))
         return false;
     struct supervisor_plan *plan = ranking_plan(node, child->group->workload.supervisor);
-    bool held = child->has_claim && child->claim.state <= CLAIM_CLAIMED &&
-                !claim_holder_is_lost(node, &child->claim);
+    bool held = child->claim && child->claim->state <= CLAIM_CLAIMED &&
+                !claim_holder_is_lost(node, child->claim);
     *ret = (struct ring_view){.id = *id,
                               .supervisor = child->group->workload.supervisor,
                               .strategy = plan && plan->strategy ? plan->strategy->name : "",
-                              .holder = held ? child->claim.node : "",
-                              .state = child->has_claim ? states[child->claim.state] : "",
-                              .offered_to = offer_is_open(child) ? child->offer->node : "",
-                              .epoch = child->has_claim ? child->claim.epoch : 0,
+                              .holder = held ? child->claim->node : "",
+                              .state = child->claim ? states[child->claim->state] : "",
+                              .offered_to = offer_is_open(child) ? child->claim->offer->node : "",
+                              .epoch = child->claim ? child->claim->epoch : 0,
                               .reason = "",
                               .message = ""};
     if (!plan || !plan->strategy) {
@@ -160,9 +160,9 @@ static bool explain_child(struct node *node, struct child *child, struct move_vi
     enum move_state state = redistribute_judge(node, child, &to, &epoch);
     if (state == MOVE_NONE || !to)
         return false; /* or on its way to where it belongs */
-    bool held = child->claim.state <= CLAIM_CLAIMED;
+    bool held = child->claim->state <= CLAIM_CLAIMED;
     *ret = (struct move_view){.id = child_id(child),
-                              .from = held ? child->claim.node : "",
+                              .from = held ? child->claim->node : "",
                               .to = to,
                               .under_way = state == MOVE_UNDER_WAY};
     if (held)

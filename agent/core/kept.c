@@ -6,6 +6,39 @@
 #include <stdlib.h>
 #include <string.h>
 
+static size_t claim_bytes(const struct claim *claim)
+{
+    return offsetof(struct claim, node) + strlen(claim->node) + 1;
+}
+
+const struct claim *kept_claim_of(const struct claim *claim)
+{
+    struct claim *kept = xmemdup(claim, claim_bytes(claim));
+    if (claim->offer)
+        kept->offer = xmemdup(claim->offer, sizeof *claim->offer);
+    return kept;
+}
+
+const struct claim *kept_claim(struct span value)
+{
+    struct claim claim;
+    struct offer offer;
+    return claim_decode(&claim, &offer, value) ? kept_claim_of(&claim) : NULL;
+}
+
+void claim_copy(struct claim *to, const struct claim *from)
+{
+    memset(to, 0, sizeof *to);
+    memcpy(to, from, claim_bytes(from));
+}
+
+void kept_claim_drop(const struct claim *claim)
+{
+    if (claim)
+        free((void *)claim->offer);
+    free((void *)claim);
+}
+
 static size_t status_bytes(const struct status *status)
 {
     return offsetof(struct status, message) + strlen(status->message) + 1;

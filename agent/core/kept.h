@@ -1,5 +1,5 @@
-/* Decoded values that the store keeps and nobody changes; statuses and names, of which there are
- * many, no larger than their texts need.
+/* Decoded values that the store keeps and nobody changes; claims, statuses and names, of which
+ * there are many, no larger than their texts need.
  *
  * Made from the encoded form and dropped by whoever keeps them. The large simulator puts its own
  * functions in their place, under which equal values of many nodes are one. */
@@ -7,6 +7,14 @@
 #define AGENT_CORE_KEPT_H
 
 #include "agent/core/record.h"
+
+/* NULL: garbage. What is returned ends after its last text: claim_copy, never `=`. */
+const struct claim *kept_claim(struct span value);
+/* The same of one that is not encoded: it may be one that is kept. */
+const struct claim *kept_claim_of(const struct claim *claim);
+/* The copy's offer stays the original's. */
+void claim_copy(struct claim *to, const struct claim *from);
+void kept_claim_drop(const struct claim *claim); /* NULL is allowed */
 
 /* NULL: garbage. What is returned ends after the text in its last field: status_copy, never `=`. */
 const struct status *kept_status(struct span value);

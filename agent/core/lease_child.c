@@ -55,10 +55,10 @@ bool lease_may_start(struct node *node, struct child *child)
 {
     struct lease_holder *holder = leases_holder(node, child->group->workload.supervisor);
     struct lease *lease = lease_of(node, child);
-    if (!lease || lease->epoch != child->claim.epoch) {
+    if (!lease || lease->epoch != child->claim->epoch) {
         const struct child_id id = child_id(child);
-        lease = lease_holder_want(holder, &id, child->claim.epoch, node->now.mono_ms);
-        lease_begin(node, child, lease, child->claim.uid,
+        lease = lease_holder_want(holder, &id, child->claim->epoch, node->now.mono_ms);
+        lease_begin(node, child, lease, child->claim->uid,
                     child->local && child->local->claim_sequence > 0); /* written in this run */
         node->dirty = true;
     }
@@ -78,7 +78,7 @@ static bool child_is_busy(const struct child *child)
 bool lease_is_late(struct node *node, const struct child *child)
 {
     const struct lease *lease = lease_of(node, child);
-    if (lease && lease->epoch == child->claim.epoch && lease->state != LEASE_STATE_ASKED)
+    if (lease && lease->epoch == child->claim->epoch && lease->state != LEASE_STATE_ASKED)
         return lease->state == LEASE_STATE_LATE;
     const struct supervisor_plan *plan = ranking_plan(node, child->group->workload.supervisor);
     return plan && plan->quorum >= QUORUM_LOST && !child_is_busy(child);
@@ -89,7 +89,7 @@ bool lease_is_late(struct node *node, const struct child *child)
 bool lease_gives_back(struct node *node, struct child *child)
 {
     const struct lease *lease = lease_of(node, child);
-    if (!lease || lease->epoch != child->claim.epoch || lease->state == LEASE_STATE_HELD)
+    if (!lease || lease->epoch != child->claim->epoch || lease->state == LEASE_STATE_HELD)
         return false;
     uint64_t back_ms = lease->stale_epoch > 0 ? lease->stale_ms + GIVE_BACK_MS
                                               : lease->born_ms + 2 * lease->lease_ms + GIVE_BACK_MS;
@@ -99,7 +99,7 @@ bool lease_gives_back(struct node *node, struct child *child)
     }
     if (lease->stale_epoch > child->epoch_max)
         child->epoch_max = lease->stale_epoch;
-    claim_write(node, child, CLAIM_RELEASED, child->claim.epoch, child->claim.spec_hash);
+    claim_write(node, child, CLAIM_RELEASED, child->claim->epoch, child->claim->spec_hash);
     store_mark(&node->store, child);
     return true;
 }
@@ -180,7 +180,7 @@ bool lease_allows_start(struct node *node, struct child *child)
     const struct supervisor_plan *plan = ranking_plan(node, child->group->workload.supervisor);
     if (!plan || (plan->strategy && !plan->strategy->votes))
         return true;
-    return plan->strategy && child->has_claim && claim_is_ours(node, &child->claim) &&
+    return plan->strategy && child->claim && claim_is_ours(node, child->claim) &&
            lease_may_start(node, child);
 }
 
@@ -196,7 +196,7 @@ bool lease_must_be_guarded(struct node *node, struct child *child,
 {
     if (!lease_guards(node, child))
         return false;
-    if (child->claim.state == CLAIM_CLAIMED)
+    if (child->claim->state == CLAIM_CLAIMED)
         lease_may_start(node, child);
     lease_observe(node, child, container);
     return !container->guarded;
@@ -211,7 +211,7 @@ bool lease_ended_it(const struct child *child, const struct container *container
 /* Its holder is away on purpose. Half a lease later what it has is ending. */
 bool lease_outlasts_absence(struct node *node, const struct child *child)
 {
-    const struct claim *claim = &child->claim;
+    const struct claim *claim = child->claim;
     const struct member_entry *entry = store_member(&node->store, claim->node);
     const struct member *member = member_find(node, claim->node);
     const struct electorate_entry *electorate =
@@ -290,8 +290,8 @@ void lease_update(struct node *node, struct child *child)
     struct lease *lease = lease_of(node, child);
     if (!lease)
         return;
-    bool ours = child->has_claim && claim_is_ours(node, &child->claim) &&
-                child->claim.epoch == lease->epoch && child->claim.state == CLAIM_CLAIMED;
+    bool ours = child->claim && claim_is_ours(node, child->claim) &&
+                child->claim->epoch == lease->epoch && child->claim->state == CLAIM_CLAIMED;
     if (lease->stale_epoch > child->epoch_max)
         child->epoch_max = lease->stale_epoch;
     if (ours || child_is_busy(child) || lease->courted_turn == node->turn)

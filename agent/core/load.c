@@ -52,17 +52,17 @@ bool load_fits(const struct supervisor_plan *plan, size_t at, const struct child
 /* Somebody who counts runs it, or is about to. */
 static bool load_is_held(const struct node *node, const struct child *child)
 {
-    const struct claim *claim = &child->claim;
-    return child->has_claim && claim->state <= CLAIM_CLAIMED &&
+    const struct claim *claim = child->claim;
+    return claim && claim->state <= CLAIM_CLAIMED &&
            strcmp(claim->uid, child->group->workload.uid) == 0 && !claim_is_adoptable(node, claim);
 }
 
 static bool load_is_free(const struct child *child)
 {
-    const struct claim *claim = &child->claim;
+    const struct claim *claim = child->claim;
     const struct workload *workload = &child->group->workload;
-    return !child->has_claim || claim->state != CLAIM_FINISHED ||
-           strcmp(claim->uid, workload->uid) != 0 || claim->spec_hash != workload->spec_hash;
+    return !claim || claim->state != CLAIM_FINISHED || strcmp(claim->uid, workload->uid) != 0 ||
+           claim->spec_hash != workload->spec_hash;
 }
 
 static void load_place(struct node *node, struct supervisor_plan *plan, struct child *child)
@@ -81,7 +81,7 @@ static bool load_count(struct node *node, struct supervisor_plan *plan, struct c
 {
     bool wanted = child_is_wanted(child), held = wanted && load_is_held(node, child);
     bool own = strcmp(child->group->workload.supervisor, plan->name) == 0;
-    uint32_t at = held ? ranking_find(plan, child->claim.node) : RANK_NONE;
+    uint32_t at = held ? ranking_find(plan, child->claim->node) : RANK_NONE;
     if (at != RANK_NONE)
         load_put(plan, at, child);
     if (own)

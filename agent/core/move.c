@@ -49,21 +49,27 @@ enum {
     PREPARE_MS = 120000, /* for a start and readiness, beside their own delays */
 };
 
+const struct offer *offer_of(const struct child *child)
+{
+    return child->claim ? child->claim->offer : NULL;
+}
+
 bool offer_is_open(const struct child *child)
 {
-    return child->has_claim && child->offer && child->offer->state == OFFER_OPEN;
+    const struct offer *offer = offer_of(child);
+    return offer && offer->state == OFFER_OPEN;
 }
 
 bool offer_is_ours(const struct node *node, const struct child *child)
 {
-    const struct offer *offer = child->offer;
+    const struct offer *offer = offer_of(child);
     return offer_is_open(child) && offer->replica == node->durable.replica &&
            strcmp(offer->node, node->name) == 0;
 }
 
 int offer_precedence(const struct node *node, const struct child *child)
 {
-    const struct offer *offer = child->offer;
+    const struct offer *offer = offer_of(child);
     if (!offer_is_open(child))
         return 0;
     if (offer_is_ours(node, child))
@@ -73,7 +79,7 @@ int offer_precedence(const struct node *node, const struct child *child)
 
 uint64_t offer_next_epoch(const struct node *node, const struct child *child)
 {
-    const struct offer *offer = child->offer;
+    const struct offer *offer = offer_of(child);
     bool taken = offer_is_ours(node, child) &&
                  (offer->start_first || child->epoch_max <= offer->epoch); /* as far as we know */
     return taken ? offer->epoch : child->epoch_max + 1;
@@ -107,7 +113,7 @@ void move_offer(struct node *node, struct child *child, const char *member, uint
 
 static const char *offer_obstacle(struct node *node, const struct child *child)
 {
-    if (!ranking_would_take(node, child, child->offer->node))
+    if (!ranking_would_take(node, child, child->claim->offer->node))
         return "it does not take it any more, or is not alive";
     if (node->now.mono_ms >= child->local->offer_ms + OFFER_PATIENCE_MS)
         return "it does not answer";
@@ -116,7 +122,7 @@ static const char *offer_obstacle(struct node *node, const struct child *child)
 
 static void offer_withdraw(struct node *node, struct child *child, const char *why)
 {
-    struct offer offer = *child->offer;
+    struct offer offer = *child->claim->offer;
     offer.state = OFFER_WITHDRAWN;
     child->local->offer_epoch = 0;
     child->local->offer_retry_ms = node->now.mono_ms + OFFER_RETRY_MS;
@@ -130,8 +136,8 @@ static void offer_withdraw(struct node *node, struct child *child, const char *w
 void move_watch(struct node *node, struct child *child)
 {
     struct local *local = child->local;
-    const struct offer *offer = child->offer;
-    if (child->claim.state != CLAIM_CLAIMED || !offer_is_open(child) || local->stop != STOP_NONE ||
+    const struct offer *offer = offer_of(child);
+    if (child->claim->state != CLAIM_CLAIMED || !offer_is_open(child) || local->stop != STOP_NONE ||
         node->supervision.draining)
         return;
     if (local->offer_epoch != offer->epoch)
@@ -155,10 +161,11 @@ void move_watch(struct node *node, struct child *child)
 static struct local_container *move_container(const struct node *node, const struct child *child)
 {
     const struct local *local = child->local;
-    for (size_t i = 0; local && child->offer && i < local->container_count; i++) {
+    const struct offer *offer = offer_of(child);
+    for (size_t i = 0; local && offer && i < local->container_count; i++) {
         const struct container *at = &local->containers[i].container;
-        if (at->epoch == child->offer->epoch && at->replica == node->durable.replica &&
-            strcmp(at->uid, child->claim.uid) == 0 && at->state != CONTAINER_GONE)
+        if (at->epoch == offer->epoch && at->replica == node->durable.replica &&
+            strcmp(at->uid, child->claim->uid) == 0 && at->state != CONTAINER_GONE)
             return &local->containers[i];
     }
     return NULL;
@@ -168,7 +175,7 @@ static bool move_is_possible_here(struct node *node, const struct child *child)
 {
     const struct supervision *supervision = &node->supervision;
     return offer_is_ours(node, child) && child_is_wanted(child) &&
-           strcmp(child->claim.uid, child->group->workload.uid) == 0 &&
+           strcmp(child->claim->uid, child->group->workload.uid) == 0 &&
            supervision->engine_healthy && supervision->engine_listed && !supervision->draining &&
            durable_has_room(node) && !membership_declines(node, child) &&
            ranking_would_take(node, child, node->name);
@@ -176,8 +183,8 @@ static bool move_is_possible_here(struct node *node, const struct child *child)
 
 bool move_may_start(const struct node *node, const struct child *child)
 {
-    return offer_is_ours(node, child) && child->claim.state == CLAIM_CLAIMED &&
-           child->offer->start_first && !claim_holder_is_lost(node, &child->claim);
+    return offer_is_ours(node, child) && child->claim->state == CLAIM_CLAIMED &&
+           child->claim->offer->start_first && !claim_holder_is_lost(node, child->claim);
 }
 
 struct local_container *move_keeps(struct node *node, struct child *child)
@@ -193,7 +200,7 @@ static void move_decline(struct node *node, struct child *child, const char *rea
 {
     effects_trace(node->effects, "declines %s/%s/%u, which it was offered: %s", child->group->ns,
                   child->group->name, child->ordinal, reason);
-    membership_decline(node, child, child->offer->epoch, reason);
+    membership_decline(node, child, child->claim->offer->epoch, reason);
     store_mark(&node->store, child);
 }
 
@@ -217,7 +224,7 @@ static void move_start(struct node *node, struct child *child, uint64_t late_ms)
 {
     struct local *local = child->local;
     if (local->start_operation || local->queued_start ||
-        (child->unknown_epoch && child->unknown_epoch != child->offer->epoch))
+        (child->unknown_epoch && child->unknown_epoch != child->claim->offer->epoch))
         return;
     if (node->now.mono_ms >= late_ms)
         move_decline(node, child, "StartError");
@@ -276,7 +283,7 @@ static void move_tell(struct node *node, struct child *child, bool prepared)
 {
     struct local *local = child->local;
     uint64_t due_ms = local->prepare_told_ms + PREPARE_TELL_MS;
-    const struct member *holder = member_find(node, child->claim.node);
+    const struct member *holder = member_find(node, child->claim->node);
     bool news = prepared && !local->offer_prepared;
     if (node->now.mono_ms < due_ms && !news) {
         child_wake(child, due_ms);
@@ -291,7 +298,7 @@ static void move_tell(struct node *node, struct child *child, bool prepared)
     buffer_text(&body, child->group->ns);
     buffer_text(&body, child->group->name);
     buffer_varint(&body, child->ordinal);
-    buffer_varint(&body, child->offer->epoch);
+    buffer_varint(&body, child->claim->offer->epoch);
     buffer_u8(&body, prepared);
     node_send(node, holder->address, MESSAGE_PREPARE, &body);
     buffer_release(&body);
@@ -299,20 +306,20 @@ static void move_tell(struct node *node, struct child *child, bool prepared)
 
 bool move_prepare(struct node *node, struct child *child)
 {
-    if (!offer_is_ours(node, child) || child->claim.state != CLAIM_CLAIMED ||
-        claim_is_adoptable(node, &child->claim) || !move_is_possible_here(node, child))
+    if (!offer_is_ours(node, child) || child->claim->state != CLAIM_CLAIMED ||
+        claim_is_adoptable(node, child->claim) || !move_is_possible_here(node, child))
         return false;
     struct local *local = local_make(child);
-    if (local->offer_epoch != child->offer->epoch) {
-        offer_begin(node, local, child->offer->epoch);
+    if (local->offer_epoch != child->claim->offer->epoch) {
+        offer_begin(node, local, child->claim->offer->epoch);
         local->prepare_ms = node->now.mono_ms;
         local->prepare_told_ms = local->prepare_ready_ms = 0;
     }
     struct local_container *container = move_container(node, child);
     bool clear = child_clear(node, child, container), prepared = false;
-    if (child->offer->start_first && (clear || container))
+    if (child->claim->offer->start_first && (clear || container))
         move_prepare_start(node, child);
-    else if (!child->offer->start_first)
+    else if (!child->claim->offer->start_first)
         prepared = move_has_image(node, child) && clear;
     if (offer_is_ours(node, child)) /* still: else it is our own by now */
         move_tell(node, child, prepared);
@@ -335,9 +342,9 @@ void move_message(struct node *node, const struct envelope *envelope)
     text_set_span(id.ns, sizeof id.ns, ns);
     text_set_span(id.workload, sizeof id.workload, workload);
     struct child *child = store_child(&node->store, &id);
-    if (!child || !child->local || !child->has_claim || !claim_is_ours(node, &child->claim))
+    if (!child || !child->local || !child->claim || !claim_is_ours(node, child->claim))
         return;
-    const struct offer *offer = child->offer;
+    const struct offer *offer = offer_of(child);
     if (!offer_is_open(child) || offer->epoch != epoch || child->local->offer_epoch != epoch ||
         strcmp(offer->node, envelope->from) != 0)
         return;

@@ -10,6 +10,7 @@ struct child;
 struct envelope;
 struct local_container;
 struct node;
+struct offer;
 struct request;
 
 /* --- move.c: one of them ---------------------------------------------------------------------- */
@@ -24,6 +25,7 @@ bool move_prepare(struct node *node, struct child *child);
 struct local_container *move_keeps(struct node *node, struct child *child);
 /* A copy may be started here beside the holder's. */
 bool move_may_start(const struct node *node, const struct child *child);
+const struct offer *offer_of(const struct child *child); /* NULL: nothing is offered */
 bool offer_is_open(const struct child *child);
 bool offer_is_ours(const struct node *node, const struct child *child); /* open, and to us */
 /* Of a free child: of its epoch we come first, somebody else does (-1), or nobody was asked (0). */

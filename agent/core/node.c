@@ -379,8 +379,8 @@ void node_check(const struct node *node)
         for (size_t i = 0; i < g->child_count; i++) {
             const struct child *child = g->children[i];
             assert(i == 0 || g->children[i - 1]->ordinal < child->ordinal);
-            assert((child->holder != NULL) == child->has_claim);
-            assert(!child->holder || strcmp(child->holder->name, child->claim.node) == 0);
+            assert((child->holder != NULL) == (child->claim != NULL));
+            assert(!child->holder || strcmp(child->holder->name, child->claim->node) == 0);
         }
     }
     assert(children == node->store.child_count);

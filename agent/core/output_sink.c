@@ -119,7 +119,7 @@ void output_begin(struct node *node, const struct request *request)
     size_t readers = 0;
     for (size_t i = 0; i < node->requests.count; i++)
         readers += node->requests.items[i].output != NULL;
-    if (!child || (!child_is_wanted(child) && !child->has_claim)) {
+    if (!child || (!child_is_wanted(child) && !child->claim)) {
         requests_reply(node, request->id, 404, "NotFound", "there is no such child");
         return;
     }

@@ -262,12 +262,12 @@ void output_ask(struct node *node, struct output_question *question)
 {
     const struct child *child = store_child(&node->store, &question->child);
     char message[MESSAGE_BYTES_MAX + 1] = "nobody runs it yet";
-    if (!child || !child->has_claim) {
+    if (!child || !child->claim) {
         output_refuse(node, question, child ? 400 : 404,
                       child ? message : "there is no such child");
         return;
     }
-    const char *holder = child->claim.node;
+    const char *holder = child->claim->node;
     if (strcmp(holder, node->name) == 0) {
         source_open(node, question, child);
         return;

@@ -60,7 +60,7 @@ static void view_pending(const struct child *child, struct child_view *view)
 /* What its holder last told of a claimed child; of our own, what we saw when we last decided. */
 static const struct status *query_status(const struct child *child, struct status *scratch)
 {
-    const struct claim *claim = &child->claim;
+    const struct claim *claim = child->claim;
     const struct local *local = child->local;
     if (local && local->status && status_is_of(local->status, claim))
         return local->status;
@@ -74,7 +74,7 @@ static const struct status *query_status(const struct child *child, struct statu
 static void view_claimed(const struct store *store, const struct child *child,
                          struct child_view *view)
 {
-    const struct claim *claim = &child->claim;
+    const struct claim *claim = child->claim;
     struct status scratch;
     TEXT_SET(view->node, claim->node);
     view->epoch = claim->epoch;
@@ -89,15 +89,15 @@ static void view_claimed(const struct store *store, const struct child *child,
     } else if (view->phase == CHILD_RUNNING && !view->reason[0] && offer_is_open(child)) {
         TEXT_SET(view->reason, "Moving");
         snprintf(view->message, sizeof view->message, "%s prepares to take it over",
-                 child->offer->node);
+                 child->claim->offer->node);
     }
 }
 
 /* Its claim is of the workload as it is now, or of one that is gone, and not given back. */
 static bool query_is_current(const struct child *child, bool wanted)
 {
-    return child->has_claim && child->claim.state != CLAIM_RELEASED &&
-           (!wanted || strcmp(child->claim.uid, child->group->workload.uid) == 0);
+    return child->claim && child->claim->state != CLAIM_RELEASED &&
+           (!wanted || strcmp(child->claim->uid, child->group->workload.uid) == 0);
 }
 
 void query_fill_child(const struct store *store, const struct child *child, struct child_view *view)
@@ -108,7 +108,7 @@ void query_fill_child(const struct store *store, const struct child *child, stru
     view->version = item_version(child->shown, child->group->version);
     bool wanted = child_is_wanted(child);
     view->workload = wanted ? workload : NULL;
-    TEXT_SET(view->uid, wanted ? workload->uid : child->claim.uid);
+    TEXT_SET(view->uid, wanted ? workload->uid : child->claim->uid);
     TEXT_SET(view->supervisor, workload->supervisor);
     bool current = query_is_current(child, wanted);
     if (current)
@@ -124,7 +124,7 @@ void query_fill_child(const struct store *store, const struct child *child, stru
 /* Shown: what is wanted, and what is still being ended. */
 bool query_shows(const struct child *child)
 {
-    return child_is_wanted(child) || child->has_claim;
+    return child_is_wanted(child) || child->claim;
 }
 
 bool query_child(const struct node *node, const struct child_id *id, struct child_view *ret)
@@ -290,7 +290,7 @@ uint32_t query_claims_of(const struct store *store, const char *member)
     uint32_t count = 0;
     const struct holder *holder = index_find(&store->holders, span_text(member));
     for (size_t i = 0; holder && i < holder->children.count; i++)
-        count += holder->children.items[i]->claim.state <= CLAIM_CLAIMED;
+        count += holder->children.items[i]->claim->state <= CLAIM_CLAIMED;
     return count;
 }
 
@@ -535,10 +535,10 @@ struct query_supervised query_supervised(const struct node *node, const char *su
             continue;
         for (size_t i = 0; i < g->child_count; i++) {
             const struct child *child = g->children[i];
-            if (!child->has_claim || child->claim.state > CLAIM_CLAIMED)
+            if (!child->claim || child->claim->state > CLAIM_CLAIMED)
                 continue;
             counts.global++;
-            counts.local += claim_is_ours(node, &child->claim);
+            counts.local += claim_is_ours(node, child->claim);
         }
     }
     return counts;

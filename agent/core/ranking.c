@@ -575,10 +575,10 @@ const char *ranking_preferred(struct node *node, const struct child *child, uint
     struct supervisor_plan *plan = ranking_plan(node, child->group->workload.supervisor);
     if (!plan || !plan->strategy || plan->quorum != QUORUM_HELD)
         return NULL;
-    uint32_t holder = ranking_find(plan, child->claim.node);
+    uint32_t holder = ranking_find(plan, child->claim->node);
     if (holder == RANK_NONE)
         return NULL; /* off the list: it hands over by itself */
-    uint32_t drawn = ranking_draw(node, plan, child, holder, child->claim.epoch);
+    uint32_t drawn = ranking_draw(node, plan, child, holder, child->claim->epoch);
     if (drawn == holder || drawn == RANK_NONE)
         return NULL;
     for (uint64_t epoch = child->epoch_max + 1; epoch <= child->epoch_max + DRAWS_MAX; epoch++) {

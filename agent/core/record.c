@@ -116,26 +116,18 @@ static void read_labels(struct reader *reader, struct label **ret_labels, size_t
 
 /* --- Claims ---------------------------------------------------------------------------------- */
 
-static void claim_write_body(const struct claim *claim, struct buffer *buffer)
+void claim_encode(const struct claim *claim, struct buffer *buffer)
 {
+    const struct offer *offer = claim->offer;
+    buffer_u8(buffer, offer ? CLAIM_VERSION_OFFER : RECORD_VERSION);
     buffer_varint(buffer, claim->epoch);
     buffer_text(buffer, claim->node);
     buffer_u64(buffer, claim->replica);
     buffer_text(buffer, claim->uid);
     buffer_u64(buffer, claim->spec_hash);
     buffer_u8(buffer, (uint8_t)claim->state);
-}
-
-void claim_encode(const struct claim *claim, struct buffer *buffer)
-{
-    buffer_u8(buffer, RECORD_VERSION);
-    claim_write_body(claim, buffer);
-}
-
-void claim_encode_offer(const struct claim *claim, const struct offer *offer, struct buffer *buffer)
-{
-    buffer_u8(buffer, CLAIM_VERSION_OFFER);
-    claim_write_body(claim, buffer);
+    if (!offer)
+        return;
     buffer_u8(buffer, (uint8_t)offer->state);
     buffer_u8(buffer, offer->start_first);
     buffer_text(buffer, offer->node);
@@ -166,28 +158,20 @@ static bool claim_read(struct claim *claim, struct offer *offer, struct span val
     READ_TEXT(&reader, claim->uid);
     claim->spec_hash = reader_u64(&reader);
     claim->state = read_enum(&reader, CLAIM_FINISHED + 1);
-    if (version == CLAIM_VERSION_OFFER)
+    if (version == CLAIM_VERSION_OFFER) {
         read_offer(&reader, offer, claim->epoch);
+        claim->offer = offer;
+    }
     return reader_done(&reader) && claim->epoch > 0;
 }
 
-bool claim_decode(struct claim *ret_claim, struct span value)
+bool claim_decode(struct claim *ret_claim, struct offer *ret_offer, struct span value)
 {
-    struct offer offer = {.epoch = 0};
     memset(ret_claim, 0, sizeof *ret_claim);
-    if (claim_read(ret_claim, &offer, value))
-        return true;
-    memset(ret_claim, 0, sizeof *ret_claim);
-    return false;
-}
-
-bool offer_decode(struct offer *ret_offer, struct span value)
-{
-    struct claim claim = {.epoch = 0};
     memset(ret_offer, 0, sizeof *ret_offer);
-    if (value.bytes > 0 && ((const uint8_t *)value.data)[0] == CLAIM_VERSION_OFFER &&
-        claim_read(&claim, ret_offer, value))
+    if (claim_read(ret_claim, ret_offer, value))
         return true;
+    memset(ret_claim, 0, sizeof *ret_claim);
     memset(ret_offer, 0, sizeof *ret_offer);
     return false;
 }

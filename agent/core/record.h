@@ -37,20 +37,18 @@ struct offer {
 
 struct claim {
     uint64_t epoch;
-    char node[NAME_BYTES_MAX + 1];
     uint64_t replica;
-    char uid[UID_BYTES + 1];
     uint64_t spec_hash;
+    const struct offer *offer; /* borrowed; NULL: none, as most */
     enum claim_state state;
+    char uid[UID_BYTES + 1];
+    char node[NAME_BYTES_MAX + 1];
 };
 
+/* With an offer, agents before that cannot read it. */
 void claim_encode(const struct claim *claim, struct buffer *buffer);
-/* The same with an offer: few have one. Agents before that cannot read it. */
-void claim_encode_offer(const struct claim *claim, const struct offer *offer,
-                        struct buffer *buffer);
-bool claim_decode(struct claim *ret_claim, struct span value);
-/* False: a claim without an offer, or garbage. */
-bool offer_decode(struct offer *ret_offer, struct span value);
+/* An offer is read into *ret_offer, and the claim points there. */
+bool claim_decode(struct claim *ret_claim, struct offer *ret_offer, struct span value);
 /* Positive: a wins. Greater epoch; then whichever holder the ring reaches first from the child's
  * key, of these two names only; then the smaller replica id. */
 int claim_compare(const struct claim *a, const struct claim *b, uint64_t child_hash);

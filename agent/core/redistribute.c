@@ -60,7 +60,7 @@ bool redistribute_is_on(const struct node *node, const char *name)
 
 static bool child_is_on_its_way(const struct node *node, const struct child *child)
 {
-    const struct claim *claim = &child->claim;
+    const struct claim *claim = child->claim;
     bool offered = offer_is_open(child);
     if (offered && claim->state == CLAIM_CLAIMED)
         return true;
@@ -74,20 +74,20 @@ static bool child_is_on_its_way(const struct node *node, const struct child *chi
 static bool child_may_move(const struct node *node, const struct child *child)
 {
     const struct workload *workload = &child->group->workload;
-    return child->claim.state == CLAIM_CLAIMED && child->ready_since_ms > 0 &&
+    return child->claim->state == CLAIM_CLAIMED && child->ready_since_ms > 0 &&
            child->ready_hash == workload->spec_hash && workload->restart != RESTART_TEMPORARY &&
-           placement_phase_may_run(member_phase(node, child->claim.node));
+           placement_phase_may_run(member_phase(node, child->claim->node));
 }
 
 static bool child_was_refused(const struct node *node, const struct child *child,
                               const char *member)
 {
-    const struct offer *offer = child->offer;
+    const struct offer *offer = offer_of(child);
     const struct member_entry *entry = store_member(&node->store, member);
     if (!offer || offer->state != OFFER_WITHDRAWN || strcmp(offer->node, member) != 0 ||
         (entry && entry->record->replica != offer->replica))
         return false;
-    return !claim_is_ours(node, &child->claim) || !child->local ||
+    return !claim_is_ours(node, child->claim) || !child->local ||
            node->now.mono_ms < child->local->offer_retry_ms;
 }
 
@@ -95,15 +95,15 @@ enum move_state redistribute_judge(struct node *node, struct child *child, const
                                    uint64_t *ret_epoch)
 {
     *ret_to = NULL;
-    if (!child_is_wanted(child) || !child->has_claim ||
-        strcmp(child->claim.uid, child->group->workload.uid) != 0 ||
-        child->claim.state == CLAIM_FINISHED)
+    if (!child_is_wanted(child) || !child->claim ||
+        strcmp(child->claim->uid, child->group->workload.uid) != 0 ||
+        child->claim->state == CLAIM_FINISHED)
         return MOVE_NONE;
-    if (child->claim.state != CLAIM_RELEASED && claim_is_adoptable(node, &child->claim))
+    if (child->claim->state != CLAIM_RELEASED && claim_is_adoptable(node, child->claim))
         return MOVE_NONE;
     if (child_is_on_its_way(node, child)) {
         if (offer_is_open(child))
-            *ret_to = child->offer->node;
+            *ret_to = child->claim->offer->node;
         return MOVE_UNDER_WAY;
     }
     const char *to = child_may_move(node, child) ? ranking_preferred(node, child, ret_epoch) : NULL;
@@ -176,7 +176,7 @@ static void move_first(struct node *node, const struct supervisor *supervisor,
         uint64_t epoch;
         if (child->awaited_s == 0)
             child->awaited_s = (uint32_t)now_s(node);
-        if (claim_is_ours(node, &child->claim) && child_can_go_now(node, child) &&
+        if (claim_is_ours(node, child->claim) && child_can_go_now(node, child) &&
             redistribute_judge(node, child, &to, &epoch) == MOVE_WANTED)
             move_offer(node, child, to, epoch,
                        supervisor->order == MOVE_START_FIRST && !lease_guards(node, child));

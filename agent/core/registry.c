@@ -30,9 +30,9 @@ bool registry_would_live(const struct node *node, const struct name_entry *name,
     const struct child *owner = name->owner;
     if (record->outside)
         return name->expires_ms == 0 || node->now.mono_ms < name->expires_ms;
-    if (!owner->has_claim)
+    const struct claim *claim = owner->claim;
+    if (!claim)
         return false;
-    const struct claim *claim = &owner->claim;
     /* Until a newer claim ends it, the holder of the epoch before runs on, and so do its names. */
     bool same = claim->epoch == record->claim_epoch && claim->replica == record->replica &&
                 claim->state == CLAIM_CLAIMED;
@@ -170,7 +170,7 @@ static void registry_register(struct node *node, struct child *child,
     struct name_record record = {
         .owner = child_id(child),
         .replica = node->durable.replica,
-        .claim_epoch = child->claim.epoch,
+        .claim_epoch = child->claim->epoch,
         .port = registry_published(workload, &container->container, wish ? wish->port : ""),
         .value = wish ? wish->value : NULL};
     TEXT_SET(record.uid, workload->uid);
@@ -239,17 +239,17 @@ static bool registry_may_remove(const struct node *node, const struct child *chi
                                 const struct name_record *record)
 {
     bool ours = strcmp(record->node, node->name) == 0 && record->replica == node->durable.replica;
-    bool after = child->has_claim && claim_is_ours(node, &child->claim) &&
-                 (child->claim.state == CLAIM_CLAIMED || child->claim.state == CLAIM_FINISHED) &&
-                 record->claim_epoch <= child->claim.epoch;
+    bool after = child->claim && claim_is_ours(node, child->claim) &&
+                 (child->claim->state == CLAIM_CLAIMED || child->claim->state == CLAIM_FINISHED) &&
+                 record->claim_epoch <= child->claim->epoch;
     return ours || after;
 }
 
 void registry_update(struct node *node, struct child *child)
 {
     const struct local_container *container = child_container(node, child);
-    bool running = child->has_claim && claim_is_ours(node, &child->claim) &&
-                   child->claim.state == CLAIM_CLAIMED && child_is_wanted(child) && container &&
+    bool running = child->claim && claim_is_ours(node, child->claim) &&
+                   child->claim->state == CLAIM_CLAIMED && child_is_wanted(child) && container &&
                    container->container.state == CONTAINER_RUNNING && container->ready &&
                    !container->stopping && !node->supervision.draining;
     bool waits = child_reserved_elsewhere(node, child) && !node->supervision.draining;

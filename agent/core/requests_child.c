@@ -27,7 +27,7 @@ static struct dot child_stop_here(struct node *node, struct child *child, bool t
     if (terminate && child_is_wanted(child)) {
         local->stop = STOP_NONE;
         local->finished_ms = node->now.wall_ms;
-        dot = child_finish(node, child, child->group->workload.spec_hash, child->claim.epoch,
+        dot = child_finish(node, child, child->group->workload.spec_hash, child->claim->epoch,
                            "deleted", TERMINATED_MESSAGE);
     } else {
         local->stop = STOP_RELEASE;
@@ -65,17 +65,17 @@ static void request_end_unheld(struct node *node, const struct request *request,
 void request_delete_child(struct node *node, const struct request *request)
 {
     struct child *child = store_child(&node->store, &request->child);
-    if (!child || (!child_is_wanted(child) && !child->has_claim)) {
+    if (!child || (!child_is_wanted(child) && !child->claim)) {
         requests_reply(node, request->id, 404, "NotFound", "there is no such child");
         return;
     }
-    bool held = child->has_claim && child->claim.state <= CLAIM_CLAIMED &&
-                !claim_holder_is_lost(node, &child->claim);
+    bool held = child->claim && child->claim->state <= CLAIM_CLAIMED &&
+                !claim_holder_is_lost(node, child->claim);
     if (!held) {
         request_end_unheld(node, request, child);
         return;
     }
-    if (claim_is_ours(node, &child->claim)) {
+    if (claim_is_ours(node, child->claim)) {
         if (request->flag && requests_refuse_write(node, request))
             return;
         struct dot dot = child_stop_here(node, child, request->flag);
@@ -85,7 +85,7 @@ void request_delete_child(struct node *node, const struct request *request)
             requests_reply(node, request->id, 200, "", "");
         return;
     }
-    const struct member *holder = member_find(node, child->claim.node);
+    const struct member *holder = member_find(node, child->claim->node);
     if (!holder) {
         requests_reply(node, request->id, 503, "ServiceUnavailable",
                        "its holder cannot be reached");
@@ -115,8 +115,8 @@ static void requests_on_child_stop(struct node *node, const struct envelope *env
     struct dot dot = {0};
     if (terminate && (!durable_may_write(node) || !durable_has_room(node)))
         return; /* no answer is the asker's "try again" */
-    if (child && child->has_claim && claim_is_ours(node, &child->claim) &&
-        child->claim.state <= CLAIM_CLAIMED)
+    if (child && child->claim && claim_is_ours(node, child->claim) &&
+        child->claim->state <= CLAIM_CLAIMED)
         dot = child_stop_here(node, child, terminate);
     node->user_writes |= dot.counter > 0;
     struct buffer body = {0};

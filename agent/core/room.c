@@ -27,8 +27,8 @@ static uint32_t room_taken(struct node *node, struct supervisor_plan *plan)
     const struct holder *holder = index_find(&node->store.holders, span_text(node->name));
     for (size_t i = 0; holder && i < holder->children.count; i++) {
         const struct child *child = holder->children.items[i];
-        plan->own_claims += child->claim.state <= CLAIM_CLAIMED &&
-                            claim_is_ours(node, &child->claim) &&
+        plan->own_claims += child->claim->state <= CLAIM_CLAIMED &&
+                            claim_is_ours(node, child->claim) &&
                             strcmp(child->group->workload.supervisor, plan->name) == 0;
     }
     return plan->own_claims;
@@ -58,7 +58,7 @@ static int64_t room_of_others(struct node *node, const struct supervisor_plan *p
         uint32_t taken = 0;
         for (size_t j = 0; holder && j < holder->children.count; j++) {
             const struct child *child = holder->children.items[j];
-            taken += child->claim.state <= CLAIM_CLAIMED &&
+            taken += child->claim->state <= CLAIM_CLAIMED &&
                      strcmp(child->group->workload.supervisor, plan->name) == 0;
         }
         room += taken < plan->max_children ? plan->max_children - taken : 0;

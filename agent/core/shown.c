@@ -117,18 +117,18 @@ static uint64_t child_life(uint64_t epoch)
 
 static void child_hide(struct feed *feed, struct child *child)
 {
-    const char *uid = child->claim.uid[0] ? child->claim.uid : child->group->workload.uid;
+    const char *uid = child->claim ? child->claim->uid : child->group->workload.uid;
     feed_hide(feed, FEED_CHILDREN, &child->shown, uid, child->shown_life);
 }
 
 /* "No children" is never told of who has some: it would mean that a drain is over. */
 static void shown_holder(struct store *store, const struct child *child)
 {
-    if (!child->has_claim || child->claim.state > CLAIM_CLAIMED)
+    if (!child->claim || child->claim->state > CLAIM_CLAIMED)
         return;
-    const struct member_entry *entry = store_member(store, child->claim.node);
+    const struct member_entry *entry = store_member(store, child->claim->node);
     if (entry && entry->children == 0)
-        store_touch_member(store, child->claim.node);
+        store_touch_member(store, child->claim->node);
 }
 
 static void shown_child(struct node *node, struct child *child)

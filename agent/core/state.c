@@ -35,10 +35,10 @@ static bool state_refuse(struct node *node, const struct request *request,
     char message[256];
     if (claim_is_askers(node, child, request))
         return false;
-    if (child && child->has_claim && child->claim.epoch > request->epoch)
+    if (child && child->claim && child->claim->epoch > request->epoch)
         snprintf(message, sizeof message,
                  "epoch %" PRIu64 " of this child is over: epoch %" PRIu64 " is on %s",
-                 request->epoch, child->claim.epoch, child->claim.node);
+                 request->epoch, child->claim->epoch, child->claim->node);
     else
         snprintf(message, sizeof message, "epoch %" PRIu64 " of this child is over",
                  request->epoch);
@@ -77,13 +77,13 @@ static struct dot state_write_all(struct node *node, const struct child *child,
                                   const struct request *request)
 {
     struct span state = request->state;
-    struct state_record record = {.id = {.epoch = child->claim.epoch,
+    struct state_record record = {.id = {.epoch = child->claim->epoch,
                                          .replica = node->durable.replica,
                                          .stamp = hlc_next(&node->hlc, node->now.wall_ms)},
                                   .bytes = (uint32_t)state.bytes,
                                   .hash = placement_hash(state.data, state.bytes)};
     TEXT_SET(record.node, node->name);
-    TEXT_SET(record.uid, child->claim.uid);
+    TEXT_SET(record.uid, child->claim->uid);
     for (uint32_t i = 0; i < state_pieces(record.bytes); i++) {
         size_t from = (size_t)i * STATE_PIECE_BYTES_MAX, left = state.bytes - from;
         struct buffer piece = {0};
@@ -201,12 +201,11 @@ static bool state_has_rest(const struct left_state *state)
 void state_update(struct node *node, struct child *child)
 {
     const struct left_state *state = child->state;
-    bool holds = state && state->has_record && child->has_claim &&
-                 claim_is_ours(node, &child->claim) && child->claim.state == CLAIM_CLAIMED &&
-                 child_is_wanted(child);
+    bool holds = state && state->has_record && child->claim && claim_is_ours(node, child->claim) &&
+                 child->claim->state == CLAIM_CLAIMED && child_is_wanted(child);
     if (!holds)
         return;
-    if (strcmp(state->record.uid, child->claim.uid) != 0) {
+    if (strcmp(state->record.uid, child->claim->uid) != 0) {
         state_remove_all(node, child); /* of a workload of that name before this one */
         return;
     }

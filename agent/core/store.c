@@ -236,9 +236,11 @@ static void store_let_go(struct store *store, struct child *child)
     holder_free(holder);
 }
 
-void store_claim_changed(struct store *store, struct child *child)
+void store_set_claim(struct store *store, struct child *child, const struct claim *claim)
 {
-    const char *name = child->has_claim ? child->claim.node : NULL;
+    const char *name = claim ? claim->node : NULL;
+    kept_claim_drop(child->claim);
+    child->claim = claim;
     if (child->holder && name && strcmp(child->holder->name, name) == 0)
         return;
     if (child->holder)
@@ -505,14 +507,14 @@ static void child_free(struct child *child)
     left_state_free(child->state);
     free(child->names);
     child_drop_statuses(child);
-    free(child->offer);
+    kept_claim_drop(child->claim);
     free(child);
 }
 
 void store_child_tidy(struct store *store, struct child *child)
 {
     if (child->dirty || child->touched_place > 0 || child->wake_slot > 0 || child->local ||
-        child->held_at_start || child->has_claim || child->has_status || child->name_count > 0 ||
+        child->held_at_start || child->claim || child->has_status || child->name_count > 0 ||
         child->state || child->group->unreadable || child_is_wanted(child))
         return;
     struct group *group = child->group;

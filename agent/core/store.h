@@ -52,10 +52,8 @@ struct child {
     struct group *group; /* with its ordinal there: its id, see child_id */
     uint64_t hash;       /* child_id_hash */
     uint32_t ordinal;
-    bool has_claim;
-    struct claim claim;    /* the winning sibling */
-    struct offer *offer;   /* ... and what it offers: owned; NULL: nothing */
-    size_t claim_siblings; /* more than 1: the winner writes once more */
+    const struct claim *claim; /* the winning sibling; owned, kept; NULL: none */
+    size_t claim_siblings;     /* more than 1: the winner writes once more */
     bool has_status;
     const struct status *status;    /* the sibling of the claim's epoch, or else of the greatest */
     const struct status **statuses; /* all siblings, if there are several; owned, kept */
@@ -276,9 +274,8 @@ void store_mark_member(struct store *store, const char *name);
  * about, and held against the feed, whether or not anything is known to have happened. To pass a
  * group without children counts as one, so max must be 2 or more. */
 void store_mark_some(struct store *store, struct child_id *cursor, size_t max);
-void store_set_offer(struct child *child, const struct offer *offer); /* copied; NULL: none */
-/* child->claim or has_claim has changed. */
-void store_claim_changed(struct store *store, struct child *child);
+/* A kept one, owned from here on; NULL: none. The one before is dropped. */
+void store_set_claim(struct store *store, struct child *child, const struct claim *claim);
 /* Whether it stands in store.waiting. */
 void store_set_waiting(struct store *store, struct child *child, bool waiting);
 /* Its view may have changed: it is held against the feed at the end of the step. */

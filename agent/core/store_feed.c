@@ -42,7 +42,7 @@ static void child_pick_status(struct child *child)
     const struct status *best = NULL;
     for (size_t i = 0; i < child->status_siblings; i++) {
         const struct status *status = child->statuses[i];
-        if (child->has_claim && status_is_of(status, &child->claim)) {
+        if (child->claim && status_is_of(status, child->claim)) {
             best = status;
             break;
         }
@@ -54,49 +54,45 @@ static void child_pick_status(struct child *child)
 }
 
 /* What it offers counts as known, whichever sibling wins. */
-static void child_note_epoch(struct child *child, const struct claim *claim, struct span value)
+static void child_note_epoch(struct child *child, const struct claim *claim)
 {
-    struct offer offer;
-    uint64_t epoch = offer_decode(&offer, value) ? offer.epoch : claim->epoch;
+    uint64_t epoch = claim->offer ? claim->offer->epoch : claim->epoch;
     if (epoch > child->epoch_max)
         child->epoch_max = epoch;
     if (claim->epoch > child->claim_epoch_max)
         child->claim_epoch_max = claim->epoch;
 }
 
-void store_set_offer(struct child *child, const struct offer *offer)
+/* Of the siblings the one that wins, kept; NULL: there is none. */
+static const struct claim *store_pick_claim(struct store *store, struct child *child,
+                                            const struct awmap_entry *entry)
 {
-    free(child->offer);
-    child->offer = offer ? xmemdup(offer, sizeof *offer) : NULL;
+    const struct claim *best = NULL;
+    for (size_t i = 0; i < awmap_entry_count(entry); i++) {
+        const struct claim *claim = kept_claim(awmap_entry_sibling(entry, i).value);
+        if (!claim) {
+            store->undecodable++;
+            continue;
+        }
+        child_note_epoch(child, claim);
+        bool better = !best || claim_compare(claim, best, child->hash) > 0;
+        kept_claim_drop(better ? best : claim);
+        best = better ? claim : best;
+    }
+    return best;
 }
 
 static void store_apply_claim(struct store *store, const struct key_parts *key,
                               const struct awmap_entry *entry)
 {
     struct child *child = store_child_make(store, &key->child);
-    uint64_t epoch = child->has_claim ? child->claim.epoch : 0;
-    struct span value = {0};
-    struct offer offer;
-    child->has_claim = false;
+    const struct claim *claim = store_pick_claim(store, child, entry);
     child->claim_siblings = awmap_entry_count(entry);
-    for (size_t i = 0; i < child->claim_siblings; i++) {
-        struct claim claim;
-        struct span sibling = awmap_entry_sibling(entry, i).value;
-        if (!claim_decode(&claim, sibling)) {
-            store->undecodable++;
-            continue;
-        }
-        if (!child->has_claim || claim_compare(&claim, &child->claim, child->hash) > 0) {
-            child->claim = claim;
-            value = sibling;
-        }
-        child->has_claim = true;
-        child_note_epoch(child, &claim, sibling);
-    }
-    store_set_offer(child, child->has_claim && offer_decode(&offer, value) ? &offer : NULL);
-    if (!child->has_claim || child->claim.epoch != epoch)
+    if (!claim || !child->claim || child->claim->epoch != claim->epoch)
         child->claim_seen_s = 0;
-    store_claim_changed(store, child);
+    if (!claim && child->claim && !child_is_wanted(child)) /* the claim alone knows its uid */
+        feed_hide(&store->feed, FEED_CHILDREN, &child->shown, child->claim->uid, child->shown_life);
+    store_set_claim(store, child, claim);
     store->claims_changed = true;
     child_pick_status(child);
     child->free_known = false;

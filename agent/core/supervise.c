@@ -42,7 +42,7 @@ void supervise_start_held(struct node *node)
     for (struct group *g = store_group_after(&node->store, "", ""); g;
          g = store_group_after(&node->store, g->ns, g->name))
         for (size_t i = 0; i < g->child_count; i++)
-            if (g->children[i]->has_claim && strcmp(g->children[i]->claim.node, node->name) == 0)
+            if (g->children[i]->claim && strcmp(g->children[i]->claim->node, node->name) == 0)
                 child_remember(node, g->children[i]);
 }
 
@@ -351,8 +351,8 @@ bool supervise_is_drained(const struct node *node)
          g = store_group_after(store, g->ns, g->name))
         for (size_t i = 0; i < g->child_count; i++) {
             const struct child *child = g->children[i];
-            if (child->has_claim && claim_is_ours(node, &child->claim) &&
-                child->claim.state <= CLAIM_CLAIMED)
+            if (child->claim && claim_is_ours(node, child->claim) &&
+                child->claim->state <= CLAIM_CLAIMED)
                 return false;
             for (size_t j = 0; child->local && j < child->local->container_count; j++)
                 if (child->local->containers[j].container.state == CONTAINER_RUNNING)

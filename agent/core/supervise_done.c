@@ -73,7 +73,7 @@ static void child_started(struct local *local, const struct container *started)
 static void child_refused(struct node *node, struct child *child)
 {
     struct local *local = child->local;
-    bool ours = child->has_claim && claim_is_ours(node, &child->claim);
+    bool ours = child->claim && claim_is_ours(node, child->claim);
     local->retry_ms = node->now.mono_ms + REFUSED_AGAIN_MS;
     if (ours && !ranking_has_other(node, child))
         return;

@@ -407,7 +407,8 @@ static void seed_claim(void)
     claim_encode(&claim, &body);
     save("claim", "plain", &body);
     buffer_clear(&body);
-    claim_encode_offer(&claim, &offer, &body);
+    claim.offer = &offer;
+    claim_encode(&claim, &body);
     save("claim", "offer", &body);
     buffer_release(&body);
 }

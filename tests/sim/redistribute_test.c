@@ -366,8 +366,8 @@ static void the_holder_dies_while_its_successor_prepares(void)
         join(&sim, 2);
         CU_ASSERT_FATAL(sim_until(&sim, a_second_copy_runs, 60000));
         uint32_t ordinal = moving_child(&sim)->ordinal;
-        uint64_t epoch = moving_child(&sim)->offer->epoch;
-        size_t holder = index_of(&sim, moving_child(&sim)->claim.node);
+        uint64_t epoch = moving_child(&sim)->claim->offer->epoch;
+        size_t holder = index_of(&sim, moving_child(&sim)->claim->node);
         size_t begun = copy_on(&sim, ordinal, 2);
         sim_kill_engine(&sim, holder);
         sim_kill(&sim, holder);
@@ -413,7 +413,7 @@ static void an_offer_that_is_not_heard_is_withdrawn(void)
     story_run(&sim, 0, "slow", 1, of_moving);
     join(&sim, 2);
     CU_ASSERT_FATAL(sim_until(&sim, somebody_prepares, 60000));
-    size_t holder = index_of(&sim, moving_child(&sim)->claim.node);
+    size_t holder = index_of(&sim, moving_child(&sim)->claim->node);
     sim_freeze(&sim, 2, true);
     sim_run(&sim, 30000);
     CU_ASSERT_EQUAL(held_by(&sim, holder, 2), 0);

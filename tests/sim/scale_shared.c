@@ -1,10 +1,10 @@
 /* Room for millions of copies: what many nodes hold alike is one in this process.
  *
  * The linker puts these functions in the place of crdt/block.c's, kept.c's and ring.c's (--wrap,
- * see tests/CMakeLists.txt): states of entries, decoded statuses and names, and rings of equal
- * members are looked up by content and counted. Nothing else of a node is shared: tables, indexes,
- * keys, children, claims, members, failure detectors are each node's own. The agent has none of
- * this; its own memory is measured with one node (tests/bench). */
+ * see tests/CMakeLists.txt): states of entries, decoded claims, statuses, names and members, and
+ * rings of equal members are looked up by content and counted. Nothing else of a node is shared:
+ * tables, indexes, keys, children, members, failure detectors are each node's own. The agent has
+ * none of this; its own memory is measured with one node (tests/bench). */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -158,8 +158,11 @@ void __wrap_block_free(void *block)
         free(value_of(block));
 }
 
-/* --- Statuses, names, members ---------------------------------------------------------------- */
+/* --- Claims, statuses, names, members --------------------------------------------------------- */
 
+const struct claim *__wrap_kept_claim(struct span value);
+const struct claim *__wrap_kept_claim_of(const struct claim *claim);
+void __wrap_kept_claim_drop(const struct claim *claim);
 const struct status *__wrap_kept_status(struct span value);
 void __wrap_kept_status_drop(const struct status *status);
 const struct status *__real_kept_status(struct span value);
@@ -179,6 +182,42 @@ static struct shared *shared_record(uint8_t kind, struct span value)
     buffer_u8(&content, kind);
     buffer_append(&content, value.data, value.bytes);
     return shared_take();
+}
+
+/* With room for an offer behind it, whether or not there is one. */
+const struct claim *__wrap_kept_claim(struct span value)
+{
+    struct shared *shared = shared_record('c', value);
+    if (shared->value)
+        return shared->value;
+    struct {
+        struct claim claim;
+        struct offer offer;
+    } decoded, *kept;
+    if (!claim_decode(&decoded.claim, &decoded.offer, value)) {
+        shared_remove(shared);
+        return NULL;
+    }
+    kept = value_new(shared, &decoded, sizeof decoded);
+    if (kept->claim.offer)
+        kept->claim.offer = &kept->offer;
+    return &kept->claim;
+}
+
+const struct claim *__wrap_kept_claim_of(const struct claim *claim)
+{
+    struct buffer value = {0};
+    claim_encode(claim, &value);
+    const struct claim *kept = __wrap_kept_claim(buffer_view(&value));
+    assert(kept);
+    buffer_release(&value);
+    return kept;
+}
+
+void __wrap_kept_claim_drop(const struct claim *claim)
+{
+    if (claim && value_drop(claim))
+        free(value_of(claim));
 }
 
 const struct status *__wrap_kept_status(struct span value)

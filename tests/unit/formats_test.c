@@ -48,7 +48,8 @@ static void make_claim_offer(struct buffer *out)
     struct claim claim = claim_example();
     struct offer offer = {.start_first = true, .replica = 5, .epoch = 301};
     TEXT_SET(offer.node, "b");
-    claim_encode_offer(&claim, &offer, out);
+    claim.offer = &offer;
+    claim_encode(&claim, out);
 }
 
 static void make_status(struct buffer *out)
@@ -417,12 +418,9 @@ static bool again_claim(struct span value, struct buffer *out)
 {
     struct claim claim;
     struct offer offer;
-    if (!claim_decode(&claim, value))
+    if (!claim_decode(&claim, &offer, value))
         return false;
-    if (offer_decode(&offer, value))
-        claim_encode_offer(&claim, &offer, out);
-    else
-        claim_encode(&claim, out);
+    claim_encode(&claim, out);
     return true;
 }
 

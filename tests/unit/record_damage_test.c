@@ -9,6 +9,7 @@
 
 static const union {
     struct claim claim;
+    struct offer offer;
     struct status status;
     struct name_record name;
     struct member_record member;
@@ -19,13 +20,16 @@ static const union {
 static void try_claim(struct span bytes, struct buffer *a, struct buffer *b)
 {
     struct claim claim;
+    struct offer offer;
     memset(&claim, 0xee, sizeof claim);
-    if (!claim_decode(&claim, bytes)) {
+    memset(&offer, 0xee, sizeof offer);
+    if (!claim_decode(&claim, &offer, bytes)) {
         CU_ASSERT_EQUAL(memcmp(&claim, &zero.claim, sizeof claim), 0);
+        CU_ASSERT_EQUAL(memcmp(&offer, &zero.offer, sizeof offer), 0);
         return;
     }
     claim_encode(&claim, a);
-    CU_ASSERT_TRUE(claim_decode(&claim, buffer_view(a)));
+    CU_ASSERT_TRUE(claim_decode(&claim, &offer, buffer_view(a)));
     claim_encode(&claim, b);
 }
 
@@ -137,10 +141,11 @@ static void damaged_bytes_do_no_harm(void)
 static void an_epoch_near_the_end_of_counting_is_refused(void)
 {
     struct claim in = example_claim(), out;
+    struct offer offer;
     struct buffer bytes = {0};
     in.epoch = RECORD_EPOCH_MAX + 1;
     claim_encode(&in, &bytes);
-    CU_ASSERT_FALSE(claim_decode(&out, buffer_view(&bytes)));
+    CU_ASSERT_FALSE(claim_decode(&out, &offer, buffer_view(&bytes)));
     CU_ASSERT_EQUAL(out.epoch, 0);
     buffer_release(&bytes);
 }
@@ -148,10 +153,11 @@ static void an_epoch_near_the_end_of_counting_is_refused(void)
 static bool decodes(size_t kind, struct span bytes)
 {
     struct claim claim;
+    struct offer offer;
     struct status status;
     struct name_record name = {0};
     struct member_record member = {0};
-    bool good = kind == 0   ? claim_decode(&claim, bytes)
+    bool good = kind == 0   ? claim_decode(&claim, &offer, bytes)
                 : kind == 1 ? status_decode(&status, bytes)
                 : kind == 3 ? member_record_decode(&member, bytes)
                             : name_record_decode(&name, bytes);

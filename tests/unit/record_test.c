@@ -12,29 +12,30 @@ static void an_offer_survives_the_round_trip_and_leaves_the_claim_as_it_is(void)
     struct claim claim = example_claim(), read;
     struct offer in = {.state = OFFER_WITHDRAWN, .start_first = true, .replica = UINT64_MAX};
     struct offer out;
-    struct buffer bytes = {0}, plain = {0};
+    struct buffer bytes = {0};
     claim.epoch = 7;
     FILL(in.node, 's');
     in.epoch = 8;
-    claim_encode(&claim, &plain);
-    CU_ASSERT_FALSE(offer_decode(&out, buffer_view(&plain)));
-    claim_encode_offer(&claim, &in, &bytes);
-    CU_ASSERT_TRUE(claim_decode(&read, buffer_view(&bytes)));
+    claim_encode(&claim, &bytes);
+    CU_ASSERT_TRUE(claim_decode(&read, &out, buffer_view(&bytes)));
+    CU_ASSERT_PTR_NULL(read.offer);
+    bytes.bytes = 0;
+    claim.offer = &in;
+    claim_encode(&claim, &bytes);
+    CU_ASSERT_TRUE(claim_decode(&read, &out, buffer_view(&bytes)));
     CU_ASSERT_EQUAL(claim_compare(&read, &claim, 1), 0);
-    CU_ASSERT_TRUE(offer_decode(&out, buffer_view(&bytes)));
+    CU_ASSERT_PTR_EQUAL(read.offer, &out);
     CU_ASSERT(out.state == in.state && out.start_first && out.replica == in.replica);
     CU_ASSERT(out.epoch == 8 && strcmp(out.node, in.node) == 0);
-    for (size_t cut = 0; cut < bytes.bytes; cut++) {
-        CU_ASSERT_FALSE(claim_decode(&read, span_of(bytes.data, cut)));
-        CU_ASSERT_FALSE(offer_decode(&out, span_of(bytes.data, cut)));
-    }
+    for (size_t cut = 0; cut < bytes.bytes; cut++)
+        CU_ASSERT_FALSE(claim_decode(&read, &out, span_of(bytes.data, cut)));
     bytes.bytes = 0;
     in.epoch = 7; /* it must be greater */
-    claim_encode_offer(&claim, &in, &bytes);
-    CU_ASSERT_FALSE(claim_decode(&read, buffer_view(&bytes)));
-    CU_ASSERT_FALSE(offer_decode(&out, buffer_view(&bytes)));
+    claim_encode(&claim, &bytes);
+    CU_ASSERT_FALSE(claim_decode(&read, &out, buffer_view(&bytes)));
+    CU_ASSERT_PTR_NULL(read.offer);
+    CU_ASSERT_EQUAL(out.epoch, 0);
     buffer_release(&bytes);
-    buffer_release(&plain);
 }
 
 static void a_rebalance_survives_the_round_trip(void)
@@ -54,10 +55,11 @@ static void a_claim_survives_the_round_trip(void)
 {
     for (int state = CLAIM_PULLING; state <= CLAIM_FINISHED; state++) {
         struct claim in = example_claim(), out;
+        struct offer offer;
         struct buffer bytes = {0};
         in.state = (enum claim_state)state;
         claim_encode(&in, &bytes);
-        CU_ASSERT_TRUE(claim_decode(&out, buffer_view(&bytes)));
+        CU_ASSERT_TRUE(claim_decode(&out, &offer, buffer_view(&bytes)));
         CU_ASSERT_EQUAL(out.epoch, RECORD_EPOCH_MAX);
         CU_ASSERT_STRING_EQUAL(out.node, in.node);
         CU_ASSERT_EQUAL(out.replica, in.replica);

@@ -10,11 +10,11 @@
 static void dump_child(const struct child *child, struct buffer *text)
 {
     buffer_varint(text, child->ordinal);
-    buffer_u8(text, (uint8_t)(child->has_claim | child->has_status << 1));
-    if (child->has_claim) {
-        claim_encode(&child->claim, text);
+    buffer_u8(text, (uint8_t)((child->claim != NULL) | child->has_status << 1));
+    if (child->claim) {
+        claim_encode(child->claim, text);
         buffer_varint(text, child->claim_siblings);
-        CU_ASSERT_TRUE(child->epoch_max >= child->claim.epoch);
+        CU_ASSERT_TRUE(child->epoch_max >= child->claim->epoch);
     }
     if (child->has_status)
         status_encode(child->status, text);

@@ -32,15 +32,15 @@ static void the_greater_claim_wins(void)
         sibling(&bench, key_claim(&id), ordinal % 2 ? 10 : 30, claim_value(7, "a", 1));
         sibling(&bench, key_claim(&id), 20, claim_value(7, "b", 2));
         struct child *child = store_child(&bench.store, &id);
-        CU_ASSERT_TRUE(child->has_claim);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(child->claim);
         CU_ASSERT_EQUAL(child->claim_siblings, 2);
-        CU_ASSERT_STRING_EQUAL(child->claim.node, a_first ? "a" : "b");
+        CU_ASSERT_STRING_EQUAL(child->claim->node, a_first ? "a" : "b");
         sibling(&bench, key_claim(&id), 1, claim_value(8, "c", 3));
-        CU_ASSERT_STRING_EQUAL(child->claim.node, "c");
+        CU_ASSERT_STRING_EQUAL(child->claim->node, "c");
         CU_ASSERT_EQUAL(child->claim_siblings, 3);
         CU_ASSERT_EQUAL(child->epoch_max, 8);
         sibling(&bench, key_claim(&id), 99, claim_value(8, "c", 2));
-        CU_ASSERT_EQUAL(child->claim.replica, 2);
+        CU_ASSERT_EQUAL(child->claim->replica, 2);
         bench_free(&bench);
     }
 }
@@ -95,7 +95,7 @@ static void the_status_of_the_claims_holder_is_read(void)
             struct child *child = store_child(&bench.store, &web_0);
             CU_ASSERT_EQUAL(child->status->restarts, 10 * winner);
             sibling(&bench, key_claim(&web_0), 1, claim_value(4, "a", 0)); /* has said nothing */
-            CU_ASSERT_FALSE(status_is_of(child->status, &child->claim));
+            CU_ASSERT_FALSE(status_is_of(child->status, child->claim));
             bench_free(&bench);
         }
     }
@@ -146,7 +146,7 @@ static void undecodable_siblings_are_passed_over_and_counted(void)
     CU_ASSERT_PTR_NULL(store_name(store, "default", "n"));
     CU_ASSERT_PTR_NULL(store_member(store, "a"));
     CU_ASSERT_PTR_NULL(store_supervisor(store, "mine"));
-    CU_ASSERT_FALSE(store_child(store, &web_0)->has_claim);
+    CU_ASSERT_PTR_NULL(store_child(store, &web_0)->claim);
     CU_ASSERT_FALSE(store_child(store, &web_0)->has_status);
     CU_ASSERT_FALSE(store_group(store, "default", "web")->has_workload);
     struct buffer values[] = {workload_value("default", "web", 2, 5),
@@ -159,7 +159,7 @@ static void undecodable_siblings_are_passed_over_and_counted(void)
         sibling(&bench, keys[i], 1, values[i]);
     CU_ASSERT_EQUAL(store->undecodable, 12);
     CU_ASSERT_EQUAL(store_group(store, "default", "web")->workload.generation, 5);
-    CU_ASSERT_EQUAL(store_child(store, &web_0)->claim.epoch, 3);
+    CU_ASSERT_EQUAL(store_child(store, &web_0)->claim->epoch, 3);
     CU_ASSERT_EQUAL(store_child(store, &web_0)->claim_siblings, 2); /* the winner writes again */
     CU_ASSERT_EQUAL(store_child(store, &web_0)->status->restarts, 9);
     CU_ASSERT_STRING_EQUAL(store_name(store, "default", "n")->record->node, "a");
@@ -255,11 +255,12 @@ static void a_child_stays_while_anything_is_known_of_it(void)
 {
     struct store store = store_empty();
     static struct local *const somewhere = (struct local *)&members_told;
+    static const struct claim *const somebodys = (struct claim *)&members_told;
     for (int reason = 0; reason <= 6; reason++) {
         struct child *child = store_child_make(&store, &web_0);
         CU_ASSERT_PTR_EQUAL(store_child_make(&store, &web_0), child);
         CU_ASSERT_EQUAL(store.child_count, 1);
-        child->has_claim = reason == 0;
+        child->claim = reason == 0 ? somebodys : NULL;
         child->has_status = reason == 1;
         child->local = reason == 2 ? somewhere : NULL;
         child->held_at_start = reason == 3;
