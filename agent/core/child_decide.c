@@ -155,7 +155,7 @@ static void child_remove_keys(struct node *node, struct child *child)
 /* Keys go by the holder's hand; by another's once there is no holder any more. */
 static void child_unwanted(struct node *node, struct child *child)
 {
-    if (!child->claim && !child->has_status && child->name_count == 0 && !child->state)
+    if (!child->claim && !child->has_status && !child->names && !child->state)
         return;
     bool ours = child->claim && claim_is_ours(node, child->claim);
     bool orphaned = !child->claim || claim_holder_is_lost(node, child->claim);

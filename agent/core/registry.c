@@ -229,8 +229,8 @@ static void registry_remove(struct node *node, const struct child *child, const 
 
 void registry_remove_all(struct node *node, struct child *child)
 {
-    for (size_t i = 0; i < child->name_count; i++)
-        registry_remove(node, child, child->names[i]->name);
+    for (const struct name_entry *name = child->names; name; name = name->owned_next)
+        registry_remove(node, child, name->name);
 }
 
 /* Ours to remove: what this node wrote, and, once we hold the child, what a holder before us has
@@ -253,10 +253,10 @@ void registry_update(struct node *node, struct child *child)
                    container->container.state == CONTAINER_RUNNING && container->ready &&
                    !container->stopping && !node->supervision.draining;
     bool waits = child_reserved_elsewhere(node, child) && !node->supervision.draining;
-    for (size_t i = 0; i < child->name_count && !waits; i++)
-        if (registry_may_remove(node, child, child->names[i]->record) &&
-            !(running && registry_wants(child, child->names[i]->name)))
-            registry_remove(node, child, child->names[i]->name);
+    for (const struct name_entry *name = waits ? NULL : child->names; name; name = name->owned_next)
+        if (registry_may_remove(node, child, name->record) &&
+            !(running && registry_wants(child, name->name)))
+            registry_remove(node, child, name->name);
     bool conflicted = child->local && child->local->name_conflict;
     if (child->local)
         child->local->name_conflict = false;

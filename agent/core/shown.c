@@ -85,12 +85,12 @@ static uint64_t hash_child(const struct child_view *view, uint64_t labels)
 
 /* --- Children and workloads ------------------------------------------------------------------ */
 
-static struct child_counts child_count(const struct child *child, const struct child_view *view)
+static struct child_counted child_count(const struct child *child, const struct child_view *view)
 {
     if (!child_is_wanted(child))
-        return (struct child_counts){0};
+        return (struct child_counted){0};
     bool done = view->ready || view->phase == CHILD_SUCCEEDED;
-    return (struct child_counts){
+    return (struct child_counted){
         .running = view->phase == CHILD_RUNNING,
         .ready = view->ready,
         .updated = done && view->spec_hash == child->group->workload.spec_hash,
@@ -98,13 +98,13 @@ static struct child_counts child_count(const struct child *child, const struct c
                      strcmp(view->reason, "name_conflict") == 0};
 }
 
-static void counts_replace(struct child_counts *sum, struct child_counts *old,
-                           const struct child_counts *new)
+static void counts_replace(struct child_counts *sum, struct child_counted *old,
+                           const struct child_counted *new)
 {
-    sum->running += new->running - old->running;
-    sum->ready += new->ready - old->ready;
-    sum->updated += new->updated - old->updated;
-    sum->conflicts += new->conflicts - old->conflicts;
+    sum->running += (uint32_t) new->running - old->running;
+    sum->ready += (uint32_t) new->ready - old->ready;
+    sum->updated += (uint32_t) new->updated - old->updated;
+    sum->conflicts += (uint32_t) new->conflicts - old->conflicts;
     *old = *new;
 }
 
@@ -135,7 +135,7 @@ static void shown_child(struct node *node, struct child *child)
 {
     struct feed *feed = &node->store.feed;
     struct group *group = child->group;
-    struct child_counts counts = {0};
+    struct child_counted counts = {0};
     if (query_shows(child)) {
         struct child_view view;
         struct feed_key key = {child->group->ns, child->group->name, child->ordinal};
@@ -151,8 +151,8 @@ static void shown_child(struct node *node, struct child *child)
     counts_replace(&group->counts, &child->counted, &counts);
     shown_holder(&node->store, child);
     store_touch_group(&node->store, group);
-    for (size_t i = 0; i < child->name_count; i++)
-        store_touch_name(&node->store, child->names[i]);
+    for (struct name_entry *name = child->names; name; name = name->owned_next)
+        store_touch_name(&node->store, name);
 }
 
 static void shown_group(struct node *node, struct group *group)

@@ -505,7 +505,6 @@ void child_drop_statuses(struct child *child)
 static void child_free(struct child *child)
 {
     left_state_free(child->state);
-    free(child->names);
     child_drop_statuses(child);
     kept_claim_drop(child->claim);
     free(child);
@@ -514,8 +513,8 @@ static void child_free(struct child *child)
 void store_child_tidy(struct store *store, struct child *child)
 {
     if (child->dirty || child->touched_place > 0 || child->wake_slot > 0 || child->local ||
-        child->held_at_start || child->claim || child->has_status || child->name_count > 0 ||
-        child->state || child->group->unreadable || child_is_wanted(child))
+        child->held_at_start || child->claim || child->has_status || child->names || child->state ||
+        child->group->unreadable || child_is_wanted(child))
         return;
     struct group *group = child->group;
     size_t at = group_position(group, child->ordinal);

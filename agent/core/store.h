@@ -48,48 +48,52 @@ struct child_counts { /* what users see of a workload's children, counted: shown
     uint32_t running, ready, updated, conflicts;
 };
 
+struct child_counted { /* what one child adds to them, 0 or 1 each */
+    bool running, ready, updated, conflicts;
+};
+
+/* There are many: what is large stands first, so that there are no holes. */
 struct child {
-    struct group *group; /* with its ordinal there: its id, see child_id */
-    uint64_t hash;       /* child_id_hash */
-    uint32_t ordinal;
-    const struct claim *claim; /* the winning sibling; owned, kept; NULL: none */
-    size_t claim_siblings;     /* more than 1: the winner writes once more */
-    bool has_status;
+    struct group *group;            /* with its ordinal there: its id, see child_id */
+    uint64_t hash;                  /* child_id_hash */
+    const struct claim *claim;      /* the winning sibling; owned, kept; NULL: none */
     const struct status *status;    /* the sibling of the claim's epoch, or else of the greatest */
     const struct status **statuses; /* all siblings, if there are several; owned, kept */
-    size_t status_siblings;
-    struct name_entry **names; /* in the map, owned by this child; the array is owned here */
-    size_t name_count;
-    struct left_state *state; /* NULL: nothing */
-    uint64_t epoch_max;       /* greatest epoch ever seen for this id in this run */
+    struct name_entry *names;       /* in the map, owned by this child: a list by owned_next */
+    struct left_state *state;       /* NULL: nothing */
+    uint64_t epoch_max;             /* greatest epoch ever seen for this id in this run */
     uint64_t claim_epoch_max; /* ... in a claim: a status of a later one is ahead of its claim */
-    bool held_at_start;     /* what the engine shows of it is ours to end, also when the workload is
-                               gone: our own map held its claim at start, or the end of a start is
-                               unknown */
-    uint64_t remember_ms;   /* ... until then */
+    uint64_t remember_ms;     /* see held_at_start */
     uint64_t unknown_epoch; /* of a start here of which no list has told yet what became of it; 0 */
-    struct feed_item *shown;              /* NULL: users do not see it */
-    uint64_t shown_life;                  /* its epoch as they do: another one has another uid */
+    struct feed_item *shown; /* NULL: users do not see it */
+    uint64_t shown_life;     /* its epoch as they do: another one has another uid */
+    struct local *local;     /* NULL: nothing here */
+    struct holder *holder;   /* NULL: no claim */
+    uint32_t ordinal;
+    uint32_t claim_siblings; /* more than 1: the winner writes once more */
+    uint32_t status_siblings;
     uint32_t touched_place;               /* in store.touched_children, from 1; 0: not there */
-    struct child_counts counted;          /* in the group's */
-    struct local *local;                  /* NULL: nothing here */
-    struct holder *holder;                /* NULL: no claim */
     uint32_t holder_place, waiting_place; /* from 1; 0: not there */
+    struct child_counted counted;         /* in the group's */
+    bool has_status;
+    bool held_at_start; /* what the engine shows of it is ours to end, also when the workload is
+                           gone, until remember_ms: our own map held its claim at start, or the end
+                           of a start is unknown */
     /* bookkeeping of supervise.c */
-    bool dirty;                                   /* stands in the store's dirty list */
-    const char *pending_reason, *pending_message; /* see store_set_pending */
-    bool free_known;                              /* free_since_ms counts */
+    bool dirty;         /* stands in the store's dirty list */
+    bool free_known;    /* free_since_ms counts */
+    bool updated;       /* counts in group->progress.updated */
+    uint32_t wake_slot; /* in the heap of wakes, from 1; 0: not there */
+    uint64_t wake_ms;   /* decide again then; UINT64_MAX: not */
     uint64_t free_since_ms;
-    uint32_t court_tries;
-    uint64_t court_ms;       /* no lease is asked for before: lease_child.c */
-    uint64_t wake_ms;        /* decide again then; UINT64_MAX: not */
-    size_t wake_slot;        /* in the heap of wakes, from 1; 0: not there */
+    const char *pending_reason, *pending_message; /* see store_set_pending */
     uint64_t ready_since_ms; /* monotonic: since when we see it ready with the spec below, 0: not */
     uint64_t ready_hash;
-    bool updated;          /* counts in group->progress.updated */
     uint32_t claim_seen_s; /* monotonic: when we first saw a claim of this epoch, 0: not yet */
     uint32_t counted_at; /* its load, in its supervisor's plan: the member's place from 1: load.c */
     uint32_t awaited_s;  /* ... since when its holder may move it and has not, 0: not */
+    uint32_t court_tries;
+    uint64_t court_ms; /* no lease is asked for before: lease_child.c */
 };
 
 /* How the present spec gets on, as this node sees it: child_update.c. */
@@ -123,14 +127,15 @@ struct group {
 
 struct name_entry {
     const struct name_record *record; /* the winning sibling; kept; NULL: none */
-    struct child *owner;    /* of that; it exists as long as the name is its; NULL: outside */
-    uint32_t outside_place; /* in the store's list of outside names, from 1; 0: not there */
-    uint64_t expires_ms;    /* of an outside name: monotonic; 0: its agent counts, not we */
-    size_t siblings;
+    struct child *owner; /* of that; it exists as long as the name is its; NULL: outside */
+    struct name_entry *owned_next; /* of the same owner */
+    uint64_t expires_ms;           /* of an outside name: monotonic; 0: its agent counts, not we */
     uint64_t version;
     struct feed_item *shown;
-    uint32_t touched_place;
     uint64_t epoch_max;
+    uint32_t outside_place; /* in the store's list of outside names, from 1; 0: not there */
+    uint32_t touched_place;
+    uint32_t siblings;
     const char *name; /* behind ns */
     char ns[];
 };

@@ -87,7 +87,7 @@ static void store_apply_claim(struct store *store, const struct key_parts *key,
 {
     struct child *child = store_child_make(store, &key->child);
     const struct claim *claim = store_pick_claim(store, child, entry);
-    child->claim_siblings = awmap_entry_count(entry);
+    child->claim_siblings = (uint32_t)awmap_entry_count(entry);
     if (!claim || !child->claim || child->claim->epoch != claim->epoch)
         child->claim_seen_s = 0;
     if (!claim && child->claim && !child_is_wanted(child)) /* the claim alone knows its uid */

@@ -54,10 +54,18 @@ static void store_name_own(struct store *store, struct name_entry *name)
     }
     name->expires_ms = 0;
     struct child *owner = store_child_make(store, &name->record->owner);
-    owner->names = xrealloc(owner->names, (owner->name_count + 1) * sizeof(struct name_entry *));
-    owner->names[owner->name_count++] = name;
     name->owner = owner;
+    name->owned_next = owner->names;
+    owner->names = name;
     store_mark(store, owner);
+}
+
+static void owner_remove(struct child *owner, struct name_entry *name)
+{
+    struct name_entry **link = &owner->names;
+    while (*link != name)
+        link = &(*link)->owned_next;
+    *link = name->owned_next;
 }
 
 static void store_name_disown(struct store *store, struct name_entry *name)
@@ -66,13 +74,12 @@ static void store_name_disown(struct store *store, struct name_entry *name)
         return;
     struct child *owner = name->owner;
     name->owner = NULL;
-    if (!owner)
-        store_outside_remove(store, name);
-    for (size_t i = 0; owner && i < owner->name_count; i++)
-        if (owner->names[i] == name)
-            owner->names[i--] = owner->names[--owner->name_count];
-    if (owner)
+    if (owner) {
+        owner_remove(owner, name);
         store_mark(store, owner);
+    } else {
+        store_outside_remove(store, name);
+    }
     kept_name_drop(name->record);
     name->record = NULL;
     name->siblings = 0;

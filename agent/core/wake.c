@@ -7,7 +7,7 @@
 static void wake_place(struct supervision *supervision, size_t slot, struct child *child)
 {
     supervision->wakes[slot - 1] = child;
-    child->wake_slot = slot;
+    child->wake_slot = (uint32_t)slot;
 }
 
 static void wake_up(struct supervision *supervision, struct child *child)

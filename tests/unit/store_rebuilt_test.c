@@ -25,9 +25,10 @@ static void dump_child(const struct child *child, struct buffer *text)
     buffer_varint(text, sum);
     if (child->state && child->state->has_record)
         state_record_encode(&child->state->record, text);
-    buffer_varint(text, child->name_count);
-    for (size_t i = 0; i < child->name_count; i++)
-        CU_ASSERT_TRUE(child_has_id(child, &child->names[i]->record->owner));
+    size_t names = 0;
+    for (const struct name_entry *name = child->names; name; name = name->owned_next, names++)
+        CU_ASSERT_TRUE(child_has_id(child, &name->record->owner));
+    buffer_varint(text, names);
 }
 
 static size_t dump_groups(const struct store *store, struct buffer *text)
@@ -61,8 +62,8 @@ static struct buffer dump(const struct store *store)
         struct child *owner = n->record->outside ? NULL : store_child(store, &n->record->owner);
         bool known = n->record->outside && n->outside_place <= store->outside_count &&
                      store->outside[n->outside_place - 1] == n;
-        for (size_t i = 0; owner && i < owner->name_count; i++)
-            known = known || owner->names[i] == n;
+        for (const struct name_entry *own = owner ? owner->names : NULL; own; own = own->owned_next)
+            known = known || own == n;
         CU_ASSERT_TRUE(known);
         buffer_text(&text, n->ns);
         buffer_text(&text, n->name);
