@@ -153,11 +153,36 @@ static void membership_take_record(struct node *node, const char *name)
         member_address(node, member, entry->record->gossip_address);
 }
 
-/* The map's record of a member changed, came or went. */
-static void membership_member_changed(void *context, const char *name)
+static void membership_tell(struct node *node, const char *name)
 {
-    membership_take_record(context, name);
-    membership_bump_for(context, name);
+    static const char *const reasons[] = {
+        [PLACEMENT_UNINITIALIZED] = "Uninitialized",
+        [PLACEMENT_ALIVE] = "Alive",
+        [PLACEMENT_SUSPECT] = "Suspect",
+        [PLACEMENT_DEAD] = "Dead",
+        [PLACEMENT_SHUTTING_DOWN] = "ShuttingDown",
+        [PLACEMENT_ABSENT] = "Absent",
+        [PLACEMENT_LEFT] = "Left",
+    };
+    enum placement_phase phase = member_phase(node, name);
+    bool warning = phase == PLACEMENT_SUSPECT || phase == PLACEMENT_DEAD;
+    effects_trace(node->effects, "%s is %s", name, member_phase_text(node, name));
+    if (phase == PLACEMENT_ALIVE && node->membership.members.count > NOTED_ALIVE_MAX)
+        return; /* the start of a large cluster would leave no room for anything else */
+    note_member(node, name, warning, reasons[phase], "%s sees it %s", node->name,
+                member_phase_text(node, name));
+}
+
+/* The map's record of a member changed, came or went. */
+static void membership_member_changed(void *context, const char *name,
+                                      const struct member_record *before)
+{
+    struct node *node = context;
+    membership_take_record(node, name);
+    membership_bump_for(node, name);
+    bool drained = before && before->wish == WISH_DRAINING;
+    if (drained && member_find(node, name) && member_phase(node, name) == PLACEMENT_ALIVE)
+        membership_tell(node, name); /* the failure detector saw it come while it still drained */
 }
 
 static void membership_supervisor_changed(void *context, const char *name)
@@ -284,26 +309,6 @@ static void membership_greet_stranger(struct node *node)
         return;
     membership->stranger_ms = node->now.mono_ms + GREET_STRANGER_MS;
     membership_greet_again(node, member);
-}
-
-static void membership_tell(struct node *node, const char *name)
-{
-    static const char *const reasons[] = {
-        [PLACEMENT_UNINITIALIZED] = "Uninitialized",
-        [PLACEMENT_ALIVE] = "Alive",
-        [PLACEMENT_SUSPECT] = "Suspect",
-        [PLACEMENT_DEAD] = "Dead",
-        [PLACEMENT_SHUTTING_DOWN] = "ShuttingDown",
-        [PLACEMENT_ABSENT] = "Absent",
-        [PLACEMENT_LEFT] = "Left",
-    };
-    enum placement_phase phase = member_phase(node, name);
-    bool warning = phase == PLACEMENT_SUSPECT || phase == PLACEMENT_DEAD;
-    effects_trace(node->effects, "%s is %s", name, member_phase_text(node, name));
-    if (phase == PLACEMENT_ALIVE && node->membership.members.count > NOTED_ALIVE_MAX)
-        return; /* the start of a large cluster would leave no room for anything else */
-    note_member(node, name, warning, reasons[phase], "%s sees it %s", node->name,
-                member_phase_text(node, name));
 }
 
 static void membership_verdicts(struct node *node)

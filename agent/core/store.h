@@ -189,7 +189,8 @@ struct member_entry {
 /* What the store tells of a change, beside its own state. */
 struct store_listener {
     void *context;
-    void (*member_changed)(void *context, const char *name); /* the entry before is still there */
+    /* before: the record that it had, NULL: none; it and its entry are still there */
+    void (*member_changed)(void *context, const char *name, const struct member_record *before);
     void (*supervisor_changed)(void *context, const char *name);
 };
 

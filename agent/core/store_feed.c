@@ -232,7 +232,7 @@ static void store_apply_member(struct store *store, const char *name,
         feed_hide(&store->feed, FEED_MEMBERS, &new->shown, "", old ? old->record->replica : 0);
         member_entry_free(new);
     }
-    store->listener.member_changed(store->listener.context, name);
+    store->listener.member_changed(store->listener.context, name, old ? old->record : NULL);
     if (old)
         member_entry_free(old);
 }

@@ -119,13 +119,16 @@ static void drain(void)
     sim_stop(&tale.sim, 2);
     tale_run(&tale, 8000);
     CU_ASSERT(!tale.sim.nodes[2].node && tale.sim.nodes[2].exit_status == 0);
-    CU_ASSERT(sim_is_converged(&tale.sim));
+    tale_start(&tale, 2);
+    tale_run(&tale, 2000);
+    CU_ASSERT(sim_all_alive(&tale.sim) && sim_is_converged(&tale.sim));
     CU_ASSERT(tale_end(
         &tale, "drain",
         "A node is told to stop, and hands its children over one by one.\n\n"
         "Its children stop together (50 ms each here); each is released as soon as it has\n"
         "ended, and claimed by its next candidate at once: nobody waits for a verdict. The\n"
-        "agent ends when a second member knows its last word; the others show it as absent.\n"));
+        "agent ends when a second member knows its last word; the others show it as absent.\n"
+        "Started again, it counts as shutting down until its new record has come.\n"));
 }
 
 static void detach_back_in_time(void)

@@ -13,9 +13,11 @@
 static int members_told, supervisors_told;
 static char last_told[NAME_BYTES_MAX + 1];
 
-static inline void note_member(void *context, const char *name)
+static inline void note_member(void *context, const char *name,
+                               const struct member_record *before)
 {
     CU_ASSERT_PTR_EQUAL(context, &members_told);
+    (void)before;
     members_told++;
     TEXT_SET(last_told, name);
 }
