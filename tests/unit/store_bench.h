@@ -13,8 +13,7 @@
 static int members_told, supervisors_told;
 static char last_told[NAME_BYTES_MAX + 1];
 
-static inline void note_member(void *context, const char *name,
-                               const struct member_record *before)
+static inline void note_member(void *context, const char *name, const struct member_record *before)
 {
     CU_ASSERT_PTR_EQUAL(context, &members_told);
     (void)before;
