@@ -148,14 +148,14 @@ static void child_remove_keys(struct node *node, struct child *child)
     struct key claim = key_claim(&id), status = key_status(&id);
     if (child->claim)
         node_remove(node, &claim);
-    if (child->has_status)
+    if (child->status)
         node_remove(node, &status);
 }
 
 /* Keys go by the holder's hand; by another's once there is no holder any more. */
 static void child_unwanted(struct node *node, struct child *child)
 {
-    if (!child->claim && !child->has_status && !child->names && !child->state)
+    if (!child->claim && !child->status && !child->names && !child->state)
         return;
     bool ours = child->claim && claim_is_ours(node, child->claim);
     bool orphaned = !child->claim || claim_holder_is_lost(node, child->claim);

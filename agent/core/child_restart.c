@@ -99,7 +99,7 @@ static void child_forgive(struct local *local)
 bool child_end_is_known(const struct child *child, const struct container *container)
 {
     const struct status *status = child->status;
-    return child->has_status && status_is_of(status, child->claim) && status->has_exit_code &&
+    return status && status_is_of(status, child->claim) && status->has_exit_code &&
            (status->phase == CHILD_PENDING || status->phase == CHILD_CRASH_LOOP_BACK_OFF) &&
            status->exit_code == container->exit_code &&
            status->finished_ms == container->finished_ms &&
@@ -184,7 +184,7 @@ void child_load_state(struct node *node, struct child *child)
     local->retry_ms = local->pull_failing_ms = 0;
     local->pull_failures = 0;
     const struct status *status = child->status;
-    if (!child->has_status || status->spec_hash != workload->spec_hash ||
+    if (!status || status->spec_hash != workload->spec_hash ||
         strcmp(status->uid, workload->uid) != 0)
         return;
     local->restarts = status->restarts;

@@ -56,7 +56,7 @@ static void status_finished(const struct child *child, struct status *status)
     const struct local *local = child->local;
     const struct status *stored = child->status;
     bool known = local->end_reason[0];
-    bool told = child->has_status && status_is_of(stored, child->claim);
+    bool told = stored && status_is_of(stored, child->claim);
     if (!known && told && (stored->phase == CHILD_SUCCEEDED || stored->phase == CHILD_FAILED)) {
         status_copy(status, stored);
         return;
@@ -155,8 +155,8 @@ void child_status_keep_level(struct node *node, struct child *child)
 {
     const struct local *local = child->local;
     const struct status *stored = child->status;
-    uint32_t level = child->has_status ? stored->backoff_level : 0;
-    uint32_t restarts = child->has_status ? stored->restarts : 0;
+    uint32_t level = stored ? stored->backoff_level : 0;
+    uint32_t restarts = stored ? stored->restarts : 0;
     if (local->backoff_level == level && local->restarts == restarts)
         return;
     child_status_tell(node, child);
@@ -168,7 +168,7 @@ static uint64_t status_due_ms(const struct child *child, const struct status *st
 {
     const struct local *local = child->local;
     uint64_t paced_ms = local->status_written_ms ? local->status_written_ms + STATUS_PACE_MS : 0;
-    bool overtaken = child->has_status && child->status->epoch > child->claim_epoch_max;
+    bool overtaken = child->status && child->status->epoch > child->claim_epoch_max;
     uint64_t lasting_ms = overtaken                   ? STATUS_OVERTAKEN_MS
                           : status_is_passing(status) ? STATUS_PASSING_MS
                                                       : 0;
@@ -195,7 +195,7 @@ void child_status_update(struct node *node, struct child *child)
         !child->group->has_workload || child->claim->state == CLAIM_RELEASED)
         return;
     struct status status = child_status_now(node, child);
-    bool stored = child->has_status && status_equal(&status, child->status);
+    bool stored = child->status && status_equal(&status, child->status);
     child_status_show(node, child, stored ? NULL : &status);
     if (stored) {
         local->status_changed_ms = 0;

@@ -15,13 +15,13 @@ void child_note_ready(struct node *node, struct child *child)
     if (child->claim && child->claim_seen_s == 0)
         child->claim_seen_s = 1 + (uint32_t)(node->now.mono_ms / 1000);
     const struct status *status = child->status;
-    bool ready = child->has_status && child->claim && status_is_of(status, child->claim) &&
-                 status->ready && strcmp(status->uid, child->group->workload.uid) == 0;
+    bool ready = status && child->claim && status_is_of(status, child->claim) && status->ready &&
+                 strcmp(status->uid, child->group->workload.uid) == 0;
     if (!ready)
         child->ready_since_ms = 0;
     else if (child->ready_since_ms == 0 || child->ready_hash != status->spec_hash)
         child->ready_since_ms = node->now.mono_ms ? node->now.mono_ms : 1;
-    child->ready_hash = child->has_status ? status->spec_hash : 0;
+    child->ready_hash = status ? status->spec_hash : 0;
 }
 
 /* Ready with the present spec for long enough, or when it will be; UINT64_MAX: not now. */
@@ -82,7 +82,7 @@ bool child_must_wait_for_recreate(struct node *node, struct child *child)
         return false;
     for (size_t i = 0; i < group->child_count; i++) {
         const struct child *other = group->children[i];
-        if (other != child && other->has_status && other->claim &&
+        if (other != child && other->status && other->claim &&
             strcmp(other->status->uid, group->workload.uid) == 0 &&
             other->status->spec_hash != group->workload.spec_hash && child_is_wanted(other) &&
             !claim_is_adoptable(node, other->claim) &&

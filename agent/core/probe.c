@@ -44,8 +44,7 @@ static void probe_meet(struct node *node, struct child *child, struct local_cont
 {
     const struct status *status = child->status;
     bool probed = child->group->workload.probes[PROBE_READINESS].period_seconds > 0;
-    bool told = child->has_status && status_is_of(status, child->claim) &&
-                status->phase == CHILD_RUNNING &&
+    bool told = status && status_is_of(status, child->claim) && status->phase == CHILD_RUNNING &&
                 strcmp(status->container_id, container->container.id) == 0;
     container->met = true;
     probe_set_ready(node, container, told ? status->ready : !probed);

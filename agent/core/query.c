@@ -53,7 +53,7 @@ static void view_pending(const struct child *child, struct child_view *view)
     view->phase = CHILD_PENDING;
     TEXT_SET(view->reason, child->pending_reason ? child->pending_reason : "");
     TEXT_SET(view->message, child->pending_message ? child->pending_message : "");
-    if (child->has_status)
+    if (child->status)
         view->restarts = child->status->restarts;
 }
 
@@ -64,7 +64,7 @@ static const struct status *query_status(const struct child *child, struct statu
     const struct local *local = child->local;
     if (local && local->status && status_is_of(local->status, claim))
         return local->status;
-    if (child->has_status && status_is_of(child->status, claim))
+    if (child->status && status_is_of(child->status, claim))
         return child->status;
     *scratch =
         (struct status){.phase = claim->state == CLAIM_PULLING ? CHILD_PULLING : CHILD_STARTING};
@@ -216,7 +216,7 @@ static void query_fill_name(const struct name_entry *entry, struct name_view *vi
 {
     const struct name_record *record = entry->record;
     *view = (struct name_view){.ns = entry->ns,
-                               .name = entry->name,
+                               .name = name_of(entry),
                                .version = item_version(entry->shown, entry->version),
                                .port = record->port,
                                .node = record->node,
@@ -249,7 +249,7 @@ bool query_name_next(const struct node *node, const char *ns, const char *after_
                      const char *after_name, struct name_view *ret)
 {
     const struct name_entry *entry = store_name_after(&node->store, after_ns, after_name);
-    for (; entry; entry = store_name_after(&node->store, entry->ns, entry->name)) {
+    for (; entry; entry = store_name_after(&node->store, entry->ns, name_of(entry))) {
         if ((ns && strcmp(entry->ns, ns) != 0) || !entry->shown)
             continue;
         query_fill_name(entry, ret);

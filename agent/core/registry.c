@@ -230,7 +230,7 @@ static void registry_remove(struct node *node, const struct child *child, const 
 void registry_remove_all(struct node *node, struct child *child)
 {
     for (const struct name_entry *name = child->names; name; name = name->owned_next)
-        registry_remove(node, child, name->name);
+        registry_remove(node, child, name_of(name));
 }
 
 /* Ours to remove: what this node wrote, and, once we hold the child, what a holder before us has
@@ -255,8 +255,8 @@ void registry_update(struct node *node, struct child *child)
     bool waits = child_reserved_elsewhere(node, child) && !node->supervision.draining;
     for (const struct name_entry *name = waits ? NULL : child->names; name; name = name->owned_next)
         if (registry_may_remove(node, child, name->record) &&
-            !(running && registry_wants(child, name->name)))
-            registry_remove(node, child, name->name);
+            !(running && registry_wants(child, name_of(name))))
+            registry_remove(node, child, name_of(name));
     bool conflicted = child->local && child->local->name_conflict;
     if (child->local)
         child->local->name_conflict = false;

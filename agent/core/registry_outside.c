@@ -50,7 +50,7 @@ static void outside_refuse(struct node *node, const struct request *request,
     char owner[CHILD_ID_TEXT_BYTES_MAX], message[512];
     name_owner_print(entry->record, owner, sizeof owner);
     snprintf(message, sizeof message, "the name %s is held by %s on %s (epoch %" PRIu64 ")",
-             entry->name, owner, entry->record->node, entry->record->epoch);
+             name_of(entry), owner, entry->record->node, entry->record->epoch);
     requests_reply(node, request->id, status, reason, message);
 }
 
@@ -153,8 +153,8 @@ static void outside_expire(struct node *node, const struct name_entry *entry)
     char owner[CHILD_ID_TEXT_BYTES_MAX];
     name_owner_print(entry->record, owner, sizeof owner);
     effects_trace(node->effects, "the name %s/%s of %s has not been renewed: removed", entry->ns,
-                  entry->name, owner);
-    struct key key = key_name(entry->ns, entry->name);
+                  name_of(entry), owner);
+    struct key key = key_name(entry->ns, name_of(entry));
     node_remove(node, &key);
 }
 
@@ -163,7 +163,7 @@ static void outside_settle(struct node *node, const struct name_entry *entry)
 {
     if (entry->siblings <= 1 || !outside_is_held_here(node, entry->record))
         return;
-    registry_write(node, entry->ns, entry->name, entry->record);
+    registry_write(node, entry->ns, name_of(entry), entry->record);
 }
 
 void outside_tick(struct node *node)

@@ -183,7 +183,7 @@ static void shown_name(struct node *node, struct name_entry *name)
         feed_hide(feed, FEED_NAMES, &name->shown, "", 0);
         return;
     }
-    struct feed_key key = {.ns = name->ns, .name = name->name};
+    struct feed_key key = {.ns = name->ns, .name = name_of(name)};
     uint64_t labels = name->owner ? name->owner->group->labels : 0;
     feed_show(feed, FEED_NAMES, &name->shown, &key, mix(name->version, labels));
 }
@@ -378,7 +378,7 @@ void shown_begin(struct node *node)
             store_touch(store, g->children[i]);
     }
     for (struct name_entry *name = store_name_after(store, "", ""); name;
-         name = store_name_after(store, name->ns, name->name))
+         name = store_name_after(store, name->ns, name_of(name)))
         store_touch_name(store, name);
     for (struct meta_entry *meta = store_meta_after(store, "", ""); meta;
          meta = store_meta_after(store, meta->ns, meta->name))

@@ -24,6 +24,11 @@ struct group *store_group_after(const struct store *store, const char *ns, const
     return index_after(&store->groups, pair_span(&key));
 }
 
+const char *name_of(const struct name_entry *name)
+{
+    return name->ns + name->name_at;
+}
+
 struct name_entry *store_name(const struct store *store, const char *ns, const char *name)
 {
     struct pair_key key = pair_key(ns, name);
@@ -340,7 +345,7 @@ void store_touch_names_of(struct store *store, const char *member)
     if (!store->feed.open)
         return;
     for (struct name_entry *name = store_name_after(store, "", ""); name;
-         name = store_name_after(store, name->ns, name->name))
+         name = store_name_after(store, name->ns, name_of(name)))
         if (strcmp(name->record->node, member) == 0)
             store_touch_name(store, name);
 }
@@ -499,7 +504,6 @@ void child_drop_statuses(struct child *child)
     child->status = NULL;
     child->statuses = NULL;
     child->status_siblings = 0;
-    child->has_status = false;
 }
 
 static void child_free(struct child *child)
@@ -513,7 +517,7 @@ static void child_free(struct child *child)
 void store_child_tidy(struct store *store, struct child *child)
 {
     if (child->dirty || child->touched_place > 0 || child->wake_slot > 0 || child->local ||
-        child->held_at_start || child->claim || child->has_status || child->names || child->state ||
+        child->held_at_start || child->claim || child->status || child->names || child->state ||
         child->group->unreadable || child_is_wanted(child))
         return;
     struct group *group = child->group;

@@ -57,7 +57,7 @@ struct child {
     struct group *group;            /* with its ordinal there: its id, see child_id */
     uint64_t hash;                  /* child_id_hash */
     const struct claim *claim;      /* the winning sibling; owned, kept; NULL: none */
-    const struct status *status;    /* the sibling of the claim's epoch, or else of the greatest */
+    const struct status *status;    /* that of the claim's epoch, or of the greatest; NULL: none */
     const struct status **statuses; /* all siblings, if there are several; owned, kept */
     struct name_entry *names;       /* in the map, owned by this child: a list by owned_next */
     struct left_state *state;       /* NULL: nothing */
@@ -75,7 +75,6 @@ struct child {
     uint32_t touched_place;               /* in store.touched_children, from 1; 0: not there */
     uint32_t holder_place, waiting_place; /* from 1; 0: not there */
     struct child_counted counted;         /* in the group's */
-    bool has_status;
     bool held_at_start; /* what the engine shows of it is ours to end, also when the workload is
                            gone, until remember_ms: our own map held its claim at start, or the end
                            of a start is unknown */
@@ -136,8 +135,8 @@ struct name_entry {
     uint32_t outside_place; /* in the store's list of outside names, from 1; 0: not there */
     uint32_t touched_place;
     uint32_t siblings;
-    const char *name; /* behind ns */
-    char ns[];
+    uint8_t name_at; /* see name_of */
+    char ns[];       /* and the name behind it */
 };
 
 struct meta_entry { /* of the registry's meta */
@@ -247,6 +246,7 @@ void store_apply(struct store *store, const struct awmap_entry *entry);
 /* NULL if absent. */
 struct group *store_group(const struct store *store, const char *ns, const char *name);
 struct child *store_child(const struct store *store, const struct child_id *id);
+const char *name_of(const struct name_entry *name);
 struct name_entry *store_name(const struct store *store, const char *ns, const char *name);
 struct meta_entry *store_meta(const struct store *store, const char *ns, const char *name);
 struct supervisor_entry *store_supervisor(const struct store *store, const char *name);

@@ -114,7 +114,6 @@ static void store_apply_status(struct store *store, const struct key_parts *key,
             continue;
         }
         child->status = status;
-        child->has_status = true;
         if (child->statuses)
             child->statuses[child->status_siblings++] = status;
         if (status->epoch > child->epoch_max)

@@ -2,6 +2,7 @@
  * a child, or stands in the list of those from outside. */
 #include "agent/core/store_private.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,9 +12,10 @@ static struct name_entry *store_name_make(struct store *store, const struct key_
     if (name)
         return name;
     size_t ns_bytes = strlen(key->ns) + 1, name_bytes = strlen(key->name) + 1;
-    name = xcalloc(1, sizeof *name + ns_bytes + name_bytes);
+    name = xcalloc(1, offsetof(struct name_entry, ns) + ns_bytes + name_bytes);
     memcpy(name->ns, key->ns, ns_bytes);
-    name->name = memcpy(name->ns + ns_bytes, key->name, name_bytes);
+    name->name_at = (uint8_t)ns_bytes;
+    memcpy(name->ns + ns_bytes, key->name, name_bytes);
     struct pair_key pair = pair_key(key->ns, key->name);
     index_insert(&store->names, pair_span(&pair), name);
     return name;

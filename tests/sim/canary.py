@@ -93,7 +93,7 @@ CANARIES = [
            LIVENESS, "not converged"),
     Canary("stale-name", "no name points at nothing",
            [("agent/core/registry.c",
-             "registry_remove(node, child, name->name);\n    bool conflicted",
+             "registry_remove(node, child, name_of(name));\n    bool conflicted",
              "(void)0;\n    bool conflicted")],
            LIVENESS, "not converged"),
     Canary("asks-for-ever", "nothing is in flight in the end",

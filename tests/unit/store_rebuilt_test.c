@@ -10,13 +10,13 @@
 static void dump_child(const struct child *child, struct buffer *text)
 {
     buffer_varint(text, child->ordinal);
-    buffer_u8(text, (uint8_t)((child->claim != NULL) | child->has_status << 1));
+    buffer_u8(text, (uint8_t)((child->claim != NULL) | (child->status != NULL) << 1));
     if (child->claim) {
         claim_encode(child->claim, text);
         buffer_varint(text, child->claim_siblings);
         CU_ASSERT_TRUE(child->epoch_max >= child->claim->epoch);
     }
-    if (child->has_status)
+    if (child->status)
         status_encode(child->status, text);
     uint64_t sum = 0; /* their order means nothing */
     for (size_t i = 0; child->state && i < child->state->piece_count; i++)
@@ -58,7 +58,7 @@ static struct buffer dump(const struct store *store)
     CU_ASSERT_EQUAL(dump_groups(store, &text), store->child_count);
     buffer_varint(&text, store->state_bytes);
     for (struct name_entry *n = store_name_after(store, "", ""); n;
-         n = store_name_after(store, n->ns, n->name)) {
+         n = store_name_after(store, n->ns, name_of(n))) {
         struct child *owner = n->record->outside ? NULL : store_child(store, &n->record->owner);
         bool known = n->record->outside && n->outside_place <= store->outside_count &&
                      store->outside[n->outside_place - 1] == n;
@@ -66,7 +66,7 @@ static struct buffer dump(const struct store *store)
             known = known || own == n;
         CU_ASSERT_TRUE(known);
         buffer_text(&text, n->ns);
-        buffer_text(&text, n->name);
+        buffer_text(&text, name_of(n));
         buffer_varint(&text, n->siblings);
         name_record_encode(n->record, &text);
     }

@@ -52,7 +52,7 @@ static void the_status_of_the_greatest_epoch_is_read(void)
         sibling(&bench, key_status(&web_0), order ? 10 : 20, status_value(4, 1, 40));
         sibling(&bench, key_status(&web_0), order ? 20 : 10, status_value(5, 1, 50));
         struct child *child = store_child(&bench.store, &web_0);
-        CU_ASSERT_TRUE(child->has_status);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(child->status);
         CU_ASSERT_EQUAL(child->status->restarts, 50);
         CU_ASSERT_EQUAL(child->epoch_max, 5);
         sibling(&bench, key_status(&web_0), 30, status_value(5, 1, 51)); /* the last written */
@@ -147,7 +147,7 @@ static void undecodable_siblings_are_passed_over_and_counted(void)
     CU_ASSERT_PTR_NULL(store_member(store, "a"));
     CU_ASSERT_PTR_NULL(store_supervisor(store, "mine"));
     CU_ASSERT_PTR_NULL(store_child(store, &web_0)->claim);
-    CU_ASSERT_FALSE(store_child(store, &web_0)->has_status);
+    CU_ASSERT_PTR_NULL(store_child(store, &web_0)->status);
     CU_ASSERT_FALSE(store_group(store, "default", "web")->has_workload);
     struct buffer values[] = {workload_value("default", "web", 2, 5),
                               claim_value(3, "a", 1),
@@ -256,13 +256,14 @@ static void a_child_stays_while_anything_is_known_of_it(void)
     struct store store = store_empty();
     static struct local *const somewhere = (struct local *)&members_told;
     static const struct claim *const somebodys = (struct claim *)&members_told;
+    static const struct status *const told = (struct status *)&members_told;
     static struct name_entry some_name;
     for (int reason = 0; reason <= 6; reason++) {
         struct child *child = store_child_make(&store, &web_0);
         CU_ASSERT_PTR_EQUAL(store_child_make(&store, &web_0), child);
         CU_ASSERT_EQUAL(store.child_count, 1);
         child->claim = reason == 0 ? somebodys : NULL;
-        child->has_status = reason == 1;
+        child->status = reason == 1 ? told : NULL;
         child->local = reason == 2 ? somewhere : NULL;
         child->held_at_start = reason == 3;
         child->names = reason == 4 ? &some_name : NULL;
