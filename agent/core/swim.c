@@ -158,7 +158,7 @@ void swim_add(struct swim *swim, const char *name, const char *address)
     member->address = address;
     if (!moved)
         return;
-    member->unanswered_ms = 0;
+    swim_past_answered(member);
     member->due_ms = 0;
     swim->uninitialized_next_ms = 0;
 }
@@ -200,9 +200,10 @@ static uint64_t ping_freshness_ms(const struct swim *swim, const struct swim_mem
 {
     const struct swim_timing *timing = &swim->timing;
     uint64_t lead_ms = timing->fresh_pinged_ms - timing->fresh_ms;
-    if (member->acked_ms == 0)
+    uint64_t acked_ms = swim_past(member)->acked_ms;
+    if (acked_ms == 0)
         return 0;
-    bool unasked = swim->now_ms - member->acked_ms > timing->fresh_unasked_ms;
+    bool unasked = swim->now_ms - acked_ms > timing->fresh_unasked_ms;
     return unasked ? timing->fresh_ms - lead_ms : timing->fresh_ms + lead_ms;
 }
 
@@ -230,8 +231,8 @@ static void receive_ping(struct swim *swim, struct swim_member *member,
 static void receive_ack(struct swim *swim, struct swim_member *member, uint32_t sequence,
                         bool answers, struct effects *effects)
 {
-    member->acked_ms = swim->now_ms;
-    member->unanswered_ms = 0;
+    swim_past_of(member)->acked_ms = swim->now_ms;
+    swim_past_answered(member);
     if (member->state == STATE_ALIVE)
         member->due_ms = swim->now_ms + swim->timing.fresh_ms;
     if (answers)
@@ -343,7 +344,7 @@ static void hint_member(struct swim *swim, struct swim_member *member, struct ef
         trouble && (trouble->suspicion.hinted || (trouble->probe.active && trouble->probe.hinted));
     if (member->state != STATE_ALIVE || known)
         return;
-    member->hinted_ms = swim->now_ms;
+    swim_past_of(member)->hinted_ms = swim->now_ms;
     swim_probe_start(swim, member, true, effects);
 }
 
@@ -368,7 +369,7 @@ void swim_thaw(struct swim *swim, uint64_t now_ms)
         struct swim_member *member = swim->watched[i];
         struct swim_suspicion *suspicion = &member->trouble->suspicion;
         swim_member_end_probe(member);
-        member->hinted_ms = 0;
+        swim_past_unhint(member);
         if (!suspicion->active)
             continue;
         suspicion->started_ms = now_ms;
@@ -377,7 +378,7 @@ void swim_thaw(struct swim *swim, uint64_t now_ms)
         suspicion->accuser_count = 1;
     }
     for (size_t i = 0; i < swim->member_count; i++)
-        swim->members[i]->unanswered_ms = 0;
+        swim_past_answered(swim->members[i]);
     swim->relay_count = 0;
     swim_watched_changed(swim, NULL);
     swim_worsen(swim);

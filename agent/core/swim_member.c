@@ -39,7 +39,7 @@ static void member_move(struct swim *swim, struct swim_member *member, enum swim
     assert(swim->state_counts[member->state] > 0);
     swim->state_counts[member->state]--;
     swim->state_counts[state]++;
-    member->state = state;
+    member->state = (uint8_t)state;
     swim_watched_changed(swim, NULL); /* patience is of the number of the living */
     member_note_change(swim, member);
 }
@@ -108,7 +108,7 @@ bool swim_in_grace(const struct swim *swim)
 void swim_member_release(struct swim_member *member)
 {
     free(member->trouble);
-    free(member->rumour.accuser);
+    swim_past_free(member);
 }
 
 void swim_member_watch(struct swim *swim, struct swim_member *member)
@@ -165,7 +165,8 @@ static void member_end_suspicion(struct swim *swim, struct swim_member *member)
 /* What a killed process sent last may arrive after the news of its broken connection. */
 static bool member_hint_unsettled(const struct swim *swim, const struct swim_member *member)
 {
-    return member->hinted_ms > 0 && swim->now_ms - member->hinted_ms < swim->timing.hint_settle_ms;
+    uint64_t hinted_ms = swim_past(member)->hinted_ms;
+    return hinted_ms > 0 && swim->now_ms - hinted_ms < swim->timing.hint_settle_ms;
 }
 
 static void member_set_shutting_down(struct swim *swim, struct swim_member *member,
@@ -180,7 +181,7 @@ static void member_set_shutting_down(struct swim *swim, struct swim_member *memb
 
 static bool member_speaks_dead(struct swim *swim, struct swim_member *member)
 {
-    uint64_t soon_ms = member->told_ms + SWIM_TELL_MS;
+    uint64_t soon_ms = swim_past(member)->told_ms + SWIM_TELL_MS;
     member->spoke = swim->dead_spoke = true;
     if (soon_ms < swim->dead_next_ms)
         swim->dead_next_ms = soon_ms;
@@ -205,11 +206,12 @@ bool swim_member_speaks(struct swim *swim, struct swim_member *member, uint64_t 
     if (incarnation == member->incarnation)
         member_set_shutting_down(swim, member, shutting_down);
     member->heard_ms = swim->now_ms;
-    member->hinted_ms = 0;
+    swim_past_unhint(member);
     swim_member_end_probe(member);
     member_end_suspicion(swim, member);
     if (member->state != STATE_ALIVE)
         member_move(swim, member, STATE_ALIVE);
+    swim_past_tidy(swim, member);
     if (newer || unknown)
         swim_rumour_queue(swim, member, NULL, !unknown);
     return true;
@@ -314,7 +316,7 @@ void swim_member_die(struct swim *swim, struct swim_member *member, const char *
 {
     if (member->trouble)
         *member->trouble = (struct swim_trouble){0};
-    member->hinted_ms = 0;
+    swim_past_unhint(member);
     member->spoke = false;
     member->accused = true;
     if (swim->state_counts[STATE_DEAD] == 0)
@@ -355,6 +357,7 @@ static void judge_alive(struct swim *swim, struct swim_member *member,
     member_end_suspicion(swim, member);
     if (member->state != STATE_ALIVE)
         member_move(swim, member, STATE_ALIVE);
+    swim_past_tidy(swim, member);
     swim_rumour_queue(swim, member, NULL, !unknown);
     if (unknown && swim->member_count > SWIM_MESH_MAX)
         swim_rumour_is_hearsay(swim, member);
@@ -362,7 +365,7 @@ static void judge_alive(struct swim *swim, struct swim_member *member,
 
 static bool member_just_heard(const struct swim *swim, const struct swim_member *member)
 {
-    return member->heard_ms > member->hinted_ms &&
+    return member->heard_ms > swim_past(member)->hinted_ms &&
            swim->now_ms - member->heard_ms < swim->timing.direct_ms;
 }
 

@@ -42,20 +42,21 @@ void swim_send_message(struct swim *swim, const char *address, const struct swim
 /* nng and the kernel would wait far longer before they dial again. */
 static void ping_reconnect(struct swim *swim, struct swim_member *member, struct effects *effects)
 {
-    if (member->unanswered_ms == 0) {
-        member->unanswered_ms = swim->now_ms;
+    struct swim_past *past = swim_past_of(member);
+    if (past->unanswered_ms == 0) {
+        past->unanswered_ms = swim->now_ms;
         return;
     }
-    if (swim->now_ms - member->unanswered_ms < SWIM_RECONNECT_MS)
+    if (swim->now_ms - past->unanswered_ms < SWIM_RECONNECT_MS)
         return;
-    member->unanswered_ms = swim->now_ms;
+    past->unanswered_ms = swim->now_ms;
     effects_reconnect(effects, member->address);
 }
 
 void swim_ping(struct swim *swim, struct swim_member *member, uint32_t sequence,
                struct effects *effects)
 {
-    bool in_touch = member->state == STATE_ALIVE && member->unanswered_ms == 0;
+    bool in_touch = member->state == STATE_ALIVE && swim_past(member)->unanswered_ms == 0;
     ping_reconnect(swim, member, effects);
     struct swim_message message = {.kind = SWIM_PING, .sequence = sequence};
     if (!in_touch) /* it may not know us */
@@ -355,7 +356,7 @@ static void dead_tick(struct swim *swim, struct effects *effects)
     struct swim_member *member = dead_next(swim);
     assert(member && member->state == STATE_DEAD);
     member->spoke = false;
-    member->told_ms = swim->now_ms;
+    swim_past_of(member)->told_ms = swim->now_ms;
     swim_ping(swim, member, swim_next_sequence(swim), effects);
     size_t per_second = dead < SWIM_DEAD_PER_SECOND ? dead : SWIM_DEAD_PER_SECOND;
     swim->dead_next_ms = swim->now_ms + SWIM_ASK_MS / per_second;

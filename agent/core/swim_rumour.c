@@ -15,9 +15,10 @@
 
 enum { RUMOURS_MAX = SWIM_RUMOUR_BYTES / 4 + 2 }; /* in one message; the two are not written */
 
-static bool rumour_before(const struct swim_rumour *a, const struct swim_rumour *b)
+static bool rumour_before(const struct swim_member *a, const struct swim_member *b)
 {
-    return a->transmits != b->transmits ? a->transmits < b->transmits : a->order > b->order;
+    return a->rumour_transmits != b->rumour_transmits ? a->rumour_transmits < b->rumour_transmits
+                                                      : a->rumour_order > b->rumour_order;
 }
 
 /* The first from `low` on that is not before the subject's. */
@@ -26,7 +27,7 @@ static size_t rumour_place(const struct swim *swim, size_t low, const struct swi
     size_t high = swim->rumour_count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (rumour_before(&swim->rumours[middle]->rumour, &subject->rumour))
+        if (rumour_before(swim->rumours[middle], subject))
             low = middle + 1;
         else
             high = middle;
@@ -41,13 +42,13 @@ static void rumours_move(struct swim *swim, size_t to, size_t from, size_t count
 
 void swim_rumour_drop(struct swim *swim, struct swim_member *subject)
 {
-    if (!subject->rumour.queued)
+    if (!subject->rumour_queued)
         return;
     size_t place = rumour_place(swim, 0, subject);
     assert(place < swim->rumour_count && swim->rumours[place] == subject);
     swim->rumour_count--;
     rumours_move(swim, place, place + 1, swim->rumour_count - place);
-    subject->rumour.queued = false;
+    subject->rumour_queued = false;
 }
 
 void swim_rumour_queue(struct swim *swim, struct swim_member *subject, const char *accuser,
@@ -58,11 +59,11 @@ void swim_rumour_queue(struct swim *swim, struct swim_member *subject, const cha
     swim->rumours[0] = subject; /* never told and newest: the first */
     swim->rumour_count++;
     assert(swim->rumour_count <= swim->member_count + 1);
-    subject->rumour.queued = true;
-    subject->rumour.transmits = 0;
-    subject->rumour.order = ++swim->rumour_order;
+    subject->rumour_queued = true;
+    subject->rumour_transmits = 0;
+    subject->rumour_order = ++swim->rumour_order;
     if (accuser)
-        text_replace(&subject->rumour.accuser, accuser);
+        text_replace(&swim_past_of(subject)->accuser, accuser);
     if (urgent) {
         swim->gossip_waves = SWIM_WAVES;
         swim->gossip_next_ms = 0;
@@ -73,10 +74,10 @@ void swim_rumour_queue(struct swim *swim, struct swim_member *subject, const cha
 void swim_rumour_is_hearsay(struct swim *swim, struct swim_member *subject)
 {
     unsigned max = swim_rumour_transmits_max(swim);
-    if (!subject->rumour.queued || max <= SWIM_HEARSAY_TELLS)
+    if (!subject->rumour_queued || max <= SWIM_HEARSAY_TELLS)
         return;
     assert(swim->rumours[0] == subject);
-    subject->rumour.transmits = max - SWIM_HEARSAY_TELLS;
+    subject->rumour_transmits = (uint8_t)(max - SWIM_HEARSAY_TELLS);
     size_t place = rumour_place(swim, 1, subject) - 1;
     rumours_move(swim, 0, 1, place);
     swim->rumours[place] = subject;
@@ -90,11 +91,12 @@ unsigned swim_rumour_transmits_max(const struct swim *swim)
 
 static struct swim_rumour_text rumour_text(const struct swim_member *subject)
 {
+    const char *accuser = swim_past(subject)->accuser;
     struct swim_rumour_text text = {
         .kind = subject->shutting_down ? RUMOUR_SHUTTING_DOWN : RUMOUR_ALIVE,
         .name = swim_member_name(subject),
         .incarnation = subject->incarnation,
-        .accuser = span_text(subject->rumour.accuser ? subject->rumour.accuser : ""),
+        .accuser = span_text(accuser ? accuser : ""),
     };
     if (subject->state == STATE_DEAD)
         text.kind = RUMOUR_DEAD;
@@ -112,7 +114,7 @@ static void rumours_count(struct swim *swim, size_t told)
     memcpy(subjects, swim->rumours, told * sizeof *subjects);
     size_t end = 0, rest = told; /* what is in its new place, and what waits for that */
     for (size_t i = 0; i < told; i++) {
-        subjects[i]->rumour.transmits++;
+        subjects[i]->rumour_transmits++;
         size_t place = rumour_place(swim, rest, subjects[i]);
         rumours_move(swim, end, rest, place - rest);
         end += place - rest;
@@ -121,10 +123,10 @@ static void rumours_count(struct swim *swim, size_t told)
     }
     unsigned transmits_max = swim_rumour_transmits_max(swim);
     while (swim->rumour_count > 0) {
-        struct swim_rumour *last = &swim->rumours[swim->rumour_count - 1]->rumour;
-        if (last->transmits < transmits_max)
+        struct swim_member *last = swim->rumours[swim->rumour_count - 1];
+        if (last->rumour_transmits < transmits_max)
             break;
-        last->queued = false;
+        last->rumour_queued = false;
         swim->rumour_count--;
     }
 }
@@ -160,9 +162,9 @@ void swim_gossip_to(struct swim *swim, struct swim_member *to, struct effects *e
 void swim_gossip_accusation(struct swim *swim, struct swim_member *to,
                             const struct swim_rumour_text *accusation, struct effects *effects)
 {
-    if (swim->now_ms - to->told_ms < SWIM_TELL_MS)
+    if (swim->now_ms - swim_past(to)->told_ms < SWIM_TELL_MS)
         return;
-    to->told_ms = swim->now_ms;
+    swim_past_of(to)->told_ms = swim->now_ms;
     struct swim_message message = {.kind = SWIM_GOSSIP,
                                    .shutting_down = swim->self.shutting_down,
                                    .incarnation = swim->self.incarnation};

@@ -2,6 +2,7 @@
  *
  *   swim.c          the public face: life cycle, what arrives, time passing
  *   swim_member.c   what we hold of each member; evidence, accusations, verdicts
+ *   swim_past.c     what is remembered of some of them
  *   swim_names.c    members by their names
  *   swim_rumour.c   what is told to whom, and how often
  *   swim_probe.c    whom to ask, and when an answer is overdue
@@ -73,12 +74,13 @@ struct swim_suspicion {
     unsigned accuser_count;
 };
 
-/* The rumour is the member's state when it is sent; this is only its place in the queue. */
-struct swim_rumour {
-    bool queued;
-    unsigned transmits;
-    uint64_t order; /* greater is newer */
-    char *accuser;  /* owned; NULL: nobody */
+/* What is remembered of those who were asked, broke or were accused. */
+struct swim_past {
+    uint64_t acked_ms;      /* last answer to a question of ours: both ways work */
+    uint64_t hinted_ms;     /* its connection broke, and it has not answered since */
+    uint64_t unanswered_ms; /* the oldest question without answer, or the last reconnect since */
+    uint64_t told_ms;       /* last time it was told of its death */
+    char *accuser;          /* for its rumour; owned; NULL: nobody */
 };
 
 struct swim_trouble {
@@ -86,27 +88,27 @@ struct swim_trouble {
     struct swim_suspicion suspicion;
 };
 
-/* All times are 0 for never. */
+/* All times are 0 for never, also in the past. In a large cluster most members have neither trouble
+ * nor past. The rumour is the member's state when it is sent: here is only its place in the queue.
+ */
 struct swim_member {
     const char *name, *address;   /* the caller's */
     struct swim_trouble *trouble; /* owned; NULL: neither probe nor suspicion; else in watched */
-    uint32_t hash;                /* of the name */
-    uint8_t name_bytes;
-    enum swim_state state;
-    bool shutting_down;
-    bool changed;  /* not yet told to the caller */
-    bool spoke;    /* dead, but something came from it: tell it soon */
-    bool outdated; /* what it said last was of a lesser incarnation than we know: it hears so */
-    bool
-        accused; /* at this incarnation by somebody: it hears so in each message until it refutes */
+    struct swim_past *past;       /* owned; NULL: nothing that matters */
     uint64_t incarnation;
-    uint64_t heard_ms;      /* last proof of life */
-    uint64_t acked_ms;      /* last answer to a question of ours: both ways work */
-    uint64_t due_ms;        /* not asked by plan before */
-    uint64_t hinted_ms;     /* its connection broke, and it has not answered since */
-    uint64_t unanswered_ms; /* the oldest question without answer, or the last reconnect since */
-    uint64_t told_ms;       /* last time it was told of its death */
-    struct swim_rumour rumour;
+    uint64_t heard_ms;     /* last proof of life */
+    uint64_t due_ms;       /* not asked by plan before */
+    uint64_t rumour_order; /* greater is newer */
+    uint32_t hash;         /* of the name */
+    uint8_t name_bytes;
+    uint8_t rumour_transmits;
+    uint8_t state; /* enum swim_state */
+    bool rumour_queued : 1;
+    bool shutting_down : 1;
+    bool changed : 1;  /* not yet told to the caller */
+    bool spoke : 1;    /* dead, but something came from it: tell it soon */
+    bool outdated : 1; /* what it said last was of a lesser incarnation than we know: it hears so */
+    bool accused : 1;  /* at this incarnation by somebody: it hears so until it refutes */
 };
 
 struct swim_names { /* slots by hash; NULL: free */
@@ -187,6 +189,15 @@ bool swim_judge(struct swim *swim, struct swim_member *from, const struct swim_r
                 struct effects *effects);
 void swim_worsen(struct swim *swim);
 void swim_improve(struct swim *swim);
+
+/* swim_past.c */
+const struct swim_past *swim_past(const struct swim_member *member); /* to look at; never NULL */
+struct swim_past *swim_past_of(struct swim_member *member);          /* made if it is not there */
+void swim_past_unhint(struct swim_member *member);
+void swim_past_answered(struct swim_member *member); /* no question waits for an answer */
+/* Frees what does not matter any more. */
+void swim_past_tidy(const struct swim *swim, struct swim_member *member);
+void swim_past_free(struct swim_member *member);
 
 /* swim_names.c */
 void swim_names_add(struct swim_names *names, struct swim_member *member);
