@@ -14,22 +14,26 @@ enum { THAW_HEARING_MS = 3000 };
 bool member_is_absent(const struct node *node, const char *name)
 {
     const struct member *member = member_find(node, name);
-    return member && member->absent_until_ms > 0 &&
-           swim_incarnation(node->swim, name) >> 32 <= member->absent_run;
+    return member && member_past(member)->absent_until_ms > 0 &&
+           swim_incarnation(node->swim, name) >> 32 <= member_past(member)->absent_run;
 }
 
 void absence_note(struct node *node, struct member *member, const struct member_record *record)
 {
+    struct member_past *past = member->past;
     if (record->wish != WISH_DETACHED) {
-        member->absent_run = member->absent_until_ms = 0;
+        if (past)
+            past->absent_run = past->absent_until_ms = 0;
+        member_past_tidy(member);
         return;
     }
-    if (member->absent_run == record->join_counter)
+    past = member_past_of(member);
+    if (past->absent_run == record->join_counter)
         return; /* known, or over: somebody wrote the record once more */
-    member->absent_run = record->join_counter;
-    member->absent_until_ms = node->now.mono_ms + record->away_ms;
-    if (member->absent_until_ms < node->membership.absence_ms)
-        node->membership.absence_ms = member->absent_until_ms;
+    past->absent_run = record->join_counter;
+    past->absent_until_ms = node->now.mono_ms + record->away_ms;
+    if (past->absent_until_ms < node->membership.absence_ms)
+        node->membership.absence_ms = past->absent_until_ms;
 }
 
 void absence_thaw(struct node *node)
@@ -38,14 +42,14 @@ void absence_thaw(struct node *node)
     uint64_t soonest_ms = node->now.mono_ms + THAW_HEARING_MS;
     for (struct member *m = index_after(&membership->members, span_text("")); m;
          m = index_after(&membership->members, span_text(m->name)))
-        if (m->absent_until_ms > 0 && m->absent_until_ms < soonest_ms)
-            m->absent_until_ms = soonest_ms;
+        if (m->past && m->past->absent_until_ms > 0 && m->past->absent_until_ms < soonest_ms)
+            m->past->absent_until_ms = soonest_ms;
 }
 
 static void absence_end(struct node *node, struct member *member)
 {
     bool was_absent = member_is_absent(node, member->name);
-    member->absent_until_ms = 0;
+    member->past->absent_until_ms = 0;
     if (!was_absent)
         return;
     effects_trace(node->effects, "%s is not back in time: %s", member->name,
@@ -61,9 +65,10 @@ void absence_tick(struct node *node)
     membership->absence_ms = UINT64_MAX;
     for (struct member *m = index_after(&membership->members, span_text("")); m;
          m = index_after(&membership->members, span_text(m->name))) {
-        if (m->absent_until_ms > 0 && node->now.mono_ms >= m->absent_until_ms)
+        uint64_t until_ms = member_past(m)->absent_until_ms;
+        if (until_ms > 0 && node->now.mono_ms >= until_ms)
             absence_end(node, m);
-        else if (m->absent_until_ms > 0 && m->absent_until_ms < membership->absence_ms)
-            membership->absence_ms = m->absent_until_ms;
+        else if (until_ms > 0 && until_ms < membership->absence_ms)
+            membership->absence_ms = until_ms;
     }
 }

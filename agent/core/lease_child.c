@@ -219,7 +219,7 @@ bool lease_outlasts_absence(struct node *node, const struct child *child)
     if (!entry || !member || !electorate || !member_is_absent(node, claim->node) ||
         !lease_guards(node, child))
         return false;
-    uint64_t gone_ms = member->absent_until_ms - entry->record->away_ms;
+    uint64_t gone_ms = member_past(member)->absent_until_ms - entry->record->away_ms;
     return node->now.mono_ms >=
            gone_ms + lease_term_ms(electorate_lease_ms_min(&electorate->record));
 }

@@ -23,11 +23,6 @@ enum {
     REMEMBERED_MAX = 16,    /* members of our disk that are greeted at the start */
 };
 
-struct member *member_find(const struct node *node, const char *name)
-{
-    return index_find(&node->membership.members, span_text(name));
-}
-
 /* --- Sending --------------------------------------------------------------------------------- */
 
 static void send_on(struct node *node, const char *address, enum channel channel,
@@ -54,55 +49,10 @@ void node_send_bulk(struct node *node, const char *address, enum message_type ty
     send_on(node, address, CHANNEL_BULK, type, body);
 }
 
-/* --- Members as peers ------------------------------------------------------------------------ */
-
-struct member *member_make(struct node *node, const char *name)
-{
-    struct member *member = member_find(node, name);
-    if (member)
-        return member;
-    size_t bytes = strlen(name) + 1;
-    member = xcalloc(1, offsetof(struct member, name) + bytes);
-    memcpy(member->name, name, bytes);
-    member->address = xstrdup("");
-    index_insert(&node->membership.members, span_text(name), member);
-    return member;
-}
-
-static void member_free(void *value)
-{
-    struct member *member = value;
-    free(member->address);
-    free(member);
-}
-
-static void member_drop(struct node *node, struct member *member)
-{
-    swim_remove(node->swim, member->name);
-    sync_remove_peer(node->sync, member->name);
-    effects_disconnect(node->effects, member->address);
-    membership_reopen_contacts(node, member->name);
-    index_remove(&node->membership.members, span_text(member->name));
-    member_free(member);
-}
-
 bool member_phase_is_reachable(enum placement_phase phase)
 {
     return phase == PLACEMENT_ALIVE || phase == PLACEMENT_SUSPECT ||
            phase == PLACEMENT_SHUTTING_DOWN;
-}
-
-void member_address(struct node *node, struct member *member, const char *address)
-{
-    char *old = NULL; /* swim and sync have it until they are told of the new one */
-    if (strcmp(member->address, address) != 0) {
-        old = member->address;
-        member->address = xstrdup(address);
-    }
-    swim_add(node->swim, member->name, member->address);
-    sync_set_peer(node->sync, member->name, member->address,
-                  member_phase_is_reachable(swim_phase(node->swim, member->name)));
-    free(old);
 }
 
 void membership_bump(struct node *node)
@@ -125,8 +75,9 @@ void membership_bump_for(struct node *node, const char *name)
 /* It was met in a run after the one in which it wrote that it had left: it is coming back. */
 static bool member_has_come_back(const struct member *member, const struct member_record *left)
 {
-    return member->met_replica &&
-           (member->met_replica != left->replica || member->met_boot > left->join_counter);
+    const struct member_past *past = member_past(member);
+    return past->met_replica &&
+           (past->met_replica != left->replica || past->met_boot > left->join_counter);
 }
 
 static void membership_take_record(struct node *node, const char *name)
@@ -140,7 +91,9 @@ static void membership_take_record(struct node *node, const char *name)
     }
     struct member *member = member_find(node, name);
     if (!entry || entry->record->wish == WISH_LEFT) {
-        if (member && !(entry && member_has_come_back(member, entry->record)))
+        if (member && entry && member_has_come_back(member, entry->record))
+            member_keep_address(node, member, member->address);
+        else if (member)
             member_drop(node, member);
         return;
     }
@@ -148,9 +101,12 @@ static void membership_take_record(struct node *node, const char *name)
     member->recorded = true;
     absence_note(node, member, entry->record);
     /* A greeting of this run tells a later address than a record of the run before. */
-    if (!member->met_replica || entry->record->join_counter >= member->met_boot ||
-        entry->record->replica != member->met_replica)
+    const struct member_past *past = member_past(member);
+    if (!past->met_replica || entry->record->join_counter >= past->met_boot ||
+        entry->record->replica != past->met_replica)
         member_address(node, member, entry->record->gossip_address);
+    else
+        member_keep_address(node, member, member->address);
 }
 
 static void membership_tell(struct node *node, const char *name)
@@ -321,8 +277,8 @@ static void membership_verdicts(struct node *node)
             if (!member)
                 continue;
             enum placement_phase phase = swim_phase(node->swim, names[i]);
-            bool was_dead = member->dead_ms != 0;
-            member->dead_ms = phase == PLACEMENT_DEAD ? node->now.mono_ms : 0;
+            bool was_dead = member_past(member)->dead_ms != 0;
+            member_set_dead(member, phase == PLACEMENT_DEAD ? node->now.mono_ms : 0);
             membership_tell(node, names[i]);
             store_touch_member(&node->store, names[i]);
             sync_set_peer(node->sync, member->name, member->address,
@@ -377,11 +333,12 @@ static void membership_forget_dead(struct node *node)
     membership->forget_ms = now_ms + node->forget_after_ms;
     for (struct member *m = index_after(&membership->members, span_text("")); m;) {
         struct member *next = index_after(&membership->members, span_text(m->name));
-        uint64_t due_ms = m->dead_ms + node->forget_after_ms + 1;
-        bool due = m->dead_ms && now_ms >= due_ms;
+        uint64_t dead_ms = member_past(m)->dead_ms;
+        uint64_t due_ms = dead_ms + node->forget_after_ms + 1;
+        bool due = dead_ms && now_ms >= due_ms;
         if (due)
             due_ms = now_ms + FORGET_EVERY_MS; /* again, if it is another's to do now */
-        if (m->dead_ms && due_ms < membership->forget_ms)
+        if (dead_ms && due_ms < membership->forget_ms)
             membership->forget_ms = due_ms;
         if (due)
             member_forget(node, m);

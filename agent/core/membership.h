@@ -1,6 +1,6 @@
 /* Who belongs, who lives, and who is away: membership.c, membership_greet.c (how members meet),
- * membership_record.c (what each says of itself), membership_suggest.c (whom discovery names),
- * absence.c. */
+ * membership_member.c (what is held of each), membership_record.c (what each says of itself),
+ * membership_suggest.c (whom discovery names), absence.c. */
 #ifndef AGENT_CORE_MEMBERSHIP_H
 #define AGENT_CORE_MEMBERSHIP_H
 
@@ -27,13 +27,18 @@ enum {
     NOTED_ALIVE_MAX = 32,           /* in clusters of more, who is alive is no news */
 };
 
-struct member {    /* somebody we talk to, recorded in the map or only just met */
-    char *address; /* owned; swim and sync borrow it, and the name: see member_address */
+struct member_past { /* what is known of members that were met, or not there */
+    char *address;   /* owned, as it is not the record's; NULL: it is */
     uint64_t met_replica,
         met_boot;             /* as it said at the last meeting in this run; replica 0: none */
     uint64_t dead_ms;         /* since when, 0: not dead */
     uint64_t absent_run;      /* the run whose detach was last noted, 0: none; see absence.c */
     uint64_t absent_until_ms; /* 0: not, or not any more */
+};
+
+struct member {          /* somebody we talk to, recorded in the map or only just met */
+    const char *address; /* its record's or its past's; swim and sync borrow it, and the name */
+    struct member_past *past; /* owned; NULL: all of it is zero */
     bool recorded;            /* has a record in the map that is not `left` */
     char name[];
 };
@@ -103,9 +108,20 @@ void membership_write_record(struct node *node); /* membership_record.c */
 /* Placement must be thought over: for all, or for what a change of this member may concern. */
 void membership_bump(struct node *node);
 void membership_bump_for(struct node *node, const char *name);
+/* membership_member.c */
 struct member *member_find(const struct node *node, const char *name);
 struct member *member_make(struct node *node, const char *name);
+void member_drop(struct node *node, struct member *member);
+void member_free(void *member);
+/* Where it is from now on; whether it is a peer to push to follows from its phase. */
 void member_address(struct node *node, struct member *member, const char *address);
+/* The same for the address alone. To be called whenever the record changes, while the one before
+ * is still there: the address may be that one's. */
+void member_keep_address(struct node *node, struct member *member, const char *address);
+void member_set_dead(struct member *member, uint64_t since_ms);     /* 0: it is not */
+const struct member_past *member_past(const struct member *member); /* to look at; never NULL */
+struct member_past *member_past_of(struct member *member);          /* made if need be */
+void member_past_tidy(struct member *member); /* frees it if all of it is zero */
 bool member_phase_is_reachable(enum placement_phase phase);
 /* membership_greet.c */
 void membership_try_contacts(struct node *node);

@@ -49,7 +49,8 @@ static bool member_is_known(const struct node *node, const char *name,
     const struct member_entry *entry = store_member(&node->store, name);
     if (!member || !entry || !member->recorded || strcmp(member->address, greeting->address) != 0)
         return false;
-    bool greeted = member->met_replica == greeting->replica && member->met_boot == greeting->boot;
+    const struct member_past *past = member_past(member);
+    bool greeted = past->met_replica == greeting->replica && past->met_boot == greeting->boot;
     return greeted || (entry->record->replica == greeting->replica &&
                        entry->record->join_counter == greeting->boot);
 }
@@ -71,8 +72,8 @@ static void member_meet(struct node *node, const char *name, const struct greeti
     struct member *member = member_make(node, name);
     if (member->address[0] && strcmp(member->address, greeting->address) != 0)
         effects_disconnect(node->effects, member->address);
-    member->met_replica = greeting->replica;
-    member->met_boot = greeting->boot;
+    member_past_of(member)->met_replica = greeting->replica;
+    member_past_of(member)->met_boot = greeting->boot;
     member_address(node, member, greeting->address);
     swim_heard(node->swim, node->now.mono_ms, name);
     sync_set_peer(node->sync, member->name, member->address, true);
@@ -90,12 +91,9 @@ static bool membership_name_is_taken(const struct node *node, const char *name,
     if (!member || !member_phase_is_reachable(phase) ||
         strcmp(member->address, greeting->address) == 0)
         return false;
-    uint64_t replica = member->met_replica ? member->met_replica
-                       : entry             ? entry->record->replica
-                                           : 0;
-    uint64_t boot = member->met_replica ? member->met_boot
-                    : entry             ? entry->record->join_counter
-                                        : 0;
+    const struct member_past *past = member_past(member);
+    uint64_t replica = past->met_replica ? past->met_replica : entry ? entry->record->replica : 0;
+    uint64_t boot = past->met_replica ? past->met_boot : entry ? entry->record->join_counter : 0;
     return replica != 0 && (replica != greeting->replica || greeting->boot <= boot);
 }
 

@@ -128,6 +128,13 @@ void sync_set_peer(struct sync *sync, const char *name, const char *address, boo
     sync_peer_set_alive(sync, peer, alive);
 }
 
+void sync_move_peer(struct sync *sync, const char *name, const char *address)
+{
+    struct sync_peer *peer = sync_peer_find(sync, name);
+    if (peer)
+        peer->address = address;
+}
+
 void sync_remove_peer(struct sync *sync, const char *name)
 {
     struct sync_peer *peer = sync_peer_find(sync, name);

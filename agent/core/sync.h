@@ -38,8 +38,10 @@ void sync_set_self(struct sync *sync, const char *name);
 
 /* A peer we may talk to: a member (or a seed that has welcomed us) with its address. alive: pushes
  * go to it, from the writes after this on; sync_compare brings what it missed. The texts are
- * borrowed: the name until sync_remove_peer, the address until that or the next sync_set_peer. */
+ * borrowed: the name until sync_remove_peer, the address until that, the next sync_set_peer or
+ * sync_move_peer. */
 void sync_set_peer(struct sync *sync, const char *name, const char *address, bool alive);
+void sync_move_peer(struct sync *sync, const char *name, const char *address); /* if it is one */
 void sync_remove_peer(struct sync *sync, const char *name);
 
 /* The map has new own writes: tell the peers. ack: a user waits for the second member. */
