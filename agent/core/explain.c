@@ -27,9 +27,9 @@ static void explain_record(struct node *node, struct supervisor_plan *plan, size
     if (!placement_phase_may_run(plan->members[at].phase)) {
         entry->reason = "NotAlive";
         entry->message = member_phase_text(node, entry->node);
-    } else if (record->wish != WISH_IN || member->cordon.drains) {
+    } else if (record->wish != WISH_IN || member_cordon(member)->drains) {
         entry->reason = "Draining";
-    } else if (member->cordon.unschedulable) {
+    } else if (member_cordon(member)->unschedulable) {
         entry->reason = "Unschedulable";
         entry->message = "cordoned";
     } else if (!record->runtime_healthy) {

@@ -85,7 +85,7 @@ static void membership_take_record(struct node *node, const char *name)
     struct member_entry *entry = store_member(&node->store, name);
     if (strcmp(name, node->name) == 0) {
         if (entry)
-            drain_take_cordon(node, &entry->cordon); /* set by any agent */
+            drain_take_cordon(node, member_cordon(entry)); /* set by any agent */
         membership_record_changed(node);
         return;
     }

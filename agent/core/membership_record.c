@@ -131,7 +131,7 @@ void membership_write_record(struct node *node)
     if (old)
         member_record_encode(old->record, &present);
     struct key key = key_member(node->name);
-    if (!old || old->siblings > 1 || !span_equal(buffer_view(&value), buffer_view(&present)))
+    if (!old || old->several || !span_equal(buffer_view(&value), buffer_view(&present)))
         node_put(node, &key, &value);
     node->membership.record_dirty = false;
     buffer_release(&value);

@@ -306,20 +306,20 @@ static void query_fill_member(const struct node *node, const struct member_entry
     *view = (struct member_view){
         .name = entry->name,
         .version = entry->version,
-        .status_version = item_version(entry->shown, entry->version),
-        .phase = query_phase(entry->phase),
+        .status_version = item_version(member_shown(entry)->item, entry->version),
+        .phase = query_phase(member_shown(entry)->phase),
         .replica = record->replica,
         .labels = record->labels,
         .label_count = record->label_count,
         .zone = record->zone,
         .weight = record->weight,
-        .unschedulable = entry->cordon.unschedulable,
-        .draining = entry->cordon.drains,
+        .unschedulable = member_cordon(entry)->unschedulable,
+        .draining = member_cordon(entry)->drains,
         .cpu_milli = record->cpu_milli,
         .memory_bytes = record->memory_bytes,
         .full = record->full,
         .full_count = record->full_count,
-        .children = entry->children,
+        .children = member_shown(entry)->children,
         .runtime_name = record->runtime_name,
         .runtime_version = record->runtime_version,
         .runtime_healthy = record->runtime_healthy,
@@ -420,7 +420,7 @@ bool query_supervisor_member_next(const struct node *node, const char *name, con
         return false;
     if (supervisor.members_auto) {
         const struct member_entry *entry = store_member_after(&node->store, after);
-        while (entry && !entry->listed_phase)
+        while (entry && !member_shown(entry)->listed_phase)
             entry = store_member_after(&node->store, entry->name);
         if (!entry)
             return false;
@@ -429,7 +429,7 @@ bool query_supervisor_member_next(const struct node *node, const char *name, con
         return false;
     }
     const struct member_entry *entry = store_member(&node->store, *ret_name);
-    *ret_phase = query_phase(entry ? entry->listed_phase : NULL);
+    *ret_phase = query_phase(entry ? member_shown(entry)->listed_phase : NULL);
     return true;
 }
 
@@ -564,6 +564,6 @@ bool query_member_phase_next(const struct node *node, const char *after, const c
     if (!entry)
         return false;
     *ret_name = entry->name;
-    *ret_phase = query_phase(entry->phase);
+    *ret_phase = query_phase(member_shown(entry)->phase);
     return true;
 }

@@ -100,7 +100,7 @@ static void plan_set(const struct node *node, struct supervisor_plan *plan, size
         .zone = record ? zone_of(record) : "",
         .cpu_milli = record ? record->cpu_milli : 0,
         .memory_bytes = record ? record->memory_bytes : 0,
-        .eligible = record && record->wish == WISH_IN && !entry->cordon.unschedulable &&
+        .eligible = record && record->wish == WISH_IN && !member_cordon(entry)->unschedulable &&
                     record->runtime_healthy,
     };
 }

@@ -153,15 +153,14 @@ static void request_cordon(struct node *node, const struct request *request)
                        "the member has left: nothing runs there");
         return;
     }
-    if (entry->cordon.drains == drains &&
-        entry->cordon.unschedulable == (drains || request->flag)) {
+    const struct cordon *cordon = member_cordon(entry);
+    if (cordon->drains == drains && cordon->unschedulable == (drains || request->flag)) {
         requests_repeated(node, request, &key);
         return;
     }
     struct member_record record = *entry->record;
-    record.cordon = (struct cordon){.unschedulable = drains || request->flag,
-                                    .drains = drains,
-                                    .version = entry->cordon.version + 1};
+    record.cordon = (struct cordon){
+        .unschedulable = drains || request->flag, .drains = drains, .version = cordon->version + 1};
     if (strcmp(request->name, node->name) == 0)
         drain_take_cordon(node, &record.cordon);
     struct buffer value = {0};

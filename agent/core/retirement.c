@@ -101,9 +101,10 @@ static void forget_left(struct node *node)
          m = store_member_after(&node->store, m->name)) {
         if (m->record->wish != WISH_LEFT || strcmp(m->name, node->name) == 0)
             continue;
-        if (m->noted_ms == 0)
-            m->noted_ms = node->now.mono_ms;
-        if (node->now.mono_ms - m->noted_ms < kept_ms || !membership_is_first(node))
+        struct member_apart *apart = member_apart_of(m);
+        if (apart->noted_ms == 0)
+            apart->noted_ms = node->now.mono_ms;
+        if (node->now.mono_ms - apart->noted_ms < kept_ms || !membership_is_first(node))
             continue;
         struct key key = key_member(m->name);
         effects_trace(node->effects, "%s has left for good and is forgotten", m->name);

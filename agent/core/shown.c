@@ -127,7 +127,7 @@ static void shown_holder(struct store *store, const struct child *child)
     if (!child->claim || child->claim->state > CLAIM_CLAIMED)
         return;
     const struct member_entry *entry = store_member(store, child->claim->node);
-    if (entry && entry->children == 0)
+    if (entry && member_shown(entry)->children == 0)
         store_touch_member(store, child->claim->node);
 }
 
@@ -203,16 +203,17 @@ static void shown_member(struct node *node, const char *name)
         return;
     enum placement_phase phase = member_phase(node, name);
     bool lost = phase == PLACEMENT_DEAD || phase == PLACEMENT_LEFT;
-    if (lost != entry->lost) {
+    struct member_shown *shown = member_shown_of(entry);
+    if (lost != shown->lost) {
         store_touch_held(store, name);
         store_touch_names_of(store, name);
     }
-    entry->lost = lost;
-    entry->phase = member_phase_text(node, name);
-    entry->children = query_claims_of(store, name);
+    shown->lost = lost;
+    shown->phase = member_phase_text(node, name);
+    shown->children = query_claims_of(store, name);
     struct feed_key key = {.ns = "", .name = name};
-    uint64_t hash = mix_text(mix(entry->version, entry->children), entry->phase);
-    feed_show(&store->feed, FEED_MEMBERS, &entry->shown, &key, hash);
+    uint64_t hash = mix_text(mix(entry->version, shown->children), shown->phase);
+    feed_show(&store->feed, FEED_MEMBERS, &shown->item, &key, hash);
 }
 
 static uint64_t hash_members(const struct store *store, const struct supervisor *supervisor)
@@ -221,10 +222,10 @@ static uint64_t hash_members(const struct store *store, const struct supervisor 
     const struct member_entry *entry;
     for (size_t i = 0; !supervisor->members_auto && i < supervisor->member_count; i++)
         if ((entry = store_member(store, supervisor->members[i])) != NULL)
-            hash = mix_text(mix(hash, i), entry->listed_phase);
+            hash = mix_text(mix(hash, i), member_shown(entry)->listed_phase);
     for (entry = supervisor->members_auto ? store_member_after(store, "") : NULL; entry;
          entry = store_member_after(store, entry->name))
-        hash = mix_text(mix_text(hash, entry->name), entry->listed_phase);
+        hash = mix_text(mix_text(hash, entry->name), member_shown(entry)->listed_phase);
     return hash;
 }
 
@@ -297,7 +298,8 @@ static void shown_supervisors(struct node *node)
     struct index *all = &node->shown.supervisors;
     for (struct member_entry *entry = store_member_after(&node->store, ""); entry;
          entry = store_member_after(&node->store, entry->name))
-        entry->listed_phase = entry->phase;
+        if (entry->shown)
+            entry->shown->listed_phase = entry->shown->phase;
     shown_supervisor_look(node, SUPERVISOR_DEFAULT);
     shown_supervisor_look(node, SUPERVISOR_QUORUM);
     for (const struct supervisor_entry *entry = store_supervisor_after(&node->store, ""); entry;

@@ -1,7 +1,7 @@
 /* The typed view of the map: what is in it, and how it is found. What a change of the map does to
- * it is in store_feed.c (documents, claims, statuses, members), store_names.c (names and meta) and
- * store_state.c (states); what follows from a change is only noted (a dirty child, a version),
- * never acted upon here. */
+ * it is in store_feed.c (documents, claims, statuses), store_member.c, store_names.c (names and
+ * meta) and store_state.c (states); what follows from a change is only noted (a dirty child, a
+ * version), never acted upon here. */
 #include "agent/core/store_private.h"
 
 #include <assert.h>
@@ -353,7 +353,7 @@ void store_touch_names_of(struct store *store, const char *member)
 bool store_life_is_lost(const struct store *store, const char *member, uint64_t replica)
 {
     const struct member_entry *entry = store_member(store, member);
-    return !entry || entry->record->replica != replica || entry->lost;
+    return !entry || entry->record->replica != replica || member_shown(entry)->lost;
 }
 
 void store_set_pending(struct store *store, struct child *child, const char *reason,
@@ -549,6 +549,7 @@ void store_release(struct store *store)
     index_release(&store->groups, store_release_group);
     store_names_release(store);
     store_feed_release(store);
+    store_member_release(store);
     index_release(&store->holders, holder_free);
     free(store->waiting.items);
     free(store->epochs);

@@ -169,19 +169,27 @@ struct electorate_entry {            /* of a supervisor, as the map has it */
     char name[NAME_BYTES_MAX + 1];
 };
 
-struct member_entry {
-    const struct member_record *record; /* owned, see kept.h */
-    struct cordon cordon;               /* the one that counts; the record's may be older */
-    size_t siblings;
-    struct feed_item *shown;
-    bool touched;
-    /* as last shown: the swim's word of the moment is nobody's but the core's */
-    bool lost;                /* dead or left */
-    uint32_t children;        /* claimed there */
+/* As last shown: the swim's word of the moment is nobody's but the core's. */
+struct member_shown {
+    struct feed_item *item;
     const char *phase;        /* static text; NULL: not shown yet */
     const char *listed_phase; /* ... among the members of supervisors; NULL: not yet */
-    uint64_t version;
+    uint32_t children;        /* claimed there */
+    bool lost;                /* dead or left */
+};
+
+struct member_apart { /* of which there are several records, or which has left */
+    struct cordon cordon;
     uint64_t noted_ms; /* since when retirement.c has known it as it is, 0: not looked at */
+};
+
+struct member_entry {
+    const struct member_record *record; /* owned, see kept.h */
+    struct member_shown *shown;         /* owned; NULL: nobody has looked */
+    struct member_apart *apart;         /* owned; NULL: nothing */
+    uint64_t version;
+    bool touched : 1;
+    bool several : 1; /* records; the one above is of the latest run */
     char name[];
 };
 
@@ -251,6 +259,10 @@ struct name_entry *store_name(const struct store *store, const char *ns, const c
 struct meta_entry *store_meta(const struct store *store, const char *ns, const char *name);
 struct supervisor_entry *store_supervisor(const struct store *store, const char *name);
 struct member_entry *store_member(const struct store *store, const char *name);
+const struct cordon *member_cordon(const struct member_entry *entry);      /* the latest of all */
+const struct member_shown *member_shown(const struct member_entry *entry); /* to look at */
+struct member_shown *member_shown_of(struct member_entry *entry);          /* made if need be */
+struct member_apart *member_apart_of(struct member_entry *entry);          /* the same */
 struct rebalance_entry *store_rebalance(const struct store *store, const char *supervisor);
 struct electorate_entry *store_electorate(const struct store *store, const char *supervisor);
 /* The first after (ns, name) in order; "" "" begins. NULL ends. */

@@ -1,5 +1,5 @@
 /* What a change of the map does to the view: each kind of key has one function that picks the
- * winning sibling and decodes it. Here are documents, claims, statuses and members. */
+ * winning sibling and decodes it. Here are documents, claims and statuses. */
 #include "agent/core/store_private.h"
 
 #include <stdlib.h>
@@ -176,66 +176,6 @@ static void store_apply_rebalance(struct store *store, const char *name,
     }
 }
 
-static void member_entry_free(void *value)
-{
-    struct member_entry *entry = value;
-    kept_member_drop(entry->record);
-    free(entry);
-}
-
-static struct member_entry *member_entry_new(const char *name)
-{
-    size_t bytes = strlen(name) + 1;
-    struct member_entry *entry = xcalloc(1, sizeof *entry + bytes);
-    memcpy(entry->name, name, bytes);
-    return entry;
-}
-
-static void store_apply_member(struct store *store, const char *name,
-                               const struct awmap_entry *entry)
-{
-    struct member_entry *old = index_remove(&store->members, span_text(name));
-    struct member_entry *new = member_entry_new(name);
-    for (size_t i = 0; i < awmap_entry_count(entry); i++) {
-        const struct member_record *record = kept_member(awmap_entry_sibling(entry, i).value);
-        if (!record) {
-            store->undecodable++;
-            continue;
-        }
-        if (new->siblings++ == 0 || record->cordon.version > new->cordon.version)
-            new->cordon = record->cordon;
-        if (new->record && record->join_counter <= new->record->join_counter) {
-            kept_member_drop(record);
-            continue;
-        }
-        kept_member_drop(new->record);
-        new->record = record;
-    }
-    new->version = ++store->feed.position;
-    new->shown = old ? old->shown : NULL;
-    new->lost = old && old->lost;
-    new->children = old ? old->children : 0;
-    new->phase = old ? old->phase : NULL;
-    new->listed_phase = old ? old->listed_phase : NULL;
-    bool same_life = old && new->record &&new->record->replica == old->record->replica;
-    bool hidden = store->names.count > store->feed.lists[FEED_NAMES].count;
-    if (!same_life) /* what it holds may have waited for it to be known */
-        store_touch_held(store, name);
-    if (!same_life && (old || hidden))
-        store_touch_names_of(store, name);
-    store->supervisors_changed = store->supervisors_changed || !new->record;
-    if (new->record) {
-        index_insert(&store->members, span_text(name), new);
-        store_touch_member(store, name);
-    } else {
-        feed_hide(&store->feed, FEED_MEMBERS, &new->shown, "", old ? old->record->replica : 0);
-        member_entry_free(new);
-    }
-    store->listener.member_changed(store->listener.context, name, old ? old->record : NULL);
-    if (old)
-        member_entry_free(old);
-}
-
 /* The latest of one history counts; of one era, another history is a conflict. */
 static void electorate_take(struct electorate_entry *entry, const struct electorate_record *record)
 {
@@ -327,6 +267,5 @@ void store_feed_release(struct store *store)
 {
     index_release(&store->electorates, free);
     index_release(&store->supervisors, supervisor_entry_free);
-    index_release(&store->members, member_entry_free);
     index_release(&store->rebalances, free);
 }

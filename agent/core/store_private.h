@@ -38,6 +38,10 @@ void child_drop_statuses(struct child *child);
 /* store_feed.c */
 void store_feed_release(struct store *store);
 
+/* store_member.c */
+void store_apply_member(struct store *store, const char *name, const struct awmap_entry *entry);
+void store_member_release(struct store *store);
+
 /* store_names.c */
 void store_apply_name(struct store *store, const struct key_parts *key,
                       const struct awmap_entry *entry);

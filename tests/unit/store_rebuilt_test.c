@@ -79,7 +79,7 @@ static struct buffer dump(const struct store *store)
     for (struct member_entry *m = store_member_after(store, ""); m;
          m = store_member_after(store, m->name)) {
         buffer_text(&text, m->name);
-        buffer_varint(&text, m->siblings);
+        buffer_u8(&text, m->several);
         member_record_encode(m->record, &text);
     }
     for (struct supervisor_entry *s = store_supervisor_after(store, ""); s;
