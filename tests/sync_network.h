@@ -203,7 +203,7 @@ static inline void net_meet(struct net *net, bool compare)
             if (a == b || net->nodes[a].down)
                 continue;
             struct sync_peer *peer = sync_peer_find(net->nodes[a].sync, net->nodes[b].name);
-            bool alive = net_reach(net, a, b), fresh = alive && !(peer && peer->alive);
+            bool alive = net_reach(net, a, b), fresh = alive && !(peer && sync_peer_is_alive(peer));
             net_know(net, a, b, alive);
             if (compare && fresh)
                 sync_compare(net->nodes[a].sync, net->now_ms, net->nodes[b].name, NULL);

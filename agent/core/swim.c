@@ -46,7 +46,6 @@ struct swim *swim_new(const struct swim_config *config, uint64_t now_ms)
     swim->gossip_next_ms = SWIM_NEVER;
     swim->dead_next_ms = SWIM_NEVER;
     swim->uninitialized_cursor = (size_t)random_below(&swim->random, UINT32_MAX);
-    swim->rumours = xcalloc(1, sizeof *swim->rumours); /* room for ourselves */
     return swim;
 }
 
@@ -95,11 +94,9 @@ static void swim_reserve(struct swim *swim)
 {
     if (swim->member_count < swim->member_capacity)
         return;
-    size_t capacity = swim->member_capacity ? 2 * swim->member_capacity : 8;
-    swim->members = xrealloc(swim->members, capacity * sizeof *swim->members);
-    swim->order = xrealloc(swim->order, capacity * sizeof *swim->order);
-    swim->rumours = xrealloc(swim->rumours, (capacity + 1) * sizeof *swim->rumours);
-    swim->member_capacity = capacity;
+    swim->member_capacity += swim->member_capacity / 4 + 8;
+    swim->members = xrealloc(swim->members, swim->member_capacity * sizeof *swim->members);
+    swim->order = xrealloc(swim->order, swim->member_capacity * sizeof *swim->order);
 }
 
 static void pointers_insert(struct swim_member **pointers, size_t count, size_t index,

@@ -13,7 +13,10 @@
 
 #include "agent/core/swim_state.h"
 
-enum { RUMOURS_MAX = SWIM_RUMOUR_BYTES / 4 + 2 }; /* in one message; the two are not written */
+enum {
+    RUMOURS_MAX = SWIM_RUMOUR_BYTES / 4 + 2, /* in one message; the two are not written */
+    RUMOURS_KEPT = 64,                       /* room for so many stays when none are left */
+};
 
 static bool rumour_before(const struct swim_member *a, const struct swim_member *b)
 {
@@ -51,10 +54,29 @@ void swim_rumour_drop(struct swim *swim, struct swim_member *subject)
     subject->rumour_queued = false;
 }
 
+static void rumours_reserve(struct swim *swim)
+{
+    if (swim->rumour_count < swim->rumour_capacity)
+        return;
+    swim->rumour_capacity += swim->rumour_capacity / 4 + 8;
+    swim->rumours = xrealloc(swim->rumours, swim->rumour_capacity * sizeof *swim->rumours);
+}
+
+/* All of a large cluster are rumours when it starts, and rarely again. */
+static void rumours_tidy(struct swim *swim)
+{
+    if (swim->rumour_count > 0 || swim->rumour_capacity <= RUMOURS_KEPT)
+        return;
+    free(swim->rumours);
+    swim->rumours = NULL;
+    swim->rumour_capacity = 0;
+}
+
 void swim_rumour_queue(struct swim *swim, struct swim_member *subject, const char *accuser,
                        bool urgent)
 {
     swim_rumour_drop(swim, subject);
+    rumours_reserve(swim);
     rumours_move(swim, 1, 0, swim->rumour_count);
     swim->rumours[0] = subject; /* never told and newest: the first */
     swim->rumour_count++;
@@ -129,6 +151,7 @@ static void rumours_count(struct swim *swim, size_t told)
         last->rumour_queued = false;
         swim->rumour_count--;
     }
+    rumours_tidy(swim);
 }
 
 void swim_rumour_append(struct swim *swim, const struct swim_member *to)

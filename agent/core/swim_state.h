@@ -139,8 +139,8 @@ struct swim {
     struct swim_member **watched; /* those with trouble */
     struct swim_member **changed; /* not yet told to the caller */
     struct swim_member **rumours; /* by transmits, then newest first; may hold &self */
-    size_t member_count, member_capacity, watched_count, watched_capacity, rumour_count;
-    size_t changed_count, changed_capacity;
+    size_t member_count, member_capacity, watched_count, watched_capacity;
+    size_t changed_count, changed_capacity, rumour_count, rumour_capacity;
     /* In a large cluster: when the watched were last looked at, and are to be again. */
     uint64_t watched_looked_ms, watched_due_ms;
     size_t state_counts[STATE_COUNT];

@@ -91,7 +91,7 @@ struct sync_peer *sync_peer_find(const struct sync *sync, const char *name)
 static struct sync_peer *sync_peer_insert(struct sync *sync, const char *name)
 {
     if (sync->peer_count == sync->peer_capacity) {
-        sync->peer_capacity = sync->peer_capacity ? 2 * sync->peer_capacity : 8;
+        sync->peer_capacity += sync->peer_capacity / 4 + 8;
         sync->peers = xrealloc(sync->peers, sync->peer_capacity * sizeof(struct sync_peer *));
     }
     size_t place = sync_peer_place(sync, name);
@@ -99,21 +99,26 @@ static struct sync_peer *sync_peer_insert(struct sync *sync, const char *name)
     memmove(at + 1, at, (sync->peer_count - place) * sizeof(struct sync_peer *));
     *at = xcalloc(1, sizeof **at);
     (*at)->name = name;
+    (*at)->pushed = SYNC_NEVER;
     sync->peer_count++;
     return *at;
+}
+
+bool sync_peer_is_alive(const struct sync_peer *peer)
+{
+    return peer->pushed != SYNC_NEVER;
 }
 
 /* A peer that becomes alive is pushed to from here on: what it missed is found by comparing. */
 static void sync_peer_set_alive(struct sync *sync, struct sync_peer *peer, bool alive)
 {
-    if (peer->alive == alive)
+    if (sync_peer_is_alive(peer) == alive)
         return;
-    peer->alive = alive;
     if (peer->pursuit)
         peer->pursuit->tries = 0;
     sync->alive_count += alive ? 1 : (size_t)-1;
-    if (alive)
-        peer->base = peer->pushed = awmap_writer_counter(sync->map);
+    peer->base = awmap_writer_counter(sync->map);
+    peer->pushed = alive ? peer->base : SYNC_NEVER;
 }
 
 void sync_set_peer(struct sync *sync, const char *name, const char *address, bool alive)

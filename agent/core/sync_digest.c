@@ -168,7 +168,7 @@ static void needs_pursue(struct sync_turn *turn, struct sync_peer *peer)
     struct sync_pursuit *pursuit = peer->pursuit;
     if (sync_covers_all(sync, &pursuit->target))
         need_end(pursuit, SYNC_NEED_WALK);
-    if (pursuit->tries >= (peer->alive ? SYNC_TRIES_MAX : SYNC_TRIES_ABSENT_MAX))
+    if (pursuit->tries >= (sync_peer_is_alive(peer) ? SYNC_TRIES_MAX : SYNC_TRIES_ABSENT_MAX))
         need_end(pursuit, pursuit->needs);
     if ((pursuit->needs & SYNC_NEED_COMPARE) && pursuit->compare_ms <= turn->now_ms)
         need_compare(turn, peer);

@@ -121,11 +121,11 @@ struct sync_pursuit {
 };
 
 struct sync_peer {
-    const char *name, *address; /* the caller's */
-    bool alive;
+    const char *name, *address;   /* the caller's */
     uint64_t base;                /* own counter when it became alive: what is older is for
                                      comparisons */
-    uint64_t pushed;              /* own counter up to which slices were sent */
+    uint64_t pushed;              /* own counter up to which slices were sent; SYNC_NEVER: it is
+                                     not alive */
     struct sync_pursuit *pursuit; /* owned; NULL: it is as we are, as far as we know */
 };
 
@@ -218,6 +218,7 @@ struct sync_turn {
 
 /* sync.c */
 struct sync_peer *sync_peer_find(const struct sync *sync, const char *name); /* NULL: unknown */
+bool sync_peer_is_alive(const struct sync_peer *peer);
 size_t sync_peer_place(const struct sync *sync, const char *name); /* the first not before name */
 uint64_t sync_serial_next(struct sync *sync);
 struct buffer *sync_message_begin(struct sync *sync, enum sync_message type); /* the scratch */

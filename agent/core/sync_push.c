@@ -30,7 +30,7 @@ static struct sync_targets targets_of_push(struct sync *sync)
     size_t start = (size_t)random_below(&sync->random, sync->peer_count);
     for (size_t i = 0; i < sync->peer_count; i++) {
         struct sync_peer *peer = sync->peers[(start + i) % sync->peer_count];
-        if (peer->alive)
+        if (sync_peer_is_alive(peer))
             targets.items[targets.count++] = peer;
     }
     return targets;
@@ -98,7 +98,7 @@ static void push_fan_out(struct sync_turn *turn, struct sync_targets *targets, s
     if (!sync->relaying) {
         from = awmap_writer_counter(sync->map);
         for (size_t i = 0; i < sync->peer_count; i++) {
-            if (sync->peers[i]->alive && sync->peers[i]->pushed < from)
+            if (sync->peers[i]->pushed < from)
                 from = sync->peers[i]->pushed;
         }
     }
@@ -178,7 +178,8 @@ void sync_follow_writer(struct sync *sync)
     sync->claimed = 0;
     sync->relaying = false;
     for (size_t i = 0; i < sync->peer_count; i++)
-        sync->peers[i]->base = sync->peers[i]->pushed = 0;
+        if (sync_peer_is_alive(sync->peers[i]))
+            sync->peers[i]->base = sync->peers[i]->pushed = 0;
 }
 
 /* --- Slices that wait ------------------------------------------------------------------------ */

@@ -28,7 +28,7 @@ static bool targets_have(const struct sync_targets *targets, const struct sync_p
 /* The first alive peer from this place on; somebody is alive. */
 static struct sync_peer *relay_alive_from(const struct sync *sync, size_t place)
 {
-    while (!sync->peers[place % sync->peer_count]->alive)
+    while (!sync_peer_is_alive(sync->peers[place % sync->peer_count]))
         place++;
     return sync->peers[place % sync->peer_count];
 }
@@ -47,7 +47,7 @@ static void relay_fingers(const struct sync *sync, struct sync_targets *ret_fing
 bool sync_is_near(const struct sync *sync, const char *name)
 {
     const struct sync_peer *peer = sync_peer_find(sync, name);
-    if (!peer || !peer->alive)
+    if (!peer || !sync_peer_is_alive(peer))
         return false;
     if (sync->alive_count <= SYNC_MESH_MAX || !sync->self)
         return true;
