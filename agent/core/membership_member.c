@@ -22,7 +22,7 @@ struct member *member_make(struct node *node, const char *name)
     member = xcalloc(1, offsetof(struct member, name) + bytes);
     memcpy(member->name, name, bytes);
     member->address = "";
-    index_insert(&node->membership.members, span_text(name), member);
+    index_insert_own(&node->membership.members, span_text(member->name), member);
     return member;
 }
 

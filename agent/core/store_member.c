@@ -98,7 +98,7 @@ void store_apply_member(struct store *store, const char *name, const struct awma
         new->shown = old ? old->shown : NULL;
         if (old)
             old->shown = NULL;
-        index_insert(&store->members, span_text(name), new);
+        index_insert_own(&store->members, span_text(new->name), new);
         store_touch_member(store, name);
     } else {
         if (old)

@@ -1,6 +1,7 @@
 /* The ordered map against the most naive one: a sorted array. */
 #include "agent/core/index.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/core/random.h"
@@ -122,6 +123,36 @@ static void random_operations_agree_with_a_sorted_array(void)
     }
 }
 
+/* Of some the key is in the value, of others it is copied: they are found alike. */
+static void a_value_may_have_its_own_key(void)
+{
+    struct named {
+        uint32_t number;
+        char name[8];
+    } many[200];
+    struct index index = {0};
+    for (uint32_t i = 0; i < 200; i++) {
+        many[i].number = i;
+        snprintf(many[i].name, sizeof many[i].name, "n%03u", i);
+        if (i % 2 == 0)
+            index_insert_own(&index, span_text(many[i].name), &many[i]);
+        else
+            index_insert(&index, span_text(many[i].name), &many[i]);
+    }
+    for (uint32_t i = 0; i < 200; i += 3)
+        CU_ASSERT_PTR_EQUAL(index_remove(&index, span_text(many[i].name)), &many[i]);
+    const struct named *last = NULL;
+    for (uint32_t i = 0; i < 200; i++) {
+        struct named *expected = i % 3 == 0 ? NULL : &many[i];
+        CU_ASSERT_PTR_EQUAL(index_find(&index, span_text(many[i].name)), expected);
+        if (!expected)
+            continue;
+        CU_ASSERT_PTR_EQUAL(index_after(&index, span_text(last ? last->name : "")), expected);
+        last = expected;
+    }
+    index_release(&index, NULL);
+}
+
 static void zeroed_memory_is_empty(void)
 {
     struct index index = {0};
@@ -197,6 +228,7 @@ static void many_keys_do_not_make_it_slow(void)
 }
 
 UNIT_MAIN("index", {"zeroed memory is empty", zeroed_memory_is_empty},
+          {"a value may have its own key", a_value_may_have_its_own_key},
           {"random operations agree with a sorted array",
            random_operations_agree_with_a_sorted_array},
           {"after needs no key that is there", after_needs_no_key_that_is_there},
