@@ -116,9 +116,10 @@ struct dot awmap_put(struct awmap *map, struct span key, struct span value, uint
     struct state next = context_with(map, &old, dot, &live.at);
     next.live = &live;
     next.live_count = 1;
-    if (!entry)
-        entry = entry_new(map, key);
-    entry_assign(map, entry, &next);
+    if (entry)
+        entry_assign(map, entry, &next);
+    else
+        entry_new(map, key, &next);
     awmap_note_written(map, dot);
     return dot;
 }
@@ -127,7 +128,7 @@ struct dot awmap_remove(struct awmap *map, struct span key)
 {
     assert(map->writer != 0);
     struct awmap_entry *entry = entry_find(map, key);
-    if (!entry || entry->live_count == 0)
+    if (!entry || entry->grave > 0)
         return (struct dot){0, 0};
     struct state old = entry_state(entry);
     struct dot dot = awmap_next_dot(map, &old);
@@ -145,23 +146,23 @@ struct dot awmap_remove(struct awmap *map, struct span key)
 const struct awmap_entry *awmap_find(const struct awmap *map, struct span key)
 {
     const struct awmap_entry *entry = entry_find(map, key);
-    return entry && entry->live_count > 0 ? entry : NULL;
+    return entry && entry->grave == 0 ? entry : NULL;
 }
 
 struct span awmap_entry_key(const struct awmap_entry *entry)
 {
-    return span_of(entry->key, entry->key_bytes);
+    return block_key(entry->block);
 }
 
 size_t awmap_entry_count(const struct awmap_entry *entry)
 {
-    return entry->live_count;
+    return entry->block->live_count;
 }
 
 struct awmap_sibling awmap_entry_sibling(const struct awmap_entry *entry, size_t index)
 {
-    assert(index < entry->live_count);
     struct state state = entry_state(entry);
+    assert(index < state.live_count);
     const struct live *live = &state.live[index];
     return (struct awmap_sibling){
         .dot = state.context[live->at],
@@ -181,7 +182,7 @@ const struct awmap_entry *awmap_next(const struct awmap *map, const struct awmap
 {
     struct place place = awmap_place_after(map, after);
     const struct slot *slot = sorted_at(&map->table, place);
-    while (slot && slot->entry->live_count == 0)
+    while (slot && slot->entry->grave > 0)
         slot = sorted_step(&map->table, &place);
     return slot ? slot->entry : NULL;
 }

@@ -28,18 +28,22 @@ struct state {
     uint32_t context_count, live_count;
 };
 
-/* One allocation for the key and one block for the state: context, live, values. A change builds a
- * new block, so that values may be borrowed from the old one meanwhile. */
+/* A key and its state in one allocation, made whole and never changed. A change makes a new one, so
+ * that the key and values may be borrowed from the old one meanwhile. */
+struct block {
+    uint32_t context_count;
+    uint16_t key_bytes;
+    uint8_t live_count;
+    struct dot context[]; /* then the siblings, the key, the values */
+};
+
+/* What a map has of a key for itself. What equal maps have alike is in the block. */
 struct awmap_entry {
     uint64_t hash;
-    void *block;
-    uint32_t context_count;
-    uint8_t live_count;
-    bool aged; /* see retired.c */
-    uint16_t key_bytes;
-    uint32_t feed;  /* 1 + place in the feed; 0: not there */
-    uint32_t grave; /* 1 + place among the tombstones; 0: has siblings */
-    uint8_t key[];
+    struct block *block;
+    uint32_t feed;       /* 1 + place in the feed; 0: not there */
+    uint32_t grave : 31; /* 1 + place among the tombstones; 0: has siblings */
+    uint32_t aged : 1;   /* see retired.c */
 };
 
 struct writer_index {
@@ -77,8 +81,12 @@ struct awmap {
 };
 
 /* block.c */
-void *block_new(const struct state *state); /* a copy of all of it; never changed */
-void block_free(void *block);               /* NULL is allowed */
+struct block *block_new(struct span key, const struct state *state); /* a copy of both */
+void block_free(struct block *block);
+size_t block_bytes(struct span key, const struct state *state);
+void block_write(struct block *block, struct span key, const struct state *state); /* so many */
+struct span block_key(const struct block *block);
+struct state block_state(const struct block *block);
 
 /* entry.c: the only file that changes entries. */
 struct state entry_state(const struct awmap_entry *entry);
@@ -86,8 +94,10 @@ struct dot state_dot(const struct state *state, uint32_t live);
 uint64_t state_counter(const struct state *state, uint64_t replica); /* of the context; 0: none */
 bool state_has_live(const struct state *state, struct dot dot);
 struct awmap_entry *entry_find(const struct awmap *map, struct span key); /* tombstones too */
-struct awmap_entry *entry_new(struct awmap *map, struct span key);        /* must not exist */
-/* Replaces the state; keeps the table, indexes, digest, tombstones and feed right. */
+/* These three keep the table, indexes, digest, tombstones and feed right. The key must not be there
+ * yet. */
+void entry_new(struct awmap *map, struct span key, const struct state *state);
+/* Replaces the state. */
 void entry_assign(struct awmap *map, struct awmap_entry *entry, const struct state *state);
 /* The same, of a change that is none to readers: it does not go to the feed. */
 void entry_replace(struct awmap *map, struct awmap_entry *entry, const struct state *state);

@@ -1,33 +1,67 @@
-/* The memory of an entry's state: one block for context, siblings and values, made whole and never
- * changed. A file of its own, so that the large simulator can put its own functions in their place,
- * under which equal blocks of many nodes are one. */
+/* The memory of a key and its state: one block for context, siblings, key and values. A file of its
+ * own, so that the large simulator can put its own functions in the place of block_new and
+ * block_free, under which equal blocks of many nodes are one. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "crdt/awmap_private.h"
 
-void *block_new(const struct state *state)
+struct state block_state(const struct block *block)
 {
-    size_t context_bytes = state->context_count * sizeof *state->context;
-    size_t bytes = context_bytes + state->live_count * sizeof *state->live;
+    return (struct state){
+        .context = block->context,
+        .live = (const struct live *)(block->context + block->context_count),
+        .context_count = block->context_count,
+        .live_count = block->live_count,
+    };
+}
+
+struct span block_key(const struct block *block)
+{
+    const struct live *live = (const struct live *)(block->context + block->context_count);
+    return span_of(live + block->live_count, block->key_bytes);
+}
+
+size_t block_bytes(struct span key, const struct state *state)
+{
+    size_t bytes = sizeof(struct block) + state->context_count * sizeof *state->context +
+                   state->live_count * sizeof *state->live + key.bytes;
     for (uint32_t i = 0; i < state->live_count; i++)
         bytes += state->live[i].value_bytes;
-    uint8_t *block = xmalloc(bytes);
-    if (context_bytes > 0)
-        memcpy(block, state->context, context_bytes);
-    struct live *live = (struct live *)(block + context_bytes);
-    uint8_t *value = (uint8_t *)(live + state->live_count);
+    return bytes;
+}
+
+/* Returns the end of the copy. */
+static uint8_t *copy_bytes(uint8_t *to, const void *data, size_t bytes)
+{
+    if (bytes > 0)
+        memcpy(to, data, bytes);
+    return to + bytes;
+}
+
+void block_write(struct block *block, struct span key, const struct state *state)
+{
+    *block = (struct block){.context_count = state->context_count,
+                            .key_bytes = (uint16_t)key.bytes,
+                            .live_count = (uint8_t)state->live_count};
+    struct live *live = (struct live *)copy_bytes((uint8_t *)block->context, state->context,
+                                                  state->context_count * sizeof *state->context);
+    uint8_t *at = copy_bytes((uint8_t *)(live + state->live_count), key.data, key.bytes);
     for (uint32_t i = 0; i < state->live_count; i++) {
         live[i] = state->live[i];
-        if (live[i].value_bytes > 0)
-            memcpy(value, live[i].value, live[i].value_bytes);
-        live[i].value = value;
-        value += live[i].value_bytes;
+        live[i].value = at;
+        at = copy_bytes(at, state->live[i].value, state->live[i].value_bytes);
     }
+}
+
+struct block *block_new(struct span key, const struct state *state)
+{
+    struct block *block = xmalloc(block_bytes(key, state));
+    block_write(block, key, state);
     return block;
 }
 
-void block_free(void *block)
+void block_free(struct block *block)
 {
     free(block);
 }

@@ -35,7 +35,7 @@ static void check_state(const struct state *state)
 
 static void check_lists(const struct awmap *map, const struct awmap_entry *entry)
 {
-    CHECK((entry->grave > 0) == (entry->live_count == 0));
+    CHECK((entry->grave > 0) == (awmap_entry_count(entry) == 0));
     CHECK(entry->grave <= map->graves.count && entry->feed <= map->feed.count);
     CHECK(entry->grave == 0 || map->graves.items[entry->grave - 1] == entry);
     CHECK(entry->feed == 0 || map->feed.items[entry->feed - 1] == entry);

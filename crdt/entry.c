@@ -1,7 +1,7 @@
 /* Entries, and everything that must agree with them.
  *
- * The one idea: an entry's state changes in one function, entry_replace, which subtracts the old
- * state from the indexes, the digest and the list of tombstones, and adds the new one. Everything
+ * The one idea: whatever an entry's state becomes, one function, entry_account, subtracts the old
+ * one from the indexes, the digest and the list of tombstones, and adds the new one. Everything
  * else (put, remove, join, full comparison, restore) only computes the next state.
  *
  * Invariants, checked by awmap_check: each entry is in the table once, and in the index of each
@@ -15,15 +15,7 @@
 
 struct state entry_state(const struct awmap_entry *entry)
 {
-    const struct dot *context = entry->block;
-    if (!context)
-        return (struct state){0};
-    return (struct state){
-        .context = context,
-        .live = (const struct live *)(context + entry->context_count),
-        .context_count = entry->context_count,
-        .live_count = entry->live_count,
-    };
+    return block_state(entry->block);
 }
 
 struct dot state_dot(const struct state *state, uint32_t live)
@@ -72,14 +64,14 @@ static uint32_t entries_add(struct entries *entries, struct awmap_entry *entry)
         entries->capacity = entries->capacity ? entries->capacity * 2 : 16;
         entries->items = xrealloc(entries->items, entries->capacity * sizeof(void *));
     }
-    assert(entries->count < UINT32_MAX - 1);
+    assert(entries->count < INT32_MAX);
     entries->items[entries->count++] = entry;
     return (uint32_t)entries->count;
 }
 
 static void grave_open(struct awmap *map, struct awmap_entry *entry)
 {
-    entry->grave = entries_add(&map->graves, entry);
+    entry->grave = entries_add(&map->graves, entry) & INT32_MAX;
 }
 
 static void grave_close(struct awmap *map, struct awmap_entry *entry)
@@ -176,46 +168,55 @@ struct awmap_entry *entry_find(const struct awmap *map, struct span key)
     return sorted_find(&map->table, hash_key(key), key);
 }
 
-struct awmap_entry *entry_new(struct awmap *map, struct span key)
+/* All but the block and the feed. */
+static void entry_account(struct awmap *map, struct awmap_entry *entry, const struct state *old,
+                          const struct state *new)
+{
+    assert(new->live_count <= AWMAP_SIBLINGS_MAX &&new->context_count <= AWMAP_CONTEXT_MAX);
+    entry_reindex(map, entry, old, new);
+    uint64_t *bucket = &map->buckets[entry->hash >> AWMAP_BUCKET_SHIFT];
+    *bucket += hash_content(entry->hash, new) - hash_content(entry->hash, old);
+    if (new->live_count == 0 && entry->grave == 0)
+        grave_open(map, entry);
+    else if (new->live_count > 0 && entry->grave > 0)
+        grave_close(map, entry);
+}
+
+static void entry_feed(struct awmap *map, struct awmap_entry *entry)
+{
+    if (entry->feed == 0)
+        entry->feed = entries_add(&map->feed, entry);
+}
+
+void entry_new(struct awmap *map, struct span key, const struct state *state)
 {
     assert(key.bytes <= AWMAP_KEY_BYTES_MAX);
-    struct awmap_entry *entry = xmalloc(sizeof *entry + key.bytes);
-    *entry = (struct awmap_entry){.hash = hash_key(key), .key_bytes = (uint16_t)key.bytes};
-    if (key.bytes > 0)
-        memcpy(entry->key, key.data, key.bytes);
+    struct awmap_entry *entry = xmalloc(sizeof *entry);
+    *entry = (struct awmap_entry){.hash = hash_key(key), .block = block_new(key, state)};
     sorted_insert(&map->table, entry->hash, entry);
-    grave_open(map, entry);
-    return entry;
+    const struct state none = {0};
+    entry_account(map, entry, &none, state);
+    entry_feed(map, entry);
 }
 
 void entry_replace(struct awmap *map, struct awmap_entry *entry, const struct state *state)
 {
-    assert(state->live_count <= AWMAP_SIBLINGS_MAX && state->context_count <= AWMAP_CONTEXT_MAX);
     struct state old = entry_state(entry);
-    entry_reindex(map, entry, &old, state);
-    uint64_t *bucket = &map->buckets[entry->hash >> AWMAP_BUCKET_SHIFT];
-    *bucket += hash_content(entry->hash, state) - hash_content(entry->hash, &old);
-    void *block = block_new(state);
+    entry_account(map, entry, &old, state);
+    struct block *block = block_new(awmap_entry_key(entry), state);
     block_free(entry->block);
     entry->block = block;
-    entry->context_count = state->context_count;
-    entry->live_count = (uint8_t)state->live_count;
-    if (entry->live_count == 0 && entry->grave == 0)
-        grave_open(map, entry);
-    else if (entry->live_count > 0 && entry->grave > 0)
-        grave_close(map, entry);
 }
 
 void entry_assign(struct awmap *map, struct awmap_entry *entry, const struct state *state)
 {
     entry_replace(map, entry, state);
-    if (entry->feed == 0)
-        entry->feed = entries_add(&map->feed, entry);
+    entry_feed(map, entry);
 }
 
 void entry_delete(struct awmap *map, struct awmap_entry *entry)
 {
-    assert(entry->live_count == 0 && entry->feed == 0);
+    assert(entry->grave > 0 && entry->feed == 0);
     struct state old = entry_state(entry), none = {0};
     entry_reindex(map, entry, &old, &none);
     sorted_remove(&map->table, entry->hash, entry);

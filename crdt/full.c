@@ -143,13 +143,14 @@ static bool full_section(struct full_body *body, uint32_t first, uint32_t end)
     const struct slot *slot = sorted_at(table, place);
     bool empty = !slot || range_of(slot->order) >= end;
     size_t least_bytes = SECTION_BYTES + body->full->resume.bytes +
-                         (empty ? 0 : entry_bytes_max(slot->entry) + slot->entry->key_bytes);
+                         (empty ? 0 : entry_bytes_max(slot->entry) + slot->entry->block->key_bytes);
     if (body->section_count > 0 && !full_fits(body, least_bytes))
         return false;
     full_section_begin(body, first);
     const struct awmap_entry *sent = NULL;
     for (; slot && range_of(slot->order) < end; slot = sorted_step(table, &place)) {
-        size_t more_bytes = entry_bytes_max(slot->entry) + slot->entry->key_bytes + UPPER_BYTES;
+        size_t more_bytes =
+            entry_bytes_max(slot->entry) + slot->entry->block->key_bytes + UPPER_BYTES;
         if (sent && !full_fits(body, more_bytes)) {
             full_section_end(body, first, range_of(sent->hash), sent);
             return false;

@@ -156,9 +156,10 @@ bool entry_join(struct awmap *map, struct span key, const struct state *theirs, 
         return true; /* a tombstone that was dropped here before */
     if (entry && state_same(&mine, &next))
         return true;
-    if (!entry)
-        entry = entry_new(map, key);
-    entry_assign(map, entry, &next);
+    if (entry)
+        entry_assign(map, entry, &next);
+    else
+        entry_new(map, key, &next);
     *ret_news = true;
     return true;
 }

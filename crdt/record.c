@@ -75,7 +75,7 @@ size_t entry_bytes_max(const struct awmap_entry *entry)
 {
     enum { HEAD = 1 + 3 + 3 + 3, DOT = 3 + 8 + 10, LIVE = 3 + 10 + 3 };
     struct state state = entry_state(entry);
-    size_t bytes = HEAD + entry->key_bytes + (size_t)DOT * state.context_count;
+    size_t bytes = HEAD + entry->block->key_bytes + (size_t)DOT * state.context_count;
     for (uint32_t i = 0; i < state.live_count; i++)
         bytes += LIVE + state.live[i].value_bytes;
     return bytes;

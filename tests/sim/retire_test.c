@@ -51,7 +51,7 @@ static struct sizes sizes_of(const struct node *node)
     };
     for (const struct awmap_entry *e = awmap_next_any(node->map, NULL); e;
          e = awmap_next_any(node->map, e))
-        sizes.contexts += e->context_count;
+        sizes.contexts += entry_state(e).context_count;
     buffer_release(&disk);
     return sizes;
 }

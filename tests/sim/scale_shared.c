@@ -88,13 +88,17 @@ static void shared_remove(struct shared *shared)
 }
 
 /* Values know where they belong. */
-static void *value_new(struct shared *shared, const void *data, size_t bytes)
+static void *value_room(struct shared *shared, size_t bytes)
 {
     struct shared_value *value = xmalloc(sizeof *value + bytes);
     value->shared = shared;
-    memcpy(value->value, data, bytes);
     shared->value = value->value;
     return shared->value;
+}
+
+static void *value_new(struct shared *shared, const void *data, size_t bytes)
+{
+    return memcpy(value_room(shared, bytes), data, bytes);
 }
 
 static struct shared_value *value_of(const void *data)
@@ -114,16 +118,14 @@ static bool value_drop(const void *data)
 
 /* --- States of entries ----------------------------------------------------------------------- */
 
-void *__wrap_block_new(const struct state *state);
-void __wrap_block_free(void *block);
-void *__real_block_new(const struct state *state);
-void __real_block_free(void *block);
+struct block *__wrap_block_new(struct span key, const struct state *state);
+void __wrap_block_free(struct block *block);
 
-/* A block points into itself: the copy's pointers are set anew. */
-void *__wrap_block_new(const struct state *state)
+struct block *__wrap_block_new(struct span key, const struct state *state)
 {
     buffer_clear(&content);
     buffer_u8(&content, 'b');
+    buffer_span(&content, key);
     buffer_u32(&content, state->live_count);
     buffer_append(&content, state->context, state->context_count * sizeof *state->context);
     for (uint32_t i = 0; i < state->live_count; i++) {
@@ -134,27 +136,14 @@ void *__wrap_block_new(const struct state *state)
         buffer_append(&content, live->value, live->value_bytes);
     }
     struct shared *shared = shared_take();
-    if (shared->value)
-        return shared->value;
-    void *plain = __real_block_new(state);
-    size_t context_bytes = state->context_count * sizeof *state->context;
-    size_t bytes = context_bytes + state->live_count * sizeof *state->live, values = 0;
-    for (uint32_t i = 0; i < state->live_count; i++)
-        values += state->live[i].value_bytes;
-    uint8_t *block = value_new(shared, plain, bytes + values);
-    struct live *live = (struct live *)(block + context_bytes);
-    uint8_t *at = block + bytes;
-    for (uint32_t i = 0; i < state->live_count; i++) {
-        live[i].value = at;
-        at += live[i].value_bytes;
-    }
-    __real_block_free(plain);
-    return block;
+    if (!shared->value)
+        block_write(value_room(shared, block_bytes(key, state)), key, state);
+    return shared->value;
 }
 
-void __wrap_block_free(void *block)
+void __wrap_block_free(struct block *block)
 {
-    if (block && value_drop(block))
+    if (value_drop(block))
         free(value_of(block));
 }
 
