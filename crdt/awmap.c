@@ -195,7 +195,7 @@ const struct awmap_entry *awmap_next_any(const struct awmap *map, const struct a
 
 size_t awmap_count(const struct awmap *map)
 {
-    return map->table.total - map->graves.count;
+    return map->entry_count - map->graves.count;
 }
 
 size_t awmap_tombstone_count(const struct awmap *map)

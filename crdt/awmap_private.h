@@ -57,7 +57,8 @@ struct entries {
 };
 
 struct awmap {
-    struct sorted table;          /* every entry, by (key hash, key) */
+    struct sorted table; /* every entry, by (key hash, key) */
+    size_t entry_count;
     struct writer_index *indexes; /* by replica: each entry once for each replica of its context */
     uint32_t index_count, index_capacity;
     struct vector seen, horizon;
@@ -85,10 +86,26 @@ struct block *block_new(struct span key, const struct state *state); /* a copy o
 void block_free(struct block *block);
 size_t block_bytes(struct span key, const struct state *state);
 void block_write(struct block *block, struct span key, const struct state *state); /* so many */
-struct span block_key(const struct block *block);
-struct state block_state(const struct block *block);
+
+/* Lookups ask for these more often than for anything else. */
+static inline struct state block_state(const struct block *block)
+{
+    return (struct state){
+        .context = block->context,
+        .live = (const struct live *)(block->context + block->context_count),
+        .context_count = block->context_count,
+        .live_count = block->live_count,
+    };
+}
+
+static inline struct span block_key(const struct block *block)
+{
+    const struct live *live = (const struct live *)(block->context + block->context_count);
+    return (struct span){(const uint8_t *)(live + block->live_count), block->key_bytes};
+}
 
 /* entry.c: the only file that changes entries. */
+uint32_t entries_add(struct entries *entries, struct awmap_entry *entry); /* the new count */
 struct state entry_state(const struct awmap_entry *entry);
 struct dot state_dot(const struct state *state, uint32_t live);
 uint64_t state_counter(const struct state *state, uint64_t replica); /* of the context; 0: none */

@@ -6,22 +6,6 @@
 
 #include "crdt/awmap_private.h"
 
-struct state block_state(const struct block *block)
-{
-    return (struct state){
-        .context = block->context,
-        .live = (const struct live *)(block->context + block->context_count),
-        .context_count = block->context_count,
-        .live_count = block->live_count,
-    };
-}
-
-struct span block_key(const struct block *block)
-{
-    const struct live *live = (const struct live *)(block->context + block->context_count);
-    return span_of(live + block->live_count, block->key_bytes);
-}
-
 size_t block_bytes(struct span key, const struct state *state)
 {
     size_t bytes = sizeof(struct block) + state->context_count * sizeof *state->context +

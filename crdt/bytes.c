@@ -249,3 +249,8 @@ char *xstrdup(const char *text)
 {
     return xmemdup(text, strlen(text));
 }
+
+uint32_t capacity_grown(uint32_t capacity)
+{
+    return capacity < 16 ? capacity + 4 : capacity + capacity / 4;
+}

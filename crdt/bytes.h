@@ -70,4 +70,8 @@ void *xrealloc(void *old, size_t bytes);
 void *xmemdup(const void *data, size_t bytes); /* a zero byte follows the copy */
 char *xstrdup(const char *text);
 
+/* What a full array grows to that may be large and is on each node for each member: little room
+ * more than it needs. */
+uint32_t capacity_grown(uint32_t capacity);
+
 #endif

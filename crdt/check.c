@@ -93,7 +93,7 @@ static void check_known(const struct awmap *map)
 void awmap_check(const struct awmap *map)
 {
     struct totals totals = {0};
-    sorted_check(&map->table);
+    CHECK(sorted_check(&map->table) == map->entry_count);
     struct place place = {0, 0};
     const struct slot *slot = sorted_at(&map->table, place);
     for (; slot; slot = sorted_step(&map->table, &place)) {
@@ -104,8 +104,7 @@ void awmap_check(const struct awmap *map)
     CHECK(memcmp(totals.buckets, map->buckets, sizeof totals.buckets) == 0);
     for (uint32_t i = 0; i < map->index_count; i++) {
         CHECK(map->indexes[i].replica > (i > 0 ? map->indexes[i - 1].replica : 0));
-        sorted_check(&map->indexes[i].by_counter);
-        totals.indexed -= map->indexes[i].by_counter.total;
+        totals.indexed -= sorted_check(&map->indexes[i].by_counter);
     }
     CHECK(totals.indexed == 0); /* each entry's dots were found, so nothing else is there */
     CHECK(vector_covers_all(&map->seen, &map->horizon));

@@ -58,7 +58,7 @@ struct dot *scratch_context(struct awmap *map, size_t count)
 
 /* --- Lists that an entry knows its place in -------------------------------------------------- */
 
-static uint32_t entries_add(struct entries *entries, struct awmap_entry *entry)
+uint32_t entries_add(struct entries *entries, struct awmap_entry *entry)
 {
     if (entries->count == entries->capacity) {
         entries->capacity = entries->capacity ? entries->capacity * 2 : 16;
@@ -111,7 +111,7 @@ static struct sorted *index_open(struct awmap *map, uint64_t replica)
     if (at < map->index_count && map->indexes[at].replica == replica)
         return &map->indexes[at].by_counter;
     if (map->index_count == map->index_capacity) {
-        map->index_capacity = map->index_capacity ? map->index_capacity * 2 : 4;
+        map->index_capacity = capacity_grown(map->index_capacity);
         map->indexes = xrealloc(map->indexes, map->index_capacity * sizeof *map->indexes);
     }
     struct writer_index *hole = map->indexes + at;
@@ -125,7 +125,7 @@ static void index_close(struct awmap *map, uint64_t replica)
 {
     uint32_t at = index_seek(map, replica);
     struct writer_index *hole = map->indexes + at;
-    if (hole->by_counter.total > 0)
+    if (!sorted_is_empty(&hole->by_counter))
         return;
     map->index_count--;
     memmove(hole, hole + 1, (map->index_count - at) * sizeof *hole);
@@ -194,6 +194,7 @@ void entry_new(struct awmap *map, struct span key, const struct state *state)
     struct awmap_entry *entry = xmalloc(sizeof *entry);
     *entry = (struct awmap_entry){.hash = hash_key(key), .block = block_new(key, state)};
     sorted_insert(&map->table, entry->hash, entry);
+    map->entry_count++;
     const struct state none = {0};
     entry_account(map, entry, &none, state);
     entry_feed(map, entry);
@@ -220,6 +221,7 @@ void entry_delete(struct awmap *map, struct awmap_entry *entry)
     struct state old = entry_state(entry), none = {0};
     entry_reindex(map, entry, &old, &none);
     sorted_remove(&map->table, entry->hash, entry);
+    map->entry_count--;
     grave_close(map, entry);
     block_free(entry->block);
     free(entry);

@@ -129,13 +129,12 @@ static size_t index_strike(struct awmap *map, const struct sorted *index, struct
                            const struct vector *stable, size_t budget)
 {
     struct entries found = {0};
-    found.items = xmalloc(index->total * sizeof *found.items);
     struct place place = {0, 0};
     const struct slot *slot = sorted_at(index, place);
     for (; slot && slot->order <= retired.counter && found.count < budget;
          slot = sorted_step(index, &place)) {
         if (slot_is_strikable(map, slot, retired.replica, stable))
-            found.items[found.count++] = slot->entry;
+            entries_add(&found, slot->entry);
     }
     for (size_t i = 0; i < found.count; i++)
         entry_strike(map, found.items[i], stable);

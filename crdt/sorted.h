@@ -8,27 +8,26 @@
 #include "crdt/bytes.h"
 
 struct awmap_entry;
+struct run;
 
 struct slot {
     uint64_t order;
-    struct awmap_entry *entry;
+    union {
+        struct awmap_entry *entry;
+        struct run *run; /* in a run of runs, which only sorted.c sees */
+    };
 };
 
-struct run {
-    uint64_t first; /* slots[0].order */
-    struct slot *slots;
-    uint32_t count, capacity;
-};
-
-/* Zeroed memory is empty. Without runs there is at most one slot, and it is in here: of most
- * replicas a map has nothing but their member's record. */
+/* Zeroed memory is empty. A single slot is in here: of most replicas a map has nothing but their
+ * member's record. With more, `none` is NULL, and all is below `top`. */
 struct sorted {
     union {
-        struct run *runs;
         struct slot only;
+        struct {
+            struct run *top;
+            struct awmap_entry *none; /* at the place of only.entry */
+        };
     };
-    uint32_t count, capacity; /* of runs */
-    size_t total;             /* of slots */
 };
 
 /* Where a slot is; valid, like the slots themselves, until the next insert or remove. */
@@ -37,6 +36,7 @@ struct place {
 };
 
 void sorted_release(struct sorted *sorted);
+bool sorted_is_empty(const struct sorted *sorted);
 /* The entry must not be there yet (insert), must be there (remove). */
 void sorted_insert(struct sorted *sorted, uint64_t order, struct awmap_entry *entry);
 void sorted_remove(struct sorted *sorted, uint64_t order, const struct awmap_entry *entry);
@@ -47,7 +47,7 @@ struct place sorted_after(const struct sorted *sorted, uint64_t order, struct sp
 const struct slot *sorted_at(const struct sorted *sorted, struct place place);
 const struct slot *sorted_step(const struct sorted *sorted, struct place *place);
 struct awmap_entry *sorted_find(const struct sorted *sorted, uint64_t order, struct span key);
-/* Ends the process if the structure's own invariants are broken. O(n). */
-void sorted_check(const struct sorted *sorted);
+/* Ends the process if the structure's own invariants are broken. Returns how many slots. O(n). */
+size_t sorted_check(const struct sorted *sorted);
 
 #endif
