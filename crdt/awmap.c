@@ -22,7 +22,6 @@ void awmap_free(struct awmap *map)
     const struct slot *slot = sorted_at(&map->table, place);
     for (; slot; slot = sorted_step(&map->table, &place)) {
         block_free(slot->entry->block);
-        free(slot->entry);
     }
     sorted_release(&map->table);
     for (uint32_t i = 0; i < map->index_count; i++)
@@ -38,6 +37,7 @@ void awmap_free(struct awmap *map)
     free(map->graves.items);
     free(map->feed.items);
     free(map->scratch);
+    entry_chunks_release(map);
     free(map);
 }
 
@@ -175,7 +175,7 @@ static struct place awmap_place_after(const struct awmap *map, const struct awma
 {
     if (!after)
         return (struct place){0, 0};
-    return sorted_after(&map->table, after->hash, awmap_entry_key(after));
+    return sorted_after(&map->table, after->block->hash, awmap_entry_key(after));
 }
 
 const struct awmap_entry *awmap_next(const struct awmap *map, const struct awmap_entry *after)

@@ -31,6 +31,7 @@ struct state {
 /* A key and its state in one allocation, made whole and never changed. A change makes a new one, so
  * that the key and values may be borrowed from the old one meanwhile. */
 struct block {
+    uint64_t hash; /* of the key */
     uint32_t context_count;
     uint16_t key_bytes;
     uint8_t live_count;
@@ -39,7 +40,6 @@ struct block {
 
 /* What a map has of a key for itself. What equal maps have alike is in the block. */
 struct awmap_entry {
-    uint64_t hash;
     struct block *block;
     uint32_t feed;       /* 1 + place in the feed; 0: not there */
     uint32_t grave : 31; /* 1 + place among the tombstones; 0: has siblings */
@@ -75,6 +75,8 @@ struct awmap {
     struct entries graves; /* entries without siblings, in no order */
     size_t purge_next;     /* where among them the next purge goes on */
     struct entries feed;
+    struct entry_chunk *chunks; /* all entries, used or not */
+    struct entries spare;       /* the unused */
     bool seen_changed;
     uint64_t buckets[AWMAP_BUCKETS];
     struct dot *scratch; /* room for one context */
@@ -82,10 +84,11 @@ struct awmap {
 };
 
 /* block.c */
-struct block *block_new(struct span key, const struct state *state); /* a copy of both */
+struct block *block_new(uint64_t hash, struct span key, const struct state *state); /* a copy */
 void block_free(struct block *block);
 size_t block_bytes(struct span key, const struct state *state);
-void block_write(struct block *block, struct span key, const struct state *state); /* so many */
+/* Into so many bytes. */
+void block_write(struct block *block, uint64_t hash, struct span key, const struct state *state);
 
 /* Lookups ask for these more often than for anything else. */
 static inline struct state block_state(const struct block *block)
@@ -104,8 +107,13 @@ static inline struct span block_key(const struct block *block)
     return (struct span){(const uint8_t *)(live + block->live_count), block->key_bytes};
 }
 
-/* entry.c: the only file that changes entries. */
+/* entries.c */
 uint32_t entries_add(struct entries *entries, struct awmap_entry *entry); /* the new count */
+struct awmap_entry *entry_take(struct awmap *map);                        /* zeroed */
+void entry_give_back(struct awmap *map, struct awmap_entry *entry);
+void entry_chunks_release(struct awmap *map);
+
+/* entry.c: the only file that changes entries. */
 struct state entry_state(const struct awmap_entry *entry);
 struct dot state_dot(const struct state *state, uint32_t live);
 uint64_t state_counter(const struct state *state, uint64_t replica); /* of the context; 0: none */

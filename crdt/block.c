@@ -23,9 +23,10 @@ static uint8_t *copy_bytes(uint8_t *to, const void *data, size_t bytes)
     return to + bytes;
 }
 
-void block_write(struct block *block, struct span key, const struct state *state)
+void block_write(struct block *block, uint64_t hash, struct span key, const struct state *state)
 {
-    *block = (struct block){.context_count = state->context_count,
+    *block = (struct block){.hash = hash,
+                            .context_count = state->context_count,
                             .key_bytes = (uint16_t)key.bytes,
                             .live_count = (uint8_t)state->live_count};
     struct live *live = (struct live *)copy_bytes((uint8_t *)block->context, state->context,
@@ -38,10 +39,10 @@ void block_write(struct block *block, struct span key, const struct state *state
     }
 }
 
-struct block *block_new(struct span key, const struct state *state)
+struct block *block_new(uint64_t hash, struct span key, const struct state *state)
 {
     struct block *block = xmalloc(block_bytes(key, state));
-    block_write(block, key, state);
+    block_write(block, hash, key, state);
     return block;
 }
 

@@ -61,14 +61,15 @@ static void check_entry(const struct awmap *map, const struct awmap_entry *entry
                         struct totals *totals)
 {
     struct state state = entry_state(entry);
-    CHECK(entry->hash == hash_key(awmap_entry_key(entry)));
+    CHECK(entry->block->hash == hash_key(awmap_entry_key(entry)));
     check_state(&state);
     check_lists(map, entry);
     check_indexed(map, entry, &state);
     totals->graves += entry->grave > 0;
     totals->fed += entry->feed > 0;
     totals->indexed += state.context_count;
-    totals->buckets[entry->hash >> AWMAP_BUCKET_SHIFT] += hash_content(entry->hash, &state);
+    totals->buckets[entry->block->hash >> AWMAP_BUCKET_SHIFT] +=
+        hash_content(entry->block->hash, &state);
 }
 
 static void check_known(const struct awmap *map)
@@ -97,7 +98,7 @@ void awmap_check(const struct awmap *map)
     struct place place = {0, 0};
     const struct slot *slot = sorted_at(&map->table, place);
     for (; slot; slot = sorted_step(&map->table, &place)) {
-        CHECK(slot->order == slot->entry->hash);
+        CHECK(slot->order == slot->entry->block->hash);
         check_entry(map, slot->entry, &totals);
     }
     CHECK(totals.graves == map->graves.count && totals.fed == map->feed.count);

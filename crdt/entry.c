@@ -58,17 +58,6 @@ struct dot *scratch_context(struct awmap *map, size_t count)
 
 /* --- Lists that an entry knows its place in -------------------------------------------------- */
 
-uint32_t entries_add(struct entries *entries, struct awmap_entry *entry)
-{
-    if (entries->count == entries->capacity) {
-        entries->capacity = entries->capacity ? entries->capacity * 2 : 16;
-        entries->items = xrealloc(entries->items, entries->capacity * sizeof(void *));
-    }
-    assert(entries->count < INT32_MAX);
-    entries->items[entries->count++] = entry;
-    return (uint32_t)entries->count;
-}
-
 static void grave_open(struct awmap *map, struct awmap_entry *entry)
 {
     entry->grave = entries_add(&map->graves, entry) & INT32_MAX;
@@ -174,8 +163,8 @@ static void entry_account(struct awmap *map, struct awmap_entry *entry, const st
 {
     assert(new->live_count <= AWMAP_SIBLINGS_MAX &&new->context_count <= AWMAP_CONTEXT_MAX);
     entry_reindex(map, entry, old, new);
-    uint64_t *bucket = &map->buckets[entry->hash >> AWMAP_BUCKET_SHIFT];
-    *bucket += hash_content(entry->hash, new) - hash_content(entry->hash, old);
+    uint64_t hash = entry->block->hash, *bucket = &map->buckets[hash >> AWMAP_BUCKET_SHIFT];
+    *bucket += hash_content(hash, new) - hash_content(hash, old);
     if (new->live_count == 0 && entry->grave == 0)
         grave_open(map, entry);
     else if (new->live_count > 0 && entry->grave > 0)
@@ -191,9 +180,10 @@ static void entry_feed(struct awmap *map, struct awmap_entry *entry)
 void entry_new(struct awmap *map, struct span key, const struct state *state)
 {
     assert(key.bytes <= AWMAP_KEY_BYTES_MAX);
-    struct awmap_entry *entry = xmalloc(sizeof *entry);
-    *entry = (struct awmap_entry){.hash = hash_key(key), .block = block_new(key, state)};
-    sorted_insert(&map->table, entry->hash, entry);
+    struct awmap_entry *entry = entry_take(map);
+    uint64_t hash = hash_key(key);
+    entry->block = block_new(hash, key, state);
+    sorted_insert(&map->table, hash, entry);
     map->entry_count++;
     const struct state none = {0};
     entry_account(map, entry, &none, state);
@@ -204,7 +194,7 @@ void entry_replace(struct awmap *map, struct awmap_entry *entry, const struct st
 {
     struct state old = entry_state(entry);
     entry_account(map, entry, &old, state);
-    struct block *block = block_new(awmap_entry_key(entry), state);
+    struct block *block = block_new(entry->block->hash, block_key(entry->block), state);
     block_free(entry->block);
     entry->block = block;
 }
@@ -220,9 +210,9 @@ void entry_delete(struct awmap *map, struct awmap_entry *entry)
     assert(entry->grave > 0 && entry->feed == 0);
     struct state old = entry_state(entry), none = {0};
     entry_reindex(map, entry, &old, &none);
-    sorted_remove(&map->table, entry->hash, entry);
+    sorted_remove(&map->table, entry->block->hash, entry);
     map->entry_count--;
     grave_close(map, entry);
     block_free(entry->block);
-    free(entry);
+    entry_give_back(map, entry);
 }

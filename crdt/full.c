@@ -152,7 +152,7 @@ static bool full_section(struct full_body *body, uint32_t first, uint32_t end)
         size_t more_bytes =
             entry_bytes_max(slot->entry) + slot->entry->block->key_bytes + UPPER_BYTES;
         if (sent && !full_fits(body, more_bytes)) {
-            full_section_end(body, first, range_of(sent->hash), sent);
+            full_section_end(body, first, range_of(sent->block->hash), sent);
             return false;
         }
         entries_put(&body->encoder, slot->entry, body->buffer);

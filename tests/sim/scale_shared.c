@@ -118,10 +118,10 @@ static bool value_drop(const void *data)
 
 /* --- States of entries ----------------------------------------------------------------------- */
 
-struct block *__wrap_block_new(struct span key, const struct state *state);
+struct block *__wrap_block_new(uint64_t hash, struct span key, const struct state *state);
 void __wrap_block_free(struct block *block);
 
-struct block *__wrap_block_new(struct span key, const struct state *state)
+struct block *__wrap_block_new(uint64_t hash, struct span key, const struct state *state)
 {
     buffer_clear(&content);
     buffer_u8(&content, 'b');
@@ -137,7 +137,7 @@ struct block *__wrap_block_new(struct span key, const struct state *state)
     }
     struct shared *shared = shared_take();
     if (!shared->value)
-        block_write(value_room(shared, block_bytes(key, state)), key, state);
+        block_write(value_room(shared, block_bytes(key, state)), hash, key, state);
     return shared->value;
 }
 

@@ -150,8 +150,8 @@ static void iteration_is_ordered(void)
     uint64_t hash = 0;
     const struct awmap_entry *entry = NULL;
     while ((entry = awmap_next(map, entry))) {
-        CU_ASSERT_TRUE(entry->hash >= hash && awmap_entry_count(entry) == 1);
-        hash = entry->hash;
+        CU_ASSERT_TRUE(entry->block->hash >= hash && awmap_entry_count(entry) == 1);
+        hash = entry->block->hash;
         count++;
     }
     while ((entry = awmap_next_any(map, entry)))
