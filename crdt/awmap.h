@@ -52,7 +52,7 @@ uint64_t awmap_writer_counter(const struct awmap *map);
 
 /* Write. The key's siblings are replaced by the one new value (put), or by nothing (remove).
  * Removing a key without siblings writes nothing and returns the zero dot. Keys and values beyond
- * the limits are bugs; the value may be a span of this map. Cost: a lookup and moving at most a few
+ * the limits are bugs; both may be spans of this map. Cost: a lookup and moving at most a few
  * runs of 128 slots (crdt/sorted.c).
  *
  * When peers know dots of this writer that it does not (an old disk image: compare awmap_seen of
