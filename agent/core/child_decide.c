@@ -192,9 +192,10 @@ static void child_offer(struct node *node, struct child *child)
         child_candidate(node, child, lost);
     } else {
         waits = child->free_known = false;
-        child->court_tries = 0;
-        if (child->local)
+        if (child->local) {
             child->local->courting = false;
+            child->local->court_tries = 0;
+        }
         store_set_pending(&node->store, child, NULL, NULL);
     }
     if (child->claim && claim_is_ours(node, child->claim) && child->claim->state <= CLAIM_CLAIMED)

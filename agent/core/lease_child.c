@@ -127,11 +127,11 @@ static void court_in_vain(struct node *node, struct child *child, struct lease *
         child->epoch_max = lease->stale_epoch;
     bool stale = lease->stale_epoch > 0;
     uint64_t again_ms = stale ? node->now.mono_ms + COURT_AGAIN_MS : lease->retry_ms;
-    child->court_tries = lease->tries;
-    child->court_ms = again_ms + (uint64_t)rank * PLACEMENT_RANK_DELAY_MS;
+    child->local->court_tries = lease->tries;
+    child->local->court_ms = again_ms + (uint64_t)rank * PLACEMENT_RANK_DELAY_MS;
     if (stale && lease->tries > COURT_DUEL_TRIES) /* two may think that they are first */
-        child->court_ms += COURT_DUEL_MS + random_below(&node->random, COURT_DUEL_MS);
-    child_wake(child, child->court_ms);
+        child->local->court_ms += COURT_DUEL_MS + random_below(&node->random, COURT_DUEL_MS);
+    child_wake(child, child->local->court_ms);
     lease_holder_drop(leases_holder(node, child->group->workload.supervisor), lease,
                       node->now.mono_ms);
     node->dirty = true;
@@ -141,8 +141,8 @@ static void court_in_vain(struct node *node, struct child *child, struct lease *
 bool lease_court(struct node *node, struct child *child, uint32_t rank)
 {
     struct lease_holder *holder = leases_holder(node, child->group->workload.supervisor);
-    if (node->now.mono_ms < child->court_ms) {
-        child_wake(child, child->court_ms);
+    if (child->local && node->now.mono_ms < child->local->court_ms) {
+        child_wake(child, child->local->court_ms);
         return false;
     }
     if (!court_has_image(node, child))
@@ -156,7 +156,7 @@ bool lease_court(struct node *node, struct child *child, uint32_t rank)
         const struct child_id id = child_id(child);
         lease = lease_holder_want(holder, &id, child->epoch_max + 1, node->now.mono_ms);
         lease_begin(node, child, lease, child->group->workload.uid, true);
-        lease->tries = child->court_tries;
+        lease->tries = child->local->court_tries;
         node->dirty = true;
     }
     if (!lease->uncertain) /* the workload may be another one of that name by now */

@@ -59,10 +59,13 @@ struct local {
     int32_t exit_code;
     uint64_t started_ms, finished_ms; /* wall clock */
     /* pulls */
-    bool courting;            /* its image is pulled before a lease is asked for: lease_child.c */
     bool image_ready;         /* pulled for the start that comes next */
     uint64_t pull_failing_ms; /* since when, 0: not */
     uint32_t pull_failures;
+    /* leases: lease_child.c */
+    bool courting;        /* its image is pulled before one is asked for */
+    uint32_t court_tries; /* that were in vain */
+    uint64_t court_ms;    /* none is asked for before: monotonic */
     /* moves: move.c */
     uint64_t offer_epoch;      /* what the rest speaks of; 0: no offer */
     uint64_t offer_ms;         /* the holder: when the successor was last heard of, or asked */

@@ -52,7 +52,7 @@ struct child_counted { /* what one child adds to them, 0 or 1 each */
     bool running, ready, updated, conflicts;
 };
 
-/* There are many: what is large stands first, so that there are no holes. */
+/* There are many: fields of one size stand together, so that there are no holes. */
 struct child {
     struct group *group;            /* with its ordinal there: its id, see child_id */
     uint64_t hash;                  /* child_id_hash */
@@ -79,20 +79,18 @@ struct child {
                            gone, until remember_ms: our own map held its claim at start, or the end
                            of a start is unknown */
     /* bookkeeping of supervise.c */
-    bool dirty;         /* stands in the store's dirty list */
-    bool free_known;    /* free_since_ms counts */
-    bool updated;       /* counts in group->progress.updated */
-    uint32_t wake_slot; /* in the heap of wakes, from 1; 0: not there */
-    uint64_t wake_ms;   /* decide again then; UINT64_MAX: not */
+    bool dirty;            /* stands in the store's dirty list */
+    bool free_known;       /* free_since_ms counts */
+    bool updated;          /* counts in group->progress.updated */
+    uint32_t wake_slot;    /* in the heap of wakes, from 1; 0: not there */
+    uint32_t claim_seen_s; /* monotonic: when we first saw a claim of this epoch, 0: not yet */
+    uint32_t counted_at; /* its load, in its supervisor's plan: the member's place from 1: load.c */
+    uint32_t awaited_s;  /* ... since when its holder may move it and has not, 0: not */
+    uint64_t wake_ms;    /* decide again then; UINT64_MAX: not */
     uint64_t free_since_ms;
     const char *pending_reason, *pending_message; /* see store_set_pending */
     uint64_t ready_since_ms; /* monotonic: since when we see it ready with the spec below, 0: not */
     uint64_t ready_hash;
-    uint32_t claim_seen_s; /* monotonic: when we first saw a claim of this epoch, 0: not yet */
-    uint32_t counted_at; /* its load, in its supervisor's plan: the member's place from 1: load.c */
-    uint32_t awaited_s;  /* ... since when its holder may move it and has not, 0: not */
-    uint32_t court_tries;
-    uint64_t court_ms; /* no lease is asked for before: lease_child.c */
 };
 
 /* How the present spec gets on, as this node sees it: child_update.c. */
