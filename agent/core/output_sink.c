@@ -147,6 +147,8 @@ void output_begin(struct node *node, const struct request *request)
 
 static void piece_skip(struct output_piece *piece, uint64_t bytes)
 {
+    if (bytes == 0)
+        return; /* there may be no bytes at all, not even a pointer */
     piece->offset += bytes;
     piece->bytes = span_of(piece->bytes.data + bytes, piece->bytes.bytes - (size_t)bytes);
 }
