@@ -250,7 +250,7 @@ char *xstrdup(const char *text)
     return xmemdup(text, strlen(text));
 }
 
-uint32_t capacity_grown(uint32_t capacity)
+size_t capacity_grown(size_t capacity)
 {
     return capacity < 16 ? capacity + 4 : capacity + capacity / 4;
 }

@@ -72,6 +72,6 @@ char *xstrdup(const char *text);
 
 /* What a full array grows to that may be large and is on each node for each member: little room
  * more than it needs. */
-uint32_t capacity_grown(uint32_t capacity);
+size_t capacity_grown(size_t capacity);
 
 #endif

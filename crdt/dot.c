@@ -57,7 +57,7 @@ uint64_t vector_get(const struct vector *vector, uint64_t replica)
 static void vector_insert(struct vector *vector, uint32_t index, struct dot item)
 {
     if (vector->count == vector->capacity) {
-        vector->capacity = capacity_grown(vector->capacity);
+        vector->capacity = (uint32_t)capacity_grown(vector->capacity);
         vector->items = xrealloc(vector->items, vector->capacity * sizeof *vector->items);
     }
     struct dot *hole = vector->items + index;

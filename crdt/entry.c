@@ -100,7 +100,7 @@ static struct sorted *index_open(struct awmap *map, uint64_t replica)
     if (at < map->index_count && map->indexes[at].replica == replica)
         return &map->indexes[at].by_counter;
     if (map->index_count == map->index_capacity) {
-        map->index_capacity = capacity_grown(map->index_capacity);
+        map->index_capacity = (uint32_t)capacity_grown(map->index_capacity);
         map->indexes = xrealloc(map->indexes, map->index_capacity * sizeof *map->indexes);
     }
     struct writer_index *hole = map->indexes + at;

@@ -57,8 +57,8 @@ static void gathering_ask(struct node *node, struct gathering *gathering, uint64
     const struct index *members = &node->membership.members;
     struct buffer body = {0};
     buffer_varint(&body, id);
-    buffer_varint(&body, share_bytes(members->count));
-    gathering->silent = xcalloc(members->count, sizeof *gathering->silent);
+    buffer_varint(&body, share_bytes(index_count(members)));
+    gathering->silent = xcalloc(index_count(members), sizeof *gathering->silent);
     for (const struct member *m = index_after(members, span_text("")); m;
          m = index_after(members, span_text(m->name))) {
         if (!member_phase_is_reachable(swim_phase(node->swim, m->name)))
@@ -85,8 +85,8 @@ void gather_begin(struct node *node, const struct request *request)
     pending->deadline_ms = node->now.mono_ms + GATHER_MS;
     gathering_ask(node, gathering, request->id);
     struct buffer own = {0};
-    journal_encode(&node->journal, node->now.mono_ms, share_bytes(node->membership.members.count),
-                   &own);
+    journal_encode(&node->journal, node->now.mono_ms,
+                   share_bytes(index_count(&node->membership.members)), &own);
     gathering_add(gathering, node->name, buffer_view(&own));
     buffer_release(&own);
 }

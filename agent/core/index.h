@@ -5,7 +5,7 @@
 #ifndef AGENT_CORE_INDEX_H
 #define AGENT_CORE_INDEX_H
 
-#include "crdt/bytes.h"
+#include "agent/core/table.h"
 
 enum { INDEX_LEVELS = 18, INDEX_KEY_AT_MAX = 2047 };
 
@@ -14,11 +14,10 @@ struct index_node;
 /* Zeroed memory is empty. */
 struct index {
     struct index_node *heads[INDEX_LEVELS];
-    struct index_node **slots; /* by hash; NULL: free */
-    size_t slot_count;         /* a power of two */
-    size_t count;
+    struct table table; /* the same nodes by hash */
 };
 
+size_t index_count(const struct index *index);
 void *index_find(const struct index *index, struct span key);
 /* The value with the smallest key greater than this one (or the first, for an empty key). NULL at
  * the end. */

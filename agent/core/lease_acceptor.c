@@ -67,7 +67,7 @@ void lease_acceptor_free(struct lease_acceptor *acceptor)
 
 size_t lease_acceptor_count(const struct lease_acceptor *acceptor)
 {
-    return acceptor->granted.count;
+    return index_count(&acceptor->granted);
 }
 
 /* --- The tables ------------------------------------------------------------------------------ */
@@ -162,9 +162,9 @@ static struct session *session_make(struct lease_acceptor *acceptor, uint64_t no
     struct buffer key = {0};
     session_key(&key, holder, supervisor);
     struct session *session = index_find(&acceptor->sessions, buffer_view(&key));
-    if (!session && acceptor->sessions.count >= SESSIONS_MAX)
+    if (!session && index_count(&acceptor->sessions) >= SESSIONS_MAX)
         sessions_sweep(acceptor, now_ms);
-    if (!session && acceptor->sessions.count < SESSIONS_MAX) {
+    if (!session && index_count(&acceptor->sessions) < SESSIONS_MAX) {
         session = xcalloc(1, sizeof *session);
         text_set(session->holder, sizeof session->holder, holder);
         text_set(session->supervisor, sizeof session->supervisor, supervisor);
@@ -196,9 +196,9 @@ bool lease_acceptor_record(const struct lease_acceptor *acceptor, size_t *at,
 {
     enum { PER_RECORD = 256 };
     size_t index = 0, written = 0;
-    if (*at > 0 && *at >= acceptor->granted.count)
+    if (*at > 0 && *at >= index_count(&acceptor->granted))
         return false;
-    if (*at == 0 && acceptor->granted.count == 0 && acceptor->lease_ms_max == 0)
+    if (*at == 0 && index_count(&acceptor->granted) == 0 && acceptor->lease_ms_max == 0)
         return false;
     record_begin(acceptor, ret_record);
     for (const struct granted *g = index_after(&acceptor->granted, span_text(""));
@@ -256,7 +256,7 @@ void lease_acceptor_start(struct lease_acceptor *acceptor, uint64_t now_ms, uint
  */
 static bool granted_make_room(struct lease_acceptor *acceptor, uint64_t now_ms)
 {
-    if (acceptor->granted.count < LEASE_RECORDS_MAX)
+    if (index_count(&acceptor->granted) < LEASE_RECORDS_MAX)
         return true;
     for (struct granted *g = index_after(&acceptor->granted, span_text("")); g;
          g = index_after(&acceptor->granted, span_text(g->key))) {

@@ -44,7 +44,7 @@ const char *lease_holder_supervisor(const struct lease_holder *holder)
 
 size_t lease_holder_count(const struct lease_holder *holder)
 {
-    return holder->leases.count;
+    return index_count(&holder->leases);
 }
 
 const struct electorate_record *lease_holder_electorate(const struct lease_holder *holder)

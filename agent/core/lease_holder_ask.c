@@ -34,13 +34,13 @@ static bool acceptor_has_drops(const struct lease_holder *holder, size_t index)
 static bool holder_is_silent(const struct lease_holder *holder)
 {
     return !holder->has_electorate || holder->paused ||
-           (holder->leases.count == 0 && holder->drop_count == 0);
+           (index_count(&holder->leases) == 0 && holder->drop_count == 0);
 }
 
 static void ask_fill(struct lease_holder *holder, uint64_t bit, struct lease_ask *ask)
 {
     bool all = ask->generation == 0;
-    ask->adds = xcalloc(holder->leases.count + 1, sizeof *ask->adds);
+    ask->adds = xcalloc(index_count(&holder->leases) + 1, sizeof *ask->adds);
     ask->drops = xcalloc(holder->drop_count + 1, sizeof *ask->drops);
     for (struct held *at = held_after(holder, NULL); at; at = held_after(holder, at)) {
         struct lease *lease = &at->lease;

@@ -123,7 +123,7 @@ static void membership_tell(struct node *node, const char *name)
     enum placement_phase phase = member_phase(node, name);
     bool warning = phase == PLACEMENT_SUSPECT || phase == PLACEMENT_DEAD;
     effects_trace(node->effects, "%s is %s", name, member_phase_text(node, name));
-    if (phase == PLACEMENT_ALIVE && node->membership.members.count > NOTED_ALIVE_MAX)
+    if (phase == PLACEMENT_ALIVE && index_count(&node->membership.members) > NOTED_ALIVE_MAX)
         return; /* the start of a large cluster would leave no room for anything else */
     note_member(node, name, warning, reasons[phase], "%s sees it %s", node->name,
                 member_phase_text(node, name));
@@ -196,7 +196,7 @@ bool membership_is_settled(const struct node *node)
 bool membership_is_alone(const struct node *node)
 {
     const struct membership *membership = &node->membership;
-    return membership->members.count == 0 && membership->contact_count == 0 &&
+    return index_count(&membership->members) == 0 && membership->contact_count == 0 &&
            (!node->discovers || membership->suggested_alone);
 }
 
@@ -226,7 +226,7 @@ static void membership_settle(struct node *node)
 static struct member *membership_random(struct node *node)
 {
     struct membership *membership = &node->membership;
-    uint64_t skip = random_below(&node->random, membership->members.count);
+    uint64_t skip = random_below(&node->random, index_count(&membership->members));
     struct member *member = index_after(&membership->members, span_text(""));
     while (skip-- > 0)
         member = index_after(&membership->members, span_text(member->name));
@@ -237,7 +237,7 @@ static struct member *membership_random(struct node *node)
 static void membership_compare(struct node *node)
 {
     struct membership *membership = &node->membership;
-    if (sync_compared(node->sync) || membership->members.count == 0 ||
+    if (sync_compared(node->sync) || index_count(&membership->members) == 0 ||
         node->now.mono_ms < membership->compare_ms)
         return;
     membership->compare_ms = node->now.mono_ms + COMPARE_RETRY_MS;
@@ -248,7 +248,7 @@ static void membership_compare(struct node *node)
 static void membership_greet_someone(struct node *node)
 {
     struct membership *membership = &node->membership;
-    if (membership->members.count == 0 || node->now.mono_ms < membership->greet_ms)
+    if (index_count(&membership->members) == 0 || node->now.mono_ms < membership->greet_ms)
         return;
     membership->greet_ms = node->now.mono_ms + GREET_EVERY_MS;
     membership_greet_again(node, membership_random(node));
@@ -369,12 +369,12 @@ uint64_t membership_deadline(const struct node *node)
 {
     const struct membership *membership = &node->membership;
     uint64_t deadline = membership->absence_ms;
-    if (membership->members.count > 0 && membership->greet_ms < deadline)
+    if (index_count(&membership->members) > 0 && membership->greet_ms < deadline)
         deadline = membership->greet_ms;
     for (size_t i = 0; i < membership->contact_count; i++)
         if (!membership->contacts[i].member[0] && membership->contacts[i].next_ms < deadline)
             deadline = membership->contacts[i].next_ms;
-    if (!sync_compared(node->sync) && membership->members.count > 0 &&
+    if (!sync_compared(node->sync) && index_count(&membership->members) > 0 &&
         membership->compare_ms < deadline)
         deadline = membership->compare_ms;
     if (!membership->settled && !membership->refused_ms &&
@@ -400,7 +400,7 @@ void membership_thaw(struct node *node)
 static void membership_remember_contacts(struct node *node)
 {
     const struct index *members = &node->membership.members;
-    size_t left = members->count, wanted = left < REMEMBERED_MAX ? left : REMEMBERED_MAX;
+    size_t left = index_count(members), wanted = left < REMEMBERED_MAX ? left : REMEMBERED_MAX;
     for (struct member *m = index_after(members, span_text("")); m;
          m = index_after(members, span_text(m->name))) {
         if (wanted == left || random_below(&node->random, left) < wanted) {

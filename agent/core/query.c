@@ -490,8 +490,8 @@ struct query_counts query_counts(const struct node *node)
     struct query_counts counts = {.keys = awmap_count(node->map),
                                   .tombstones = awmap_tombstone_count(node->map),
                                   .children = node->store.child_count,
-                                  .names = node->store.names.count,
-                                  .members = node->store.members.count,
+                                  .names = index_count(&node->store.names),
+                                  .members = index_count(&node->store.members),
                                   .containers = node->supervision.containers,
                                   .pending_requests = node->requests.count,
                                   .log_readers = node->outputs.source_count};

@@ -189,7 +189,8 @@ static void plan_build(struct node *node, struct supervisor_plan *plan,
                        const struct supervisor *supervisor)
 {
     plan_release(plan);
-    size_t most = supervisor->members_auto ? node->store.members.count : supervisor->member_count;
+    size_t most =
+        supervisor->members_auto ? index_count(&node->store.members) : supervisor->member_count;
     plan->members = xcalloc(most + 1, sizeof *plan->members);
     plan->records = xcalloc(most + 1, sizeof *plan->records);
     plan->count = plan->eligible = plan->zone_count = plan->selective = 0;

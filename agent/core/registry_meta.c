@@ -9,7 +9,7 @@
 void meta_put(struct node *node, const struct request *request)
 {
     const struct meta_entry *entry = store_meta(&node->store, request->ns, request->name);
-    if (!entry && node->store.metas.count >= METAS_MAX) {
+    if (!entry && index_count(&node->store.metas) >= METAS_MAX) {
         requests_reply(node, request->id, 403, "Forbidden",
                        "the registry has as many meta entries as it can: 4096");
         return;

@@ -88,7 +88,7 @@ void store_apply_member(struct store *store, const char *name, const struct awma
     member_entry_decode(store, new, entry);
     new->version = ++store->feed.position;
     bool same_life = old && new->record &&new->record->replica == old->record->replica;
-    bool hidden = store->names.count > store->feed.lists[FEED_NAMES].count;
+    bool hidden = index_count(&store->names) > store->feed.lists[FEED_NAMES].count;
     if (!same_life) /* what it holds may have waited for it to be known */
         store_touch_held(store, name);
     if (!same_life && (old || hidden))

@@ -22,7 +22,7 @@ static void pull_known(struct node *node, const struct operation *operation)
 {
     if (index_find(&node->supervision.images, span_text(operation->image)))
         return;
-    if (node->supervision.images.count == IMAGES_MAX)
+    if (index_count(&node->supervision.images) == IMAGES_MAX)
         index_release(&node->supervision.images, NULL);
     index_insert(&node->supervision.images, span_text(operation->image), node);
 }

@@ -28,6 +28,7 @@ static void member_set_name(struct swim_member *member, const char *name)
     assert(bytes <= NAME_BYTES_MAX);
     member->name = name;
     member->name_bytes = (uint8_t)bytes;
+    member->item.hash = table_hash(span_text(name));
 }
 
 struct swim *swim_new(const struct swim_config *config, uint64_t now_ms)
@@ -59,7 +60,7 @@ void swim_free(struct swim *swim)
     }
     swim_member_release(&swim->self);
     free(swim->members);
-    free(swim->names.slots);
+    table_release(&swim->names);
     free(swim->order);
     free(swim->watched);
     free(swim->changed);
@@ -94,7 +95,7 @@ static void swim_reserve(struct swim *swim)
 {
     if (swim->member_count < swim->member_capacity)
         return;
-    swim->member_capacity += swim->member_capacity / 4 + 8;
+    swim->member_capacity = capacity_grown(swim->member_capacity);
     swim->members = xrealloc(swim->members, swim->member_capacity * sizeof *swim->members);
     swim->order = xrealloc(swim->order, swim->member_capacity * sizeof *swim->order);
 }
@@ -132,7 +133,7 @@ static void swim_add_new(struct swim *swim, const char *name, const char *addres
     pointers_insert(swim->members, swim->member_count, index, member);
     size_t place = (size_t)random_below(&swim->random, swim->member_count + 1);
     pointers_insert(swim->order, swim->member_count, place, member);
-    swim_names_add(&swim->names, member);
+    table_add(&swim->names, &member->item);
     swim->member_count++;
     swim->state_counts[STATE_UNINITIALIZED]++;
     swim->asks = 0;
@@ -175,7 +176,7 @@ void swim_remove(struct swim *swim, const char *name)
         pointers_remove(swim->changed, swim->changed_count--, member);
     pointers_remove(swim->order, swim->member_count, member);
     pointers_remove(swim->members, swim->member_count, member);
-    swim_names_remove(&swim->names, member);
+    table_remove(&swim->names, &member->item);
     swim->member_count--;
     swim->state_counts[member->state]--;
     swim->order_cursor = 0;

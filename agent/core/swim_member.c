@@ -64,7 +64,15 @@ size_t swim_member_place(const struct swim *swim, struct span name)
 
 struct swim_member *swim_member_find(const struct swim *swim, struct span name)
 {
-    return swim_names_find(&swim->names, name);
+    uint32_t hash = table_hash(name);
+    size_t at = hash;
+    struct table_item *item;
+    while ((item = table_next(&swim->names, hash, &at))) {
+        struct swim_member *member = (struct swim_member *)item;
+        if (span_equal(swim_member_name(member), name))
+            return member;
+    }
+    return NULL;
 }
 
 bool swim_member_is_probed(const struct swim_member *member)

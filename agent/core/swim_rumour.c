@@ -58,7 +58,7 @@ static void rumours_reserve(struct swim *swim)
 {
     if (swim->rumour_count < swim->rumour_capacity)
         return;
-    swim->rumour_capacity += swim->rumour_capacity / 4 + 8;
+    swim->rumour_capacity = capacity_grown(swim->rumour_capacity);
     swim->rumours = xrealloc(swim->rumours, swim->rumour_capacity * sizeof *swim->rumours);
 }
 

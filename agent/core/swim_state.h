@@ -3,7 +3,6 @@
  *   swim.c          the public face: life cycle, what arrives, time passing
  *   swim_member.c   what we hold of each member; evidence, accusations, verdicts
  *   swim_past.c     what is remembered of some of them
- *   swim_names.c    members by their names
  *   swim_rumour.c   what is told to whom, and how often
  *   swim_probe.c    whom to ask, and when an answer is overdue
  *   swim_relay.c    asking for others
@@ -18,6 +17,7 @@
 #include "agent/core/swim.h"
 #include "agent/core/swim_message.h"
 #include "agent/core/swim_timing.h"
+#include "agent/core/table.h"
 
 enum {
     SWIM_HELPERS_MAX = 3,     /* asked to probe for us */
@@ -92,14 +92,7 @@ struct swim_trouble {
  * nor past. The rumour is the member's state when it is sent: here is only its place in the queue.
  */
 struct swim_member {
-    const char *name, *address;   /* the caller's */
-    struct swim_trouble *trouble; /* owned; NULL: neither probe nor suspicion; else in watched */
-    struct swim_past *past;       /* owned; NULL: nothing that matters */
-    uint64_t incarnation;
-    uint64_t heard_ms;     /* last proof of life */
-    uint64_t due_ms;       /* not asked by plan before */
-    uint64_t rumour_order; /* greater is newer */
-    uint32_t hash;         /* of the name */
+    struct table_item item; /* of the name */
     uint8_t name_bytes;
     uint8_t rumour_transmits;
     uint8_t state; /* enum swim_state */
@@ -109,11 +102,13 @@ struct swim_member {
     bool spoke : 1;    /* dead, but something came from it: tell it soon */
     bool outdated : 1; /* what it said last was of a lesser incarnation than we know: it hears so */
     bool accused : 1;  /* at this incarnation by somebody: it hears so until it refutes */
-};
-
-struct swim_names { /* slots by hash; NULL: free */
-    struct swim_member **slots;
-    size_t count, capacity; /* a power of two */
+    const char *name, *address; /* the caller's */
+    uint64_t incarnation;
+    struct swim_trouble *trouble; /* owned; NULL: neither probe nor suspicion; else in watched */
+    struct swim_past *past;       /* owned; NULL: nothing that matters */
+    uint64_t rumour_order;        /* greater is newer */
+    uint64_t heard_ms;            /* last proof of life */
+    uint64_t due_ms;              /* not asked by plan before */
 };
 
 /* A probe that we make for another. */
@@ -134,7 +129,7 @@ struct swim {
     void *send_context;
     struct swim_member self;      /* ours is a rumour like any other */
     struct swim_member **members; /* owned, sorted by name */
-    struct swim_names names;      /* the same, by hash */
+    struct table names;           /* the same, by the hashes of their names */
     struct swim_member **order;   /* the same, shuffled: the round of probes */
     struct swim_member **watched; /* those with trouble */
     struct swim_member **changed; /* not yet told to the caller */
@@ -198,11 +193,6 @@ void swim_past_answered(struct swim_member *member); /* no question waits for an
 /* Frees what does not matter any more. */
 void swim_past_tidy(const struct swim *swim, struct swim_member *member);
 void swim_past_free(struct swim_member *member);
-
-/* swim_names.c */
-void swim_names_add(struct swim_names *names, struct swim_member *member);
-void swim_names_remove(struct swim_names *names, const struct swim_member *member);
-struct swim_member *swim_names_find(const struct swim_names *names, struct span name);
 
 /* swim_rumour.c */
 /* urgent: a few are told at once, not only with the next probes. accuser NULL: keep. */

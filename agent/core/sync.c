@@ -91,7 +91,7 @@ struct sync_peer *sync_peer_find(const struct sync *sync, const char *name)
 static struct sync_peer *sync_peer_insert(struct sync *sync, const char *name)
 {
     if (sync->peer_count == sync->peer_capacity) {
-        sync->peer_capacity += sync->peer_capacity / 4 + 8;
+        sync->peer_capacity = capacity_grown(sync->peer_capacity);
         sync->peers = xrealloc(sync->peers, sync->peer_capacity * sizeof(struct sync_peer *));
     }
     size_t place = sync_peer_place(sync, name);

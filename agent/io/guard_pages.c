@@ -157,7 +157,7 @@ static void pages_sweep(struct guard_pages *pages)
             pread(fd, &page, sizeof page, 0) != sizeof page || page.deadline_ms <= now_ms)
             page_forget(pages, path);
     }
-    pages->sweep_at = 2 * pages->pages.count;
+    pages->sweep_at = 2 * index_count(&pages->pages);
     if (pages->sweep_at < SWEEP_AT_MIN)
         pages->sweep_at = SWEEP_AT_MIN;
 }
@@ -245,9 +245,9 @@ struct guard_page guard_page_of(const struct runtime_operation *start)
 static struct deadline_page *page_add(struct guard_pages *pages, const char *path,
                                       struct error *err)
 {
-    if (pages->pages.count >= pages->sweep_at)
+    if (index_count(&pages->pages) >= pages->sweep_at)
         pages_sweep(pages);
-    if (pages->pages.count >= GUARD_PAGES_MAX) {
+    if (index_count(&pages->pages) >= GUARD_PAGES_MAX) {
         error_set(err, ERROR_IO, "cannot guard more than %d containers", GUARD_PAGES_MAX);
         return NULL;
     }

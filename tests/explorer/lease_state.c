@@ -426,7 +426,7 @@ static void pass_holder(struct pass *pass, struct lease_holder *holder)
     PASS(pass, holder->number);
     for (size_t i = 0; i < holder->acceptor_count; i++)
         pass_acceptor_seen(pass, &holder->acceptors[i]);
-    bool has = holder->leases.count > 0;
+    bool has = index_count(&holder->leases) > 0;
     PASS(pass, has);
     if (has && pass->reader)
         lease_holder_want(holder, &world_child, 1, NOW_MS);

@@ -306,10 +306,10 @@ const char *informer_compare(const struct informer *informer, const struct node 
                      known ? known->text : "nothing");
             return wrong;
         }
-        if (count == informer->known[i].count)
+        if (count == index_count(&informer->known[i]))
             continue;
         snprintf(wrong, sizeof wrong, "resource %d: who watches knows %zu, there are %zu", i,
-                 informer->known[i].count, count);
+                 index_count(&informer->known[i]), count);
         return wrong;
     }
     return NULL;

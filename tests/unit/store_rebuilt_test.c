@@ -271,8 +271,8 @@ static void all_that_was_removed_leaves_nothing(void)
         store_settle(&bench.store);
         struct store *store = &bench.store;
         CU_ASSERT_EQUAL(store->child_count, 0);
-        CU_ASSERT_EQUAL(store->groups.count + store->names.count, 0);
-        CU_ASSERT_EQUAL(store->members.count + store->supervisors.count, 0);
+        CU_ASSERT_EQUAL(index_count(&store->groups) + index_count(&store->names), 0);
+        CU_ASSERT_EQUAL(index_count(&store->members) + index_count(&store->supervisors), 0);
         bench_free(&bench);
     }
 }
