@@ -295,7 +295,10 @@ static void receive_from_member(struct swim *swim, struct swim_member *member,
         receive_for_probe(swim, message);
         break;
     case SWIM_ASK:
-        swim_tell_all(swim, member, effects);
+        swim_tell_all(swim, member, STATE_ALIVE, effects);
+        break;
+    case SWIM_ASK_DEAD:
+        swim_tell_all(swim, member, STATE_DEAD, effects);
         break;
     case SWIM_GOSSIP:
     case SWIM_KIND_COUNT:

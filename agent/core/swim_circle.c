@@ -7,7 +7,12 @@
  * living predecessor at distance 1. sync_relay.c goes along the same fingers.
  *
  * Who has just started does not ask thousands one by one whether they live: it asks one whom it has
- * found (SWIM_ASK), and is told of all whom that one holds alive. */
+ * found (SWIM_ASK), and is told of all whom that one holds alive.
+ *
+ * Rumours end, and where many die at once some of them never come to all: news go by way of the
+ * dead. Who asks only a few would take one that it has not heard of for alive for ever. So each
+ * asks one whom that one holds for dead (SWIM_ASK_DEAD): soon after it has lost somebody itself,
+ * and now and then. */
 #include <assert.h>
 #include <string.h>
 
@@ -17,6 +22,9 @@ enum {
     CIRCLE_TELL_BYTES = 32 * 1024, /* of rumours in one message of an answer */
     CIRCLE_ASKS_DOUBLINGS = 5,
     CIRCLE_FIRST_ASK_MS = 100,
+    CIRCLE_ASK_DEAD_SOON_MS = 3000, /* most has been told by then; then in twice that, and so on */
+    CIRCLE_ASK_DEAD_MS = 10000,     /* ... up to this, and more for each dead: */
+    CIRCLE_ASK_DEAD_EACH_MS = 400,  /* some 20 bytes of the answer, 50 a second */
 };
 
 bool swim_is_large(const struct swim *swim)
@@ -76,27 +84,74 @@ size_t swim_pick_fingers(struct swim *swim, const struct swim_member *except,
     return picked;
 }
 
-/* --- Who lives? ------------------------------------------------------------------------------ */
+/* --- Who lives, and who has died? ------------------------------------------------------------ */
 
-void swim_ask_tick(struct swim *swim, struct effects *effects)
+static bool circle_asks(const struct swim *swim)
 {
-    if (swim->now_ms < swim_ask_deadline(swim))
-        return;
+    return swim->member_count > SWIM_MESH_MAX;
+}
+
+static void circle_ask(struct swim *swim, struct swim_member *asked, enum swim_kind kind,
+                       struct effects *effects)
+{
+    struct swim_message message = {.kind = kind, .sequence = swim_next_sequence(swim)};
+    swim_send_message(swim, asked->address, asked, &message, effects);
+}
+
+static void ask_alive_tick(struct swim *swim, struct effects *effects)
+{
     struct swim_member *asked;
     uint64_t wait_ms = CIRCLE_FIRST_ASK_MS;
     if (swim_pick_any(swim, NULL, &asked, 1) == 1) {
-        struct swim_message message = {.kind = SWIM_ASK, .sequence = swim_next_sequence(swim)};
-        swim_send_message(swim, asked->address, asked, &message, effects);
+        circle_ask(swim, asked, SWIM_ASK, effects);
         wait_ms = (uint64_t)SWIM_ASK_MS << swim->asks;
         swim->asks += swim->asks < CIRCLE_ASKS_DOUBLINGS;
     }
     swim->ask_next_ms = swim->now_ms + wait_ms;
 }
 
+static void ask_dead_tick(struct swim *swim, struct effects *effects)
+{
+    struct swim_member *asked;
+    if (swim_pick(swim, NULL, &asked, 1) == 1)
+        circle_ask(swim, asked, SWIM_ASK_DEAD, effects);
+    uint64_t max_ms = CIRCLE_ASK_DEAD_MS + CIRCLE_ASK_DEAD_EACH_MS * swim->state_counts[STATE_DEAD];
+    swim->ask_dead_wait_ms *= 2;
+    if (swim->ask_dead_wait_ms < CIRCLE_ASK_DEAD_SOON_MS)
+        swim->ask_dead_wait_ms = CIRCLE_ASK_DEAD_SOON_MS;
+    if (swim->ask_dead_wait_ms > max_ms)
+        swim->ask_dead_wait_ms = max_ms;
+    swim->ask_dead_next_ms = swim->now_ms + swim->ask_dead_wait_ms;
+}
+
+void swim_ask_dead_soon(struct swim *swim)
+{
+    if (!circle_asks(swim))
+        return;
+    swim->ask_dead_wait_ms = CIRCLE_ASK_DEAD_SOON_MS;
+    uint64_t next_ms = swim->now_ms + CIRCLE_ASK_DEAD_SOON_MS +
+                       random_below(&swim->random, CIRCLE_ASK_DEAD_SOON_MS);
+    if (next_ms < swim->ask_dead_next_ms)
+        swim->ask_dead_next_ms = next_ms;
+}
+
+void swim_ask_tick(struct swim *swim, struct effects *effects)
+{
+    if (!circle_asks(swim))
+        return;
+    if (swim->state_counts[STATE_UNINITIALIZED] > 0 && swim->now_ms >= swim->ask_next_ms)
+        ask_alive_tick(swim, effects);
+    if (swim->now_ms >= swim->ask_dead_next_ms)
+        ask_dead_tick(swim, effects);
+}
+
 uint64_t swim_ask_deadline(const struct swim *swim)
 {
-    bool wanted = swim->member_count > SWIM_MESH_MAX && swim->state_counts[STATE_UNINITIALIZED] > 0;
-    return wanted ? swim->ask_next_ms : SWIM_NEVER;
+    if (!circle_asks(swim))
+        return SWIM_NEVER;
+    bool unknown = swim->state_counts[STATE_UNINITIALIZED] > 0;
+    return unknown && swim->ask_next_ms < swim->ask_dead_next_ms ? swim->ask_next_ms
+                                                                 : swim->ask_dead_next_ms;
 }
 
 static void circle_tell_begin(struct swim *swim)
@@ -108,18 +163,22 @@ static void circle_tell_begin(struct swim *swim)
     swim_message_encode(&swim->buffer, &message);
 }
 
-void swim_tell_all(struct swim *swim, const struct swim_member *to, struct effects *effects)
+static bool is_told(const struct swim_member *member, enum swim_state state)
 {
+    return member->state == state && !swim_member_is_suspected(member);
+}
+
+void swim_tell_all(struct swim *swim, const struct swim_member *to, enum swim_state state,
+                   struct effects *effects)
+{
+    if (swim->state_counts[state] == 0)
+        return;
     circle_tell_begin(swim);
     for (size_t i = 0; i < swim->member_count; i++) {
         const struct swim_member *member = swim->members[i];
-        if (member == to || !swim_member_reachable(member))
+        if (member == to || !is_told(member, state))
             continue;
-        struct swim_rumour_text text = {
-            .kind = member->shutting_down ? RUMOUR_SHUTTING_DOWN : RUMOUR_ALIVE,
-            .name = span_text(member->name),
-            .incarnation = member->incarnation,
-        };
+        struct swim_rumour_text text = swim_rumour_text(member);
         swim_rumour_encode(&swim->buffer, &text);
         if (swim->buffer.bytes < CIRCLE_TELL_BYTES)
             continue;

@@ -330,6 +330,7 @@ void swim_member_die(struct swim *swim, struct swim_member *member, const char *
     if (swim->state_counts[STATE_DEAD] == 0)
         swim->dead_next_ms = swim->now_ms + SWIM_ASK_MS;
     member_move(swim, member, STATE_DEAD);
+    swim_ask_dead_soon(swim);
     swim_rumour_queue(swim, member, accuser, true);
 }
 

@@ -18,6 +18,7 @@ enum swim_kind {
     SWIM_NACK,      /* sequence, subject: it did not answer me, but I am here */
     SWIM_GOSSIP,    /* rumours only */
     SWIM_ASK,       /* sequence: whom do you hold alive? Answered by GOSSIP */
+    SWIM_ASK_DEAD,  /* sequence: and whom for dead? The same */
     SWIM_KIND_COUNT,
 };
 

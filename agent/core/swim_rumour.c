@@ -111,7 +111,7 @@ unsigned swim_rumour_transmits_max(const struct swim *swim)
     return 3 * log2;
 }
 
-static struct swim_rumour_text rumour_text(const struct swim_member *subject)
+struct swim_rumour_text swim_rumour_text(const struct swim_member *subject)
 {
     const char *accuser = swim_past(subject)->accuser;
     struct swim_rumour_text text = {
@@ -159,7 +159,7 @@ void swim_rumour_append(struct swim *swim, const struct swim_member *to)
     if (!to)
         return;
     if (to->accused || to->outdated) {
-        struct swim_rumour_text text = rumour_text(to);
+        struct swim_rumour_text text = swim_rumour_text(to);
         if (to->accused)
             text.kind = to->state == STATE_DEAD ? RUMOUR_DEAD : RUMOUR_SUSPECT;
         swim_rumour_encode(&swim->buffer, &text);
@@ -169,7 +169,7 @@ void swim_rumour_append(struct swim *swim, const struct swim_member *to)
         const struct swim_member *subject = swim->rumours[told++];
         if (subject == to || subject == &swim->self)
             continue; /* it knows; and of us the header speaks */
-        struct swim_rumour_text text = rumour_text(subject);
+        struct swim_rumour_text text = swim_rumour_text(subject);
         swim_rumour_encode(&swim->buffer, &text);
     }
     if (told > 0)
@@ -213,11 +213,30 @@ size_t swim_pick_any(struct swim *swim, const struct swim_member *except,
     return count;
 }
 
+static bool is_among(const struct swim_member *member, struct swim_member *const *members,
+                     size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (members[i] == member)
+            return true;
+    return false;
+}
+
 size_t swim_pick(struct swim *swim, const struct swim_member *except,
                  struct swim_member **ret_members, size_t max)
 {
-    return swim_is_large(swim) ? swim_pick_fingers(swim, except, ret_members, max)
-                               : swim_pick_any(swim, except, ret_members, max);
+    size_t count = 0;
+    if (swim_is_large(swim))
+        count = swim_pick_fingers(swim, except, ret_members, max);
+    if (count == max)
+        return count;
+    struct swim_member *others[2 * SWIM_FANOUT];
+    assert(count + max <= 2 * SWIM_FANOUT);
+    size_t other_count = swim_pick_any(swim, except, others, count + max);
+    for (size_t i = 0; i < other_count && count < max; i++)
+        if (!is_among(others[i], ret_members, count))
+            ret_members[count++] = others[i];
+    return count;
 }
 
 void swim_gossip_tick(struct swim *swim, struct effects *effects)

@@ -145,7 +145,7 @@ struct swim {
     size_t order_cursor, uninitialized_cursor, dead_cursor, finger_cursor;
     bool dead_spoke;       /* perhaps one of the dead spoke */
     unsigned bursts, asks; /* so far; asks: since somebody was added */
-    uint64_t ask_next_ms;
+    uint64_t ask_next_ms, ask_dead_next_ms, ask_dead_wait_ms;
     struct swim_member *stranger; /* said last that it does not know us; NULL: nobody has */
     uint64_t rumour_order;
     unsigned health;
@@ -201,6 +201,7 @@ void swim_rumour_queue(struct swim *swim, struct swim_member *subject, const cha
 /* It is told only SWIM_HEARSAY_TELLS times from now on. */
 void swim_rumour_is_hearsay(struct swim *swim, struct swim_member *subject);
 void swim_rumour_drop(struct swim *swim, struct swim_member *subject);
+struct swim_rumour_text swim_rumour_text(const struct swim_member *subject); /* what is said now */
 /* Appends to swim->buffer what `to` should hear. */
 void swim_rumour_append(struct swim *swim, const struct swim_member *to);
 unsigned swim_rumour_transmits_max(const struct swim *swim);
@@ -212,7 +213,7 @@ void swim_gossip_tick(struct swim *swim, struct effects *effects);
 /* Up to max reachable members other than `except`, at random. */
 size_t swim_pick_any(struct swim *swim, const struct swim_member *except,
                      struct swim_member **ret_members, size_t max);
-/* The same, in a large cluster only of the fingers. */
+/* The same, in a large cluster of the fingers first. */
 size_t swim_pick(struct swim *swim, const struct swim_member *except,
                  struct swim_member **ret_members, size_t max);
 
@@ -240,7 +241,10 @@ size_t swim_pick_fingers(struct swim *swim, const struct swim_member *except,
                          struct swim_member **ret_members, size_t max);
 void swim_ask_tick(struct swim *swim, struct effects *effects);
 uint64_t swim_ask_deadline(const struct swim *swim);
-void swim_tell_all(struct swim *swim, const struct swim_member *to, struct effects *effects);
+void swim_ask_dead_soon(struct swim *swim); /* somebody has died */
+/* Of all in this state that are not suspected. */
+void swim_tell_all(struct swim *swim, const struct swim_member *to, enum swim_state state,
+                   struct effects *effects);
 
 /* swim_relay.c */
 void swim_relay_begin(struct swim *swim, struct swim_member *requester,

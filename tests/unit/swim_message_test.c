@@ -59,6 +59,7 @@ static void messages_survive_encoding(void)
         {.kind = SWIM_NACK, .sequence = 3, .subject = span_text("b")},
         {.kind = SWIM_GOSSIP},
         {.kind = SWIM_ASK, .sequence = 7},
+        {.kind = SWIM_ASK_DEAD, .sequence = 8},
     };
     for (size_t i = 0; i < sizeof messages / sizeof *messages; i++) {
         messages[i].incarnation = incarnation;
