@@ -35,7 +35,7 @@ enum fault {
     FAULT_COUNT,
 };
 
-enum { SWARM_NODES_MAX = 16, WORKLOADS = 4, EDITS_MAX = 64 };
+enum { SWARM_NODES_MAX = 48, WORKLOADS = 4, EDITS_MAX = 64 };
 
 #define SWARM_RANDOM "random"
 #define SWARM_VOTERS "voters"

@@ -88,7 +88,7 @@ static void world_draw_places(struct swarm *swarm)
     if (random_below(&random, 3) == 0)
         sim->max_children = 1 + (uint32_t)random_below(&random, 4);
     else
-        swarm->strategies = random_below(&random, 2) == 0;
+        swarm->strategies = random_below(&random, 2) == 0 && sim->count <= ELECTORATE_MAX;
     bool zoned = random_below(&random, 3) == 0;
     for (size_t i = 0; zoned && i < sim->count; i++)
         sim->nodes[i].zone = zones[random_below(&random, 3)];

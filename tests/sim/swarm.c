@@ -24,7 +24,7 @@ enum {
     MOVES_MS = 1500000,
     MOVES_STILL_MS = 15000,
     QUIET_MS = 10000,
-    QUIET_BYTES = 500,       /* per node and second, at three to ten nodes */
+    QUIET_BYTES = 500,       /* per node and second */
     QUIET_LEASE_BYTES = 250, /* a request or an answer, to one voter, three times a lease */
     QUIET_TICKS = 40,
     QUIET_PROBE_TICKS = 2, /* a probe is begun and it ends */
