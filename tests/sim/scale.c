@@ -2,9 +2,9 @@
  * if a scene does not come to its end in time, or an idle cluster sends or is connected too much.
  *
  * Scenes, in the order given: cold (start of all, then all children), idle, event (one write, seen
- * by all), lose1, lose10 (a tenth at once), rolling (every node restarts in turn, ten or a
- * fiftieth of all at a time), split (in halves, and the heal). All but the first need cold before
- * them.
+ * by all), lose1, lose10 (a tenth at once), lose66 (two thirds), rolling (every node restarts in
+ * turn, ten or a fiftieth of all at a time), split (in halves, and the heal). All but the first
+ * need cold before them.
  *
  * What the simulator does for room and is no part of the program: a node's disk is written when its
  * process ends, from what it knew (sim.lazy_disk). Before the end nobody looks at what the agents
@@ -370,6 +370,11 @@ static void scene_lose10(void)
     lose("a tenth lost", scale.sim.count / 3, scale.sim.count / 10);
 }
 
+static void scene_lose66(void)
+{
+    lose("two thirds lost", scale.sim.count / 6, scale.sim.count * 2 / 3);
+}
+
 static size_t rolled, rolling_end;
 
 static bool are_drained(struct sim *sim)
@@ -452,9 +457,9 @@ static const struct {
     const char *name;
     void (*play)(void);
 } scenes[] = {
-    {"cold", scene_cold},   {"idle", scene_idle},     {"event", scene_event},
-    {"lose1", scene_lose1}, {"lose10", scene_lose10}, {"rolling", scene_rolling},
-    {"split", scene_split},
+    {"cold", scene_cold},       {"idle", scene_idle},     {"event", scene_event},
+    {"lose1", scene_lose1},     {"lose10", scene_lose10}, {"lose66", scene_lose66},
+    {"rolling", scene_rolling}, {"split", scene_split},
 };
 
 /* All maps are equal: what some agents show, all would. */
@@ -485,8 +490,9 @@ int main(int argc, char **argv)
     size_t nodes = argc > 2 ? strtoul(argv[1], NULL, 10) : 0;
     const char *seed = getenv("SIM_SEED");
     if (nodes == 0 || argc < 4 || strcmp(argv[3], "cold") != 0) {
-        fprintf(stderr,
-                "usage: scale NODES CHILDREN cold [idle|event|lose1|lose10|rolling|split...]\n");
+        fprintf(
+            stderr,
+            "usage: scale NODES CHILDREN cold [idle|event|lose1|lose10|lose66|rolling|split...]\n");
         return 2;
     }
     scale.began_s = spent_s();
