@@ -154,7 +154,7 @@ static void swarm_rebalance(struct swarm *swarm, size_t index)
         sim_request(&swarm->sim, index, &request);
 }
 
-uint64_t swarm_set_members(struct swarm *swarm, size_t index, const char *name, uint32_t mask)
+uint64_t swarm_set_members(struct swarm *swarm, size_t index, const char *name, uint64_t mask)
 {
     static char members[SWARM_NODES_MAX][NAME_BYTES_MAX + 1];
     struct supervisor supervisor = {.generation = 0};
@@ -234,10 +234,10 @@ static void fault_on_running(struct swarm *swarm, enum fault fault, size_t index
         break;
     case FAULT_MEMBERS:
         swarm_set_members(swarm, index, SUPERVISOR_DEFAULT,
-                          (uint32_t)swarm_below(swarm, 1u << sim->count));
+                          swarm_below(swarm, UINT64_C(1) << sim->count));
         if (swarm->strategies)
             swarm_set_members(swarm, index, SWARM_VOTERS,
-                              (uint32_t)random_below(&swarm->kinds, 1u << sim->count));
+                              random_below(&swarm->kinds, UINT64_C(1) << sim->count));
         break;
     default:
         break;

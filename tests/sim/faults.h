@@ -100,7 +100,7 @@ bool swarm_edits_are_kept(struct swarm *swarm);
 void swarm_release(struct swarm *swarm);
 void swarm_engine_weather(struct swarm *swarm);
 /* mask 0: auto. Returns the request. */
-uint64_t swarm_set_members(struct swarm *swarm, size_t index, const char *name, uint32_t mask);
+uint64_t swarm_set_members(struct swarm *swarm, size_t index, const char *name, uint64_t mask);
 
 /* swarm_check.c: what must hold at every moment, looked at from outside, by the map's own readers
  * and the simulator's knowledge. Violations are counted in sim.violations. */

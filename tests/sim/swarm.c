@@ -195,7 +195,7 @@ static struct verdict swarm_play(struct swarm *swarm)
         swarm_set_members(swarm, 0, SUPERVISOR_DEFAULT, 0);
     if (swarm->strategies) {
         swarm_set_members(swarm, 0, SWARM_RANDOM, 0);
-        swarm_set_members(swarm, 0, SWARM_VOTERS, (1u << sim->count) - 1);
+        swarm_set_members(swarm, 0, SWARM_VOTERS, (UINT64_C(1) << sim->count) - 1);
     }
     size_t faults = 10 + (size_t)random_below(&swarm->random, 60);
     for (size_t i = 0; i < faults; i++) {
