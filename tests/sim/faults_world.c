@@ -208,8 +208,9 @@ static uint64_t heal_members(struct swarm *swarm, size_t which)
 
 static uint64_t heal_strategies(struct swarm *swarm, size_t which)
 {
-    return which == 0 ? swarm_set_members(swarm, 0, SWARM_RANDOM, 0)
-                      : swarm_set_members(swarm, 0, SWARM_VOTERS, (UINT64_C(1) << swarm->sim.count) - 1);
+    return which == 0
+               ? swarm_set_members(swarm, 0, SWARM_RANDOM, 0)
+               : swarm_set_members(swarm, 0, SWARM_VOTERS, (UINT64_C(1) << swarm->sim.count) - 1);
 }
 
 static uint64_t heal_cordon(struct swarm *swarm, size_t which)
