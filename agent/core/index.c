@@ -33,16 +33,14 @@ static struct span index_key(const struct index_node *node)
     return span_of(key, node->key_bytes);
 }
 
+static struct span item_key(const struct table_item *item)
+{
+    return index_key((const struct index_node *)item);
+}
+
 static struct index_node *index_lookup(const struct index *index, struct span key, uint32_t hash)
 {
-    size_t at = hash;
-    struct table_item *item;
-    while ((item = table_next(&index->table, hash, &at))) {
-        struct index_node *node = (struct index_node *)item;
-        if (span_equal(index_key(node), key))
-            return node;
-    }
-    return NULL;
+    return (struct index_node *)table_find(&index->table, hash, key, item_key);
 }
 
 /* Links into which a node with this key belongs: link[i] points to the first node of level i that

@@ -43,10 +43,7 @@ size_t swim_fingers(const struct swim *swim, struct swim_member *ret_fingers[SWI
         while (swim->members[at % swim->member_count]->state != STATE_ALIVE)
             at++;
         struct swim_member *finger = swim->members[at % swim->member_count];
-        bool known = false;
-        for (size_t i = 0; i < count; i++)
-            known |= ret_fingers[i] == finger;
-        if (!known)
+        if (!swim_is_among(finger, ret_fingers, count))
             ret_fingers[count++] = finger;
     }
     return count;
@@ -86,6 +83,7 @@ size_t swim_pick_fingers(struct swim *swim, const struct swim_member *except,
 
 /* --- Who lives, and who has died? ------------------------------------------------------------ */
 
+/* By the members, not by the living: who is behind takes the dead for alive. */
 static bool circle_asks(const struct swim *swim)
 {
     return swim->member_count > SWIM_MESH_MAX;
@@ -116,19 +114,19 @@ static void ask_dead_tick(struct swim *swim, struct effects *effects)
     if (swim_pick(swim, NULL, &asked, 1) == 1)
         circle_ask(swim, asked, SWIM_ASK_DEAD, effects);
     uint64_t max_ms = CIRCLE_ASK_DEAD_MS + CIRCLE_ASK_DEAD_EACH_MS * swim->state_counts[STATE_DEAD];
-    swim->ask_dead_wait_ms *= 2;
-    if (swim->ask_dead_wait_ms < CIRCLE_ASK_DEAD_SOON_MS)
-        swim->ask_dead_wait_ms = CIRCLE_ASK_DEAD_SOON_MS;
-    if (swim->ask_dead_wait_ms > max_ms)
-        swim->ask_dead_wait_ms = max_ms;
-    swim->ask_dead_next_ms = swim->now_ms + swim->ask_dead_wait_ms;
+    uint64_t wait_ms = (uint64_t)CIRCLE_ASK_DEAD_SOON_MS << swim->dead_asks;
+    if (wait_ms < max_ms)
+        swim->dead_asks++;
+    else
+        wait_ms = max_ms;
+    swim->ask_dead_next_ms = swim->now_ms + wait_ms;
 }
 
 void swim_ask_dead_soon(struct swim *swim)
 {
     if (!circle_asks(swim))
         return;
-    swim->ask_dead_wait_ms = CIRCLE_ASK_DEAD_SOON_MS;
+    swim->dead_asks = 1; /* the one that comes now */
     uint64_t next_ms = swim->now_ms + CIRCLE_ASK_DEAD_SOON_MS +
                        random_below(&swim->random, CIRCLE_ASK_DEAD_SOON_MS);
     if (next_ms < swim->ask_dead_next_ms)

@@ -62,17 +62,14 @@ size_t swim_member_place(const struct swim *swim, struct span name)
     return low;
 }
 
+static struct span item_name(const struct table_item *item)
+{
+    return swim_member_name((const struct swim_member *)item);
+}
+
 struct swim_member *swim_member_find(const struct swim *swim, struct span name)
 {
-    uint32_t hash = table_hash(name);
-    size_t at = hash;
-    struct table_item *item;
-    while ((item = table_next(&swim->names, hash, &at))) {
-        struct swim_member *member = (struct swim_member *)item;
-        if (span_equal(swim_member_name(member), name))
-            return member;
-    }
-    return NULL;
+    return (struct swim_member *)table_find(&swim->names, table_hash(name), name, item_name);
 }
 
 bool swim_member_is_probed(const struct swim_member *member)

@@ -213,8 +213,8 @@ size_t swim_pick_any(struct swim *swim, const struct swim_member *except,
     return count;
 }
 
-static bool is_among(const struct swim_member *member, struct swim_member *const *members,
-                     size_t count)
+bool swim_is_among(const struct swim_member *member, struct swim_member *const *members,
+                   size_t count)
 {
     for (size_t i = 0; i < count; i++)
         if (members[i] == member)
@@ -234,7 +234,7 @@ size_t swim_pick(struct swim *swim, const struct swim_member *except,
     assert(count + max <= 2 * SWIM_FANOUT);
     size_t other_count = swim_pick_any(swim, except, others, count + max);
     for (size_t i = 0; i < other_count && count < max; i++)
-        if (!is_among(others[i], ret_members, count))
+        if (!swim_is_among(others[i], ret_members, count))
             ret_members[count++] = others[i];
     return count;
 }

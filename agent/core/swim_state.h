@@ -92,7 +92,7 @@ struct swim_trouble {
  * nor past. The rumour is the member's state when it is sent: here is only its place in the queue.
  */
 struct swim_member {
-    struct table_item item; /* of the name */
+    struct table_item item; /* in names; its key is the name */
     uint8_t name_bytes;
     uint8_t rumour_transmits;
     uint8_t state; /* enum swim_state */
@@ -145,7 +145,8 @@ struct swim {
     size_t order_cursor, uninitialized_cursor, dead_cursor, finger_cursor;
     bool dead_spoke;       /* perhaps one of the dead spoke */
     unsigned bursts, asks; /* so far; asks: since somebody was added */
-    uint64_t ask_next_ms, ask_dead_next_ms, ask_dead_wait_ms;
+    unsigned dead_asks;    /* since somebody died, while the waits between grow */
+    uint64_t ask_next_ms, ask_dead_next_ms;
     struct swim_member *stranger; /* said last that it does not know us; NULL: nobody has */
     uint64_t rumour_order;
     unsigned health;
@@ -210,6 +211,8 @@ void swim_gossip_to(struct swim *swim, struct swim_member *to, struct effects *e
 void swim_gossip_accusation(struct swim *swim, struct swim_member *to,
                             const struct swim_rumour_text *accusation, struct effects *effects);
 void swim_gossip_tick(struct swim *swim, struct effects *effects);
+bool swim_is_among(const struct swim_member *member, struct swim_member *const *members,
+                   size_t count);
 /* Up to max reachable members other than `except`, at random. */
 size_t swim_pick_any(struct swim *swim, const struct swim_member *except,
                      struct swim_member **ret_members, size_t max);

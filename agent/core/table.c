@@ -61,16 +61,18 @@ void table_remove(struct table *table, const struct table_item *item)
     }
 }
 
-struct table_item *table_next(const struct table *table, uint32_t hash, size_t *at)
+struct table_item *table_find(const struct table *table, uint32_t hash, struct span key,
+                              table_key_function key_of)
 {
-    if (table->capacity == 0)
+    if (table->count == 0)
         return NULL;
     size_t mask = table->capacity - 1;
-    for (;;) {
-        struct table_item *item = table->slots[(*at)++ & mask];
-        if (!item || item->hash == hash)
+    for (size_t at = hash & mask; table->slots[at]; at = (at + 1) & mask) {
+        struct table_item *item = table->slots[at];
+        if (item->hash == hash && span_equal(key_of(item), key))
             return item;
     }
+    return NULL;
 }
 
 void table_release(struct table *table)
