@@ -24,7 +24,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 SOURCES = ["CMakeLists.txt", "CMakePresets.json", "agent", "crdt", "placement", "tests"]
 FIRST_SEED, SEEDS = 1, 2000
 STATES = 300000
-PATIENCE_S = 300  # of all seeds; a build that hangs has died as well
+PATIENCE_S = 1200  # of all seeds, 120 s on two cores; a build that hangs has died as well
 
 SAFETY, LIVENESS, ASSERTION = 3, 4, 134
 
