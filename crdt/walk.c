@@ -1,7 +1,7 @@
 /* Walk: what a peer lacks, by the index of each replica above the peer's `seen`.
  *
  *     body      head, number, chain (u64), last (u8), entries, claim count, claims
- *     claim     replica (u64), low, high - low
+ *     claim     replica (u64), low, high - low; in ascending order of the replicas
  *
  * The one idea: when the receiver has all keys whose latest dot of replica r is above `low`, then
  * it lacks nothing of r that the sender had integrated when the walk began. So "r, from low to
@@ -189,13 +189,15 @@ static bool walk_open(struct reader *reader, struct walk_head *ret_head)
 static bool walk_claims_apply(struct awmap *map, struct reader *reader)
 {
     size_t count = reader_count(reader, VECTOR_COUNT_MAX);
+    uint64_t before = 0; /* one claim a replica: of two the second could make the first hold */
     for (size_t i = 0; i < count; i++) {
         struct dot claim = {.replica = reader_u64(reader)};
         uint64_t low = reader_varint(reader);
         uint64_t more = reader_varint(reader);
-        if (reader->failed || claim.replica == 0 || low > DOT_COUNTER_MAX || more == 0 ||
+        if (reader->failed || claim.replica <= before || low > DOT_COUNTER_MAX || more == 0 ||
             more > DOT_COUNTER_MAX - low)
             return false;
+        before = claim.replica;
         claim.counter = low + more;
         if (map && awmap_known(map, claim.replica) >= low)
             map_raise_seen(map, claim);
