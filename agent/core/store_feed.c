@@ -14,7 +14,9 @@ static void store_apply_workload(struct store *store, const struct key_parts *ke
     group->has_workload = false;
     for (size_t i = 0; i < awmap_entry_count(entry) && !group->has_workload; i++) {
         struct workload workload = {0};
-        if (!workload_decode(&workload, awmap_entry_sibling(entry, i).value)) {
+        if (!workload_decode(&workload, awmap_entry_sibling(entry, i).value) ||
+            strcmp(workload.ns, key->ns) != 0 || strcmp(workload.name, key->name) != 0) {
+            workload_release(&workload);
             store->undecodable++;
             continue;
         }
@@ -135,6 +137,13 @@ static void supervisor_entry_free(void *value)
     free(entry);
 }
 
+/* All supervisors are gone through by their documents' names: another name than the key's would
+ * make that endless. No agent writes one. */
+static bool supervisor_read(struct supervisor *supervisor, const char *name, struct span value)
+{
+    return supervisor_decode(supervisor, value) && strcmp(supervisor->name, name) == 0;
+}
+
 static void store_apply_supervisor(struct store *store, const char *name,
                                    const struct awmap_entry *entry)
 {
@@ -142,7 +151,7 @@ static void store_apply_supervisor(struct store *store, const char *name,
     struct supervisor_entry *new = xcalloc(1, sizeof *new);
     bool found = false;
     for (size_t i = 0; i < awmap_entry_count(entry) && !found; i++) {
-        found = supervisor_decode(&new->supervisor, awmap_entry_sibling(entry, i).value);
+        found = supervisor_read(&new->supervisor, name, awmap_entry_sibling(entry, i).value);
         store->undecodable += !found;
     }
     new->version = ++store->feed.position;

@@ -168,6 +168,24 @@ static void undecodable_siblings_are_passed_over_and_counted(void)
     bench_free(&bench);
 }
 
+/* Going through all supervisors by their names would not come to an end. */
+static void a_document_has_the_name_of_its_key(void)
+{
+    struct bench bench = bench_new();
+    struct store *store = &bench.store;
+    sibling(&bench, key_supervisor("mine"), 1, supervisor_value("her", 7));
+    sibling(&bench, key_workload("default", "web"), 1, workload_value("default", "api", 2, 5));
+    sibling(&bench, key_workload("other", "web"), 1, workload_value("default", "web", 2, 5));
+    CU_ASSERT_EQUAL(store->undecodable, 3);
+    CU_ASSERT_PTR_NULL(store_supervisor_after(store, ""));
+    CU_ASSERT_TRUE(store_group(store, "default", "web")->unreadable);
+    CU_ASSERT_TRUE(store_group(store, "other", "web")->unreadable);
+    sibling(&bench, key_supervisor("mine"), 2, supervisor_value("mine", 8));
+    CU_ASSERT_EQUAL(store_supervisor(store, "mine")->supervisor.max_children, 8);
+    CU_ASSERT_PTR_NULL(store_supervisor_after(store, "mine"));
+    bench_free(&bench);
+}
+
 static void unknown_keys_change_nothing(void)
 {
     struct bench bench = bench_new();
@@ -422,6 +440,7 @@ UNIT_MAIN("store", {"the later document is read", the_later_document_is_read},
           {"the later life of a member wins", the_later_life_of_a_member_wins},
           {"undecodable siblings are passed over and counted",
            undecodable_siblings_are_passed_over_and_counted},
+          {"a document has the name of its key", a_document_has_the_name_of_its_key},
           {"unknown keys change nothing", unknown_keys_change_nothing},
           {"garbage owners do not lead in circles", garbage_owners_do_not_lead_in_circles},
           {"a sweep passes workloads without children at a cost",
