@@ -312,7 +312,8 @@ void child_run(struct node *node, struct child *child)
     move_watch(node, child);
     if (child_leave(node, child))
         return;
-    if (!child_clear(node, child, container) && !container)
+    bool clear = child_clear(node, child, container);
+    if (!clear && !container)
         return;
     container = child_container(node, child);
     if (child_yields_name(node, child, container))
@@ -331,6 +332,6 @@ void child_run(struct node *node, struct child *child)
         else if (!container->stopping && !child_end_is_known(child, &container->container))
             child_judge_end(node, child, &container->container);
     }
-    if (child->claim->state != CLAIM_FINISHED)
+    if (clear && child->claim->state != CLAIM_FINISHED) /* another one may still be running */
         child_absent(node, child);
 }

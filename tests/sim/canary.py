@@ -78,8 +78,9 @@ CANARIES = [
              "    child_clear(node, child, keep);\n"
              "    child_offer(node, child);"),
             ("agent/core/child_run.c",
-             "if (!child_clear(node, child, container) && !container)\n        return;",
-             "child_clear(node, child, container);")],
+             "bool clear = child_clear(node, child, container);\n"
+             "    if (!clear && !container)\n        return;",
+             "child_clear(node, child, container);\n    bool clear = true;")],
            SAFETY, "a second container on one engine"),
     Canary("no-repair", "after healing all maps are equal",
            [("agent/core/sync_digest.c",
