@@ -5,6 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A document has the name of its key, or it cannot be read: all of a kind are gone through by their
+ * names, which would not come to an end. No agent writes another. */
+static bool workload_read(struct workload *workload, const struct key_parts *key, struct span value)
+{
+    return workload_decode(workload, value) && strcmp(workload->ns, key->ns) == 0 &&
+           strcmp(workload->name, key->name) == 0;
+}
+
+static bool supervisor_read(struct supervisor *supervisor, const char *name, struct span value)
+{
+    return supervisor_decode(supervisor, value) && strcmp(supervisor->name, name) == 0;
+}
+
 static void store_apply_workload(struct store *store, const struct key_parts *key,
                                  const struct awmap_entry *entry)
 {
@@ -14,8 +27,7 @@ static void store_apply_workload(struct store *store, const struct key_parts *ke
     group->has_workload = false;
     for (size_t i = 0; i < awmap_entry_count(entry) && !group->has_workload; i++) {
         struct workload workload = {0};
-        if (!workload_decode(&workload, awmap_entry_sibling(entry, i).value) ||
-            strcmp(workload.ns, key->ns) != 0 || strcmp(workload.name, key->name) != 0) {
+        if (!workload_read(&workload, key, awmap_entry_sibling(entry, i).value)) {
             workload_release(&workload);
             store->undecodable++;
             continue;
@@ -135,13 +147,6 @@ static void supervisor_entry_free(void *value)
     struct supervisor_entry *entry = value;
     supervisor_release(&entry->supervisor);
     free(entry);
-}
-
-/* All supervisors are gone through by their documents' names: another name than the key's would
- * make that endless. No agent writes one. */
-static bool supervisor_read(struct supervisor *supervisor, const char *name, struct span value)
-{
-    return supervisor_decode(supervisor, value) && strcmp(supervisor->name, name) == 0;
 }
 
 static void store_apply_supervisor(struct store *store, const char *name,

@@ -24,6 +24,40 @@ static void a_list_lacks_a_container_that_is_just_being_stopped(void)
     sim_release(&sim);
 }
 
+/* A list had left out a container that ran: its successor ran beside it until a later list showed
+ * both. When that one ended, the next was started before the first had. (swarm 460005567) */
+static void the_next_waits_for_the_end_of_one_that_came_back(void)
+{
+    struct sim sim;
+    story_begin(&sim, 1, 1);
+    story_run(&sim, 0, "web", 1, NULL);
+    size_t first = 0, successor, copies = 0;
+    story_where(&sim, "web", &first);
+    for (int i = 0; i < 3; i++) { /* three ends: the next start waits */
+        sim_exit(&sim, first, 1);
+        CU_ASSERT(sim_until(&sim, sim_is_converged, 10000));
+        story_where(&sim, "web", &first);
+    }
+    sim.lie_percent = 100;
+    sim_engine_state(&sim, 0, true);
+    story_stop_child(&sim, 0, "web", false); /* placed again: epoch 2, another container */
+    sim_run(&sim, 10000);
+    successor = sim.container_count - 1;
+    sim_running(&sim, "web", &copies);
+    CU_ASSERT(successor > first && copies > 0);
+    sim.lie_percent = 0;
+    sim.stop_ms = 20000;
+    sim_engine_state(&sim, 0, true);
+    sim_run(&sim, 100);
+    sim_exit(&sim, successor, 1);
+    sim_run(&sim, 15000);
+    CU_ASSERT_EQUAL(sim_running(&sim, "web", NULL), 1); /* the first, which takes long to end */
+    CU_ASSERT_EQUAL(sim.containers[first].container.state, CONTAINER_RUNNING);
+    CU_ASSERT(sim_until(&sim, sim_is_converged, 30000));
+    CU_ASSERT_EQUAL(sim.violations, 0);
+    sim_release(&sim);
+}
+
 /* Others removed its record and ignored what it sent; it saw them alive and never learned. */
 static void who_was_forgotten_while_away_comes_back(bool frozen)
 {
@@ -341,6 +375,8 @@ static void who_left_apart_comes_back_together(void)
 UNIT_MAIN(
     "regression",
     {"a list lacks what is being stopped", a_list_lacks_a_container_that_is_just_being_stopped},
+    {"the next waits for the end of one that came back",
+     the_next_waits_for_the_end_of_one_that_came_back},
     {"forgotten while frozen", forgotten_while_frozen},
     {"forgotten while cut off", forgotten_while_cut_off},
     {"who forgot the others is greeted", who_forgot_the_others_is_greeted},
