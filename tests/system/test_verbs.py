@@ -63,6 +63,7 @@ class Verbs(SystemTest):
         cluster.apply(workload("web", 9, POLITE))
         cluster.exactly_once("web", 9)
         held = self.held(cluster)
+        self.detached_at = time.monotonic()
         self.assertIn("has detached", self.done(cluster[3], "detach", *arguments))
         self.assertEqual(cluster[3].process.wait(5), 0)
         return held
@@ -90,9 +91,8 @@ class Verbs(SystemTest):
     def test_a_detached_agent_that_is_late_is_adopted(self):
         cluster = self.cluster(3)
         held = self.detached(cluster, "--for", "5s")
-        began = time.monotonic()
         wait_until(lambda: cluster[1].phases()["n3"] == "dead", 8, "n3's time is over")
-        self.assertGreater(time.monotonic() - began, 3)
+        self.assertGreater(time.monotonic() - self.detached_at, 4)
         wait_until(lambda: len([c for c in cluster.containers() if c.node != "n3"]) == 9, 8,
                    "what n3 ran runs elsewhere")
         self.assertEqual(self.held(cluster), held)
@@ -110,7 +110,7 @@ class Verbs(SystemTest):
         cluster.exactly_once("web", 9)
         held = self.held(cluster)
         self.assertEqual(cluster[3].terminate(5), 0)
-        wait_until(lambda: cluster[1].phases()["n3"] == "absent", 1, "n3 is absent")
+        wait_until(lambda: cluster[1].phases()["n3"] == "absent", 5, "n3 is absent")
         cluster[3].start()
         wait_until(lambda: set(cluster[1].phases().values()) == {"alive"}, 5, "n3 is back again")
         cluster.exactly_once("web", 9)
