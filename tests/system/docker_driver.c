@@ -60,6 +60,23 @@ static bool engine_start(void)
     return shell("script/engine start %s >/dev/null", directory) == 0;
 }
 
+static bool engine_stands(void)
+{
+    return !said("grep -L '^State:.T' /proc/%d/task/*/status 2>/dev/null", engine_pid())[0];
+}
+
+/* When kill returns the signal is on its way: until all threads stand it may still answer. */
+static void engine_freeze(void)
+{
+    kill(engine_pid(), SIGSTOP);
+    CHECK(WAIT_FOR(engine_stands(), SOON_MS));
+}
+
+static void engine_thaw(void)
+{
+    kill(engine_pid(), SIGCONT);
+}
+
 /* ---- operations ---- */
 
 static struct runtime_operation start_of(const char *workload, const char *container)
@@ -346,10 +363,9 @@ static void check_many_at_once(void)
 
 static void check_hang(void)
 {
-    pid_t pid = engine_pid();
     const struct done *running = start("hang", SLEEPER);
+    engine_freeze();
     uint64_t begin_ms = now_ms();
-    kill(pid, SIGSTOP);
     struct runtime_operation list = operation_of(RUNTIME_LIST, "any");
     list.timeout_ms = 1000;
     CHECK(finish(runtime, &list)->result == RUNTIME_TIMED_OUT);
@@ -359,7 +375,7 @@ static void check_hang(void)
     CHECK(WAIT_FOR(!seen.healthy, 10000));
     fprintf(stderr, "  a hang is seen after %llu ms\n", (unsigned long long)(now_ms() - begin_ms));
     unsigned lists = seen.lists;
-    kill(pid, SIGCONT);
+    engine_thaw();
     begin_ms = now_ms();
     CHECK(WAIT_FOR(seen.healthy && seen.lists > lists, 10000));
     fprintf(stderr, "  its end after %llu ms\n", (unsigned long long)(now_ms() - begin_ms));
@@ -432,24 +448,24 @@ static void check_guard(void)
     renew(&operation, 4000);
     WAIT_FOR(false, 2500);
     CHECK(kill(guard, 0) == 0);
-    kill(engine_pid(), SIGSTOP);
+    engine_freeze();
     uint64_t begin_ms = now_ms();
     CHECK(WAIT_FOR(kill(guard, 0) != 0, SOON_MS)); /* its parent, containerd-shim, reaps it */
     fprintf(stderr, "  a guard ends %llu ms after it was left alone with 1500 ms to go\n",
             (unsigned long long)(now_ms() - begin_ms));
-    kill(engine_pid(), SIGCONT);
+    engine_thaw();
     CHECK(ends_by_its_guard(done));
 }
 
 /* An engine that carries out a start only when its lease has passed. */
 static void check_late_start(void)
 {
+    engine_freeze();
     struct runtime_operation operation = guarded_of("late-start", 1000);
     operation.timeout_ms = 500;
-    kill(engine_pid(), SIGSTOP);
     CHECK(finish(runtime, &operation)->result == RUNTIME_TIMED_OUT);
     WAIT_FOR(false, 1000);
-    kill(engine_pid(), SIGCONT);
+    engine_thaw();
     CHECK(WAIT_FOR(seen.healthy, 10000));
     const struct done *done;
     uint64_t end_ms = now_ms() + 20000;
