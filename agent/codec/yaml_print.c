@@ -10,6 +10,8 @@
 #include "agent/codec/yaml.h"
 #include "agent/codec/yaml_scalar.h"
 
+enum { IMPLICIT_KEY_BYTES_MAX = 1024 };
+
 static void print_text(struct buffer *buffer, const char *text)
 {
     buffer_append(buffer, text, strlen(text));
@@ -122,6 +124,22 @@ static void print_flow(struct buffer *buffer, const cJSON *item)
 static void print_block(struct buffer *buffer, const cJSON *item, unsigned indent,
                         bool first_is_indented);
 
+/* One that readers need not take before a colon (YAML 1.2, 7.4: 1024 characters) gets a "? " and
+ * stands on a line of its own; the colon is on the next. */
+static void print_key(struct buffer *buffer, const char *text, unsigned indent)
+{
+    size_t begin = buffer->bytes;
+    print_string(buffer, text);
+    size_t bytes = buffer->bytes - begin;
+    if (bytes <= IMPLICIT_KEY_BYTES_MAX)
+        return;
+    print_text(buffer, "? ");
+    memmove(buffer->data + begin + 2, buffer->data + begin, bytes);
+    memcpy(buffer->data + begin, "? ", 2);
+    print_text(buffer, "\n");
+    print_indent(buffer, indent);
+}
+
 static void print_members(struct buffer *buffer, const cJSON *object, unsigned indent,
                           bool first_is_indented)
 {
@@ -129,7 +147,7 @@ static void print_members(struct buffer *buffer, const cJSON *object, unsigned i
         if (!first_is_indented)
             print_indent(buffer, indent);
         first_is_indented = false;
-        print_string(buffer, child->string);
+        print_key(buffer, child->string, indent);
         if (!is_block(child)) {
             print_text(buffer, ": ");
             print_flow(buffer, child);

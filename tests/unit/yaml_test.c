@@ -170,6 +170,24 @@ static void printed_reads_back(void)
     }
 }
 
+/* A reader takes 1024 characters before a colon; quotes and escapes count. (fuzz_yaml) */
+static void long_keys_read_back(void)
+{
+    static const char *const values[] = {"1", "[1,{\"a\":2}]", "{\"a\":{\"b\":[]}}"};
+    for (size_t i = 0; i < 6; i++) {
+        char key[1100] = "", text[1200];
+        memset(key, i % 2 ? 'k' : '^', i % 2 ? 1025 : 1024);
+        key[1] = i % 2 ? ' ' : 'k';
+        snprintf(text, sizeof text, "[{\"%s\":%s,\"b\":3}]", key, values[i / 2]);
+        cleanup_json cJSON *value = cJSON_Parse(text);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(value);
+        char *yaml = yaml_print(value);
+        CU_ASSERT(strncmp(yaml, "- ? ", 4) == 0);
+        expect(yaml, text);
+        free(yaml);
+    }
+}
+
 static void numbers_are_printed_exactly(void)
 {
     cleanup_json cJSON *value =
@@ -201,6 +219,6 @@ UNIT_MAIN("yaml", {"scalars mean what kubectl says", scalars_mean_what_kubectl_s
           {"aliases and merge keys copy", aliases_and_merge_keys_copy},
           {"an alias counts with its height", an_alias_counts_with_its_height},
           {"depth is 64", depth_is_64}, {"a mebibyte is quick", a_mebibyte_is_quick},
-          {"printed reads back", printed_reads_back},
+          {"printed reads back", printed_reads_back}, {"long keys read back", long_keys_read_back},
           {"numbers are printed exactly", numbers_are_printed_exactly},
           {"prints as kubectl does", prints_as_kubectl_does})
