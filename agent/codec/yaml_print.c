@@ -10,7 +10,7 @@
 #include "agent/codec/yaml.h"
 #include "agent/codec/yaml_scalar.h"
 
-enum { IMPLICIT_KEY_BYTES_MAX = 1024 };
+enum { IMPLICIT_KEY_BYTES_MAX = 1024 }; /* no reader takes more before a colon: YAML 1.2, 7.4 */
 
 static void print_text(struct buffer *buffer, const char *text)
 {
@@ -124,18 +124,16 @@ static void print_flow(struct buffer *buffer, const cJSON *item)
 static void print_block(struct buffer *buffer, const cJSON *item, unsigned indent,
                         bool first_is_indented);
 
-/* One that readers need not take before a colon (YAML 1.2, 7.4: 1024 characters) gets a "? " and
- * stands on a line of its own; the colon is on the next. */
+/* All that stands before the colon. A longer key has a line of its own, after a question mark. */
 static void print_key(struct buffer *buffer, const char *text, unsigned indent)
 {
     size_t begin = buffer->bytes;
     print_string(buffer, text);
-    size_t bytes = buffer->bytes - begin;
-    if (bytes <= IMPLICIT_KEY_BYTES_MAX)
+    if (buffer->bytes - begin <= IMPLICIT_KEY_BYTES_MAX)
         return;
+    buffer->bytes = begin;
     print_text(buffer, "? ");
-    memmove(buffer->data + begin + 2, buffer->data + begin, bytes);
-    memcpy(buffer->data + begin, "? ", 2);
+    print_string(buffer, text);
     print_text(buffer, "\n");
     print_indent(buffer, indent);
 }
