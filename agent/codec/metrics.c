@@ -129,13 +129,11 @@ enum voting {
     VOTING_LEFT
 };
 
-/* Of a supervisor that votes. leases NULL: this agent has never asked for one. False: there is
- * nothing to tell. */
+/* Of a supervisor that votes. False: there is nothing to tell. Counters are told from 0 on, before
+ * this agent asks for a lease: who looks for their growth sees the first step too. */
 static bool voting_value(enum voting what, const struct supervisor_view *view,
                          const struct lease_counts *leases, uint64_t *ret_value)
 {
-    if (what >= VOTING_HELD && !leases)
-        return false;
     switch (what) {
     case VOTING_QUORUM:
         *ret_value = view->quorum;
@@ -188,14 +186,13 @@ static void write_voting(struct buffer *out, const struct node *node,
                          const struct voting_metric *metric)
 {
     struct supervisor_view view;
-    struct lease_counts leases;
     uint64_t value;
     if (metric->help)
         family(out, metric->name, metric->type, metric->help);
     for (bool more = query_supervisor_next(node, "", &view); more;) {
         const char *name = view.supervisor->name;
-        bool asks = view.votes && query_leases(node, name, &leases);
-        if (view.votes && voting_value(metric->value, &view, asks ? &leases : NULL, &value))
+        struct lease_counts leases = query_leases(node, name);
+        if (view.votes && voting_value(metric->value, &view, &leases, &value))
             print(out, "%s{supervisor=\"%s\"%s} %" PRIu64 "\n", metric->name, name, metric->labels,
                   value);
         more = query_supervisor_next(node, name, &view);

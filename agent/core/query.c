@@ -544,12 +544,10 @@ struct query_supervised query_supervised(const struct node *node, const char *su
     return counts;
 }
 
-bool query_leases(const struct node *node, const char *supervisor, struct lease_counts *ret_counts)
+struct lease_counts query_leases(const struct node *node, const char *supervisor)
 {
     const struct lease_holder *holder = index_find(&node->leases.holders, span_text(supervisor));
-    if (holder)
-        *ret_counts = lease_holder_counts(holder, node->now.mono_ms);
-    return holder != NULL;
+    return holder ? lease_holder_counts(holder, node->now.mono_ms) : (struct lease_counts){0};
 }
 
 size_t query_grants(const struct node *node)

@@ -229,8 +229,8 @@ struct query_supervised {
     size_t global, local; /* in the cluster; by this agent */
 };
 struct query_supervised query_supervised(const struct node *node, const char *supervisor);
-/* The leases that this agent holds of one supervisor. False: of none, ever. */
-bool query_leases(const struct node *node, const char *supervisor, struct lease_counts *ret_counts);
+/* Of one supervisor, at this agent. All 0: it has never asked for one. */
+struct lease_counts query_leases(const struct node *node, const char *supervisor);
 size_t query_grants(const struct node *node); /* children that this agent has granted to anybody */
 /* Name and phase of each member that joined: query_member_next without what takes time. */
 bool query_member_phase_next(const struct node *node, const char *after, const char **ret_name,

@@ -209,12 +209,11 @@ class Quorum(SystemTest):
 
     @staticmethod
     def metric(agent, name):
-        """None: the agent does not have it."""
         begin = name + '{supervisor="guarded"} '
         for line in agent.ask("GET", "/metrics").body.decode().splitlines():
             if line.startswith(begin):
                 return float(line.removeprefix(begin))
-        return None
+        raise AssertionError(f"{agent} has no {name}")
 
     def test_a_minority_runs_nothing_and_says_so(self):
         cluster = self.begin(3)

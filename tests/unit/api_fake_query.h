@@ -636,10 +636,10 @@ struct query_supervised query_supervised(const struct node *node, const char *su
     return counts;
 }
 
-bool query_leases(const struct node *node, const char *supervisor, struct lease_counts *ret_counts)
+struct lease_counts query_leases(const struct node *node, const char *supervisor)
 {
-    (void)node, (void)supervisor, (void)ret_counts;
-    return false;
+    (void)node, (void)supervisor;
+    return (struct lease_counts){0};
 }
 
 size_t query_grants(const struct node *node)

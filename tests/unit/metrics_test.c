@@ -59,6 +59,10 @@ static void children_and_members_are_counted(void)
         says(&out, "hordelet_supervised_process_count{supervisor=\"quorum\",scope=\"global\"} 0"));
     CU_ASSERT(says(&out, "hordelet_quorum{supervisor=\"quorum\"} 0")); /* it has no electorate */
     CU_ASSERT(says(&out, "hordelet_electorate_version{supervisor=\"quorum\"} 0"));
+    CU_ASSERT(says(&out, "hordelet_leases{supervisor=\"quorum\",state=\"held\"} 0"));
+    CU_ASSERT(says(&out, "hordelet_lease_renewals_total{supervisor=\"quorum\"} 0"));
+    CU_ASSERT(says(&out, "hordelet_leases_lost_total{supervisor=\"quorum\"} 0"));
+    CU_ASSERT_EQUAL(strstr((const char *)out.data, "hordelet_lease_left_milliseconds{"), NULL);
     CU_ASSERT(says(&out, "hordelet_lease_grants 0"));
     CU_ASSERT_EQUAL(strstr((const char *)out.data, "process_cpu_seconds_total"), NULL);
     buffer_release(&out);
