@@ -91,6 +91,7 @@ void probe_done(struct node *node, struct child *child, const struct operation *
 void probe_thaw(struct node *node);
 
 /* child_status.c: what is told of it */
+bool child_ended_well(const char *reason); /* of itself, or because a user terminated it */
 void child_status_update(struct node *node, struct child *child);
 struct status child_status_now(const struct node *node, const struct child *child);
 void child_status_tell(struct node *node, struct child *child); /* now, whatever the pace */

@@ -42,8 +42,8 @@ struct dot child_finish(struct node *node, struct child *child, uint64_t spec_ha
     child_status_tell(node, child); /* with the claim: nobody could find out later how it ended */
     effects_trace(node->effects, "%s/%s/%u has finished: %s", child->group->ns, child->group->name,
                   child->ordinal, reason);
-    note_child(node, child, strcmp(reason, "Completed") != 0 && strcmp(reason, "deleted") != 0,
-               "Finished", "%s%s%s", reason, message[0] ? ": " : "", message);
+    note_child(node, child, !child_ended_well(reason), "Finished", "%s%s%s", reason,
+               message[0] ? ": " : "", message);
     return dot;
 }
 

@@ -50,6 +50,11 @@ static void status_waiting(const struct node *node, const struct child *child,
     }
 }
 
+bool child_ended_well(const char *reason)
+{
+    return strcmp(reason, "Completed") == 0 || strcmp(reason, "deleted") == 0;
+}
+
 /* Whatever the engine has still to say of it afterwards. */
 static void status_finished(const struct child *child, struct status *status)
 {
@@ -63,8 +68,7 @@ static void status_finished(const struct child *child, struct status *status)
     }
     TEXT_SET(status->reason, known ? local->end_reason : told ? stored->reason : "");
     TEXT_SET(status->message, known ? local_said(local->end_message) : told ? stored->message : "");
-    bool good = strcmp(status->reason, "Completed") == 0 || strcmp(status->reason, "deleted") == 0;
-    status->phase = good ? CHILD_SUCCEEDED : CHILD_FAILED;
+    status->phase = child_ended_well(status->reason) ? CHILD_SUCCEEDED : CHILD_FAILED;
     status->finished_ms = local->finished_ms;
     status->has_exit_code = local->has_exit_code;
     status->exit_code = local->exit_code;

@@ -71,6 +71,19 @@ static const struct status *query_status(const struct child *child, struct statu
     return scratch;
 }
 
+/* It has ended for good, but its node is lost: if that did not tell how, nobody else will. */
+static void view_ended_and_lost(struct child_view *view)
+{
+    if (view->phase == CHILD_SUCCEEDED || view->phase == CHILD_FAILED)
+        return;
+    if (view->phase != CHILD_STOPPING) {
+        TEXT_SET(view->reason, "NodeLost");
+        TEXT_SET(view->message, "it has ended; its node was lost before it told how");
+    }
+    view->phase = child_ended_well(view->reason) ? CHILD_SUCCEEDED : CHILD_FAILED;
+    view->ready = false;
+}
+
 static void view_claimed(const struct store *store, const struct child *child,
                          struct child_view *view)
 {
@@ -79,7 +92,10 @@ static void view_claimed(const struct store *store, const struct child *child,
     TEXT_SET(view->node, claim->node);
     view->epoch = claim->epoch;
     view_status(view, query_status(child, &scratch));
-    if (claim->state != CLAIM_FINISHED && store_life_is_lost(store, claim->node, claim->replica)) {
+    bool lost = store_life_is_lost(store, claim->node, claim->replica);
+    if (lost && claim->state == CLAIM_FINISHED) {
+        view_ended_and_lost(view);
+    } else if (lost) {
         view->phase = CHILD_PENDING;
         view->ready = false;
         TEXT_SET(view->reason, "NodeLost");

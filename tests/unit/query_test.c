@@ -104,6 +104,45 @@ static void a_child_of_a_lost_node_waits_for_another(void)
     rig_free(&rig);
 }
 
+/* Its container was still being stopped, or its last word did not get through: nobody would ever
+ * tell more of it. (swarm 480009426: a child that a user had terminated was "Stopping" for ever) */
+static void an_end_that_a_lost_node_has_not_told_is_one(void)
+{
+    static const struct {
+        enum child_phase told, shown;
+        const char *reason, *shown_reason;
+    } ends[] = {
+        {CHILD_STOPPING, CHILD_SUCCEEDED, "deleted", "deleted"},
+        {CHILD_STOPPING, CHILD_FAILED, "Error", "Error"},
+        {CHILD_RUNNING, CHILD_FAILED, "NotReady", "NodeLost"},
+        {CHILD_SUCCEEDED, CHILD_SUCCEEDED, "Completed", "Completed"},
+        {CHILD_FAILED, CHILD_FAILED, "OOMKilled", "OOMKilled"},
+    };
+    enum { ENDS = sizeof ends / sizeof *ends };
+    struct awmap *disk = disk_new();
+    disk_workload(disk, "default", "web", 2 * ENDS);
+    disk_member(disk, "b");
+    for (uint32_t i = 0; i < 2 * ENDS; i++) {
+        struct claim claim = claim_of(i < ENDS ? "gone" : "b", 1);
+        claim.state = CLAIM_FINISHED;
+        disk_put_claim(disk, child_id_of("default", "web", i), claim);
+        struct status status = status_of(ends[i % ENDS].told, 1);
+        status.replica = claim.replica;
+        TEXT_SET(status.reason, ends[i % ENDS].reason);
+        disk_put_status(disk, child_id_of("default", "web", i), status);
+    }
+    struct rig rig = rig_start(disk, "a");
+    for (uint32_t i = 0; i < ENDS; i++) {
+        struct child_view view = child_seen(&rig, i);
+        CU_ASSERT_EQUAL(view.phase, ends[i].shown);
+        CU_ASSERT_STRING_EQUAL(view.reason, ends[i].shown_reason);
+        CU_ASSERT_FALSE(view.ready);
+        CU_ASSERT_EQUAL(child_seen(&rig, ENDS + i).phase, ends[i].told); /* b may say more */
+        CU_ASSERT_STRING_EQUAL(child_seen(&rig, ENDS + i).reason, ends[i].reason);
+    }
+    rig_free(&rig);
+}
+
 /* A life of the member after the one that has died; what it means is thought of in the next tick.
  */
 static void rig_hear_anew(struct rig *rig, const char *from)
@@ -621,6 +660,7 @@ static void phases_have_the_names_of_the_api(void)
 UNIT_MAIN(
     "query", {"a child is what its claim's status says", a_child_is_what_its_claims_status_says},
     {"a child of a lost node waits for another", a_child_of_a_lost_node_waits_for_another},
+    {"an end that a lost node has not told is one", an_end_that_a_lost_node_has_not_told_is_one},
     {"nothing is shown otherwise without a new version",
      nothing_is_shown_otherwise_without_a_new_version},
     {"what is not wanted is shown while it is ended",
