@@ -30,8 +30,8 @@ enum {
     ROLLING_ROUNDS_MAX = 50,
     IDLE_BYTES_MAX = 512, /* a second, per node, whatever the keys and the nodes */
     MESH_MAX = 32,        /* nodes; above, each has two connections per doubling and a few more */
-    LINKS_MORE = 4,
-    LOOKED_AT = 50, /* nodes, at the end */
+    LINKS_MORE = 8,       /* who greets it within 10 s: each greets one by lot every 30 s */
+    LOOKED_AT = 50,       /* nodes, at the end */
 };
 
 struct scale {
