@@ -127,6 +127,26 @@ bool electorate_record_decode(struct electorate_record *ret_record, struct span 
 
 /* --- Records --------------------------------------------------------------------------------- */
 
+bool electorate_record_add_old(struct electorate_record *record, const struct electorate *old)
+{
+    for (size_t i = 0; i < record->old_count; i++)
+        if (electorate_equal(&record->olds[i], old))
+            return true;
+    if (record->old_count == ELECTORATE_OLD_MAX)
+        return false;
+    record->olds[record->old_count++] = *old;
+    return true;
+}
+
+bool electorate_record_follow(struct electorate_record *record,
+                              const struct electorate_record *before)
+{
+    bool room = electorate_record_add_old(record, &before->now);
+    for (size_t i = 0; i < before->old_count; i++)
+        room = electorate_record_add_old(record, &before->olds[i]) && room;
+    return room;
+}
+
 int electorate_record_compare(const struct electorate_record *a, const struct electorate_record *b,
                               bool *ret_conflict)
 {

@@ -62,6 +62,12 @@ void electorate_record_encode(const struct electorate_record *record, struct buf
 void electorate_record_write(const struct electorate_record *record, struct buffer *buffer);
 void electorate_record_read(struct electorate_record *ret_record, struct reader *reader);
 bool electorate_record_decode(struct electorate_record *ret_record, struct span value);
+/* A holder under the record is to need the majority of that electorate, too. False: there are
+ * ELECTORATE_OLD_MAX of them already, and such a record must not be proposed. */
+bool electorate_record_add_old(struct electorate_record *record, const struct electorate *old);
+/* The same, of all whose leases may run while `before` is in effect. */
+bool electorate_record_follow(struct electorate_record *record,
+                              const struct electorate_record *before);
 /* Positive: a is later in the same history. *ret_conflict: they are of two histories. */
 int electorate_record_compare(const struct electorate_record *a, const struct electorate_record *b,
                               bool *ret_conflict);

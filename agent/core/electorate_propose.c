@@ -321,11 +321,25 @@ void proposal_answer(struct node *node, struct ballot_box *box, const char *from
 
 /* --- Time ------------------------------------------------------------------------------------ */
 
+/* What ends a conflict, or brings back who has adopted another history than the map tells, begins
+ * the next era: all whose leases may run have a say. False: they are too many. */
+static bool next_era(struct node *node, const struct electorate_record *before,
+                     const struct electorate_entry *entry, struct electorate_record *record)
+{
+    const struct electorate_record *others = &entry->others;
+    record->term = (struct term){before->term.era + 1, 1, random_next(&node->random) | 1};
+    bool room = electorate_record_follow(record, before) &&
+                electorate_record_follow(record, &entry->record) && !entry->crowded;
+    for (size_t i = 0; i < others->old_count; i++)
+        room = electorate_record_add_old(record, &others->olds[i]) && room;
+    return room;
+}
+
 static void propose_next(struct node *node, struct ballot_box *box,
                          const struct supervisor *supervisor, const struct electorate_entry *entry)
 {
     struct electorate_record record = {.generation = supervisor->generation};
-    bool conflict;
+    bool conflict, room = true;
     const struct electorate_record *before = entry ? &entry->record : NULL;
     if (box->has_adopted &&
         (!before || electorate_record_compare(&box->adopted, before, &conflict) > 0))
@@ -334,26 +348,22 @@ static void propose_next(struct node *node, struct ballot_box *box,
     if (!wish_of(node, supervisor, &record.now))
         return;
     if (beside) {
-        record.term = (struct term){entry->record.term.era + 1, 1, random_next(&node->random) | 1};
-        record.olds[record.old_count++] = entry->record.now;
-        record.olds[record.old_count++] = box->adopted.now;
+        room = next_era(node, &box->adopted, entry, &record);
     } else if (!before) {
         record.term = (struct term){0, 1, random_next(&node->random) | 1};
     } else if (entry && entry->conflict) {
         if (supervisor->generation <= entry->generation)
             return; /* until somebody says what it should be */
-        record.term = (struct term){before->term.era + 1, 1, random_next(&node->random) | 1};
-        record.olds[record.old_count++] = before->now;
-        for (size_t i = 0; i < entry->other_count; i++)
-            record.olds[record.old_count++] = entry->others[i];
+        room = next_era(node, before, entry, &record);
     } else {
-        if (electorate_equal(&record.now, &before->now))
+        /* Joint, and not in the map yet: leases of those before it may still run. */
+        if (before->old_count > 0 || electorate_equal(&record.now, &before->now))
             return;
         record.term = before->term;
         record.term.version++;
-        record.olds[record.old_count++] = before->now;
+        room = electorate_record_follow(&record, before);
     }
-    if ((beside || is_ours_to_ask(node, &record)) && could_agree(node, &record))
+    if (room && (beside || is_ours_to_ask(node, &record)) && could_agree(node, &record))
         proposal_begin(node, box, &record);
 }
 

@@ -159,6 +159,22 @@ uint64_t electorates_lease_ms_max(const struct node *node)
     return most_ms;
 }
 
+/* Nobody is named who has not accepted, and what is accepted is on the disk. */
+bool electorates_are_lost(const struct node *node)
+{
+    const struct index *entries = &node->store.electorates;
+    for (const struct electorate_entry *entry = index_after(entries, span_text("")); entry;
+         entry = index_after(entries, span_text(entry->name))) {
+        const struct ballot_box *box = box_find(node, entry->name);
+        uint64_t replica = node->durable.replica;
+        bool named = electorate_record_has(&entry->record, node->name, replica) ||
+                     electorate_record_has(&entry->others, node->name, replica);
+        if (named && !(box && (box->has_adopted || box->has_accepted)))
+            return true;
+    }
+    return false;
+}
+
 /* --- Whose vote we are ------------------------------------------------------------------------ */
 
 static bool record_gives_vote(const struct electorate_record *record, const char *name,

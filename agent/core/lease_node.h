@@ -77,6 +77,9 @@ void lease_update(struct node *node, struct child *child);
 void electorates_release(struct node *node);
 void electorates_start(struct node *node); /* the longest lease of all */
 uint64_t electorates_lease_ms_max(const struct node *node);
+/* The map names us as one who has agreed to an electorate, and our disk knows of none: it is an old
+ * image, even if we have written nothing else since. */
+bool electorates_are_lost(const struct node *node);
 void electorates_message(struct node *node, const struct envelope *envelope);
 void electorates_tick(struct node *node);
 void electorates_synced(struct node *node);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "agent/core/durable.h"
+#include "agent/core/lease_node.h"
 #include "agent/core/node_private.h"
 #include "agent/core/note.h"
 #include "agent/core/ranking.h"
@@ -214,7 +215,8 @@ static void membership_settle(struct node *node)
     const struct durable *durable = &node->durable;
     uint64_t met = awmap_known(node->map, durable->writer);
     uint64_t claimed = sync_peer_seen_max(node->sync, durable->writer);
-    if (compared && durable_is_old(node, claimed > met ? claimed : met))
+    if ((compared && durable_is_old(node, claimed > met ? claimed : met)) ||
+        electorates_are_lost(node))
         durable_fresh_replica(node);
     else if (durable->unclean)
         durable_fresh_writer(node, "the run before did not stop in good order");

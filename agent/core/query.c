@@ -109,11 +109,15 @@ static void view_claimed(const struct store *store, const struct child *child,
     }
 }
 
-/* Its claim is of the workload as it is now, or of one that is gone, and not given back. */
+/* Its claim is of the workload as it is now, or of one that is gone, and not given back. Who ended
+ * for good under another spec is to run again. */
 static bool query_is_current(const struct child *child, bool wanted)
 {
-    return child->claim && child->claim->state != CLAIM_RELEASED &&
-           (!wanted || strcmp(child->claim->uid, child->group->workload.uid) == 0);
+    const struct claim *claim = child->claim;
+    if (!claim || claim->state == CLAIM_RELEASED || !wanted)
+        return claim && claim->state != CLAIM_RELEASED;
+    return strcmp(claim->uid, child->group->workload.uid) == 0 &&
+           (claim->state != CLAIM_FINISHED || child_is_over(child));
 }
 
 void query_fill_child(const struct store *store, const struct child *child, struct child_view *view)

@@ -160,9 +160,9 @@ struct rebalance_entry {
 struct electorate_entry {            /* of a supervisor, as the map has it */
     struct electorate_record record; /* of a conflict: one of them */
     bool conflict;
-    struct electorate others[ELECTORATE_OLD_MAX - 1]; /* of a conflict: the sides beside it */
-    size_t other_count;
-    uint64_t generation; /* the greatest of all siblings */
+    struct electorate_record others; /* of a conflict, its olds: whose leases may run beside it */
+    bool crowded;                    /* ... and there are more of them than it can hold */
+    uint64_t generation;             /* the greatest of all siblings */
     size_t siblings;
     char name[NAME_BYTES_MAX + 1];
 };

@@ -203,16 +203,16 @@ static void electorate_take(struct electorate_entry *entry, const struct elector
     const struct electorate_record before = entry->record;
     bool later = electorate_record_compare(record, &before, &conflict) > 0;
     if (record->term.era > before.term.era) {
-        entry->conflict = false;
-        entry->other_count = 0;
+        entry->conflict = entry->crowded = false;
+        entry->others.old_count = 0;
     }
     if (later)
         entry->record = *record;
     if (!conflict)
         return;
     entry->conflict = true;
-    if (entry->other_count < ELECTORATE_OLD_MAX - 1)
-        entry->others[entry->other_count++] = later ? before.now : record->now;
+    if (!electorate_record_follow(&entry->others, later ? &before : record))
+        entry->crowded = true;
 }
 
 static void store_apply_electorate(struct store *store, const char *name,

@@ -2,6 +2,7 @@
  * looked at by the simulator at each start (sim_guard.c): sim.violations. */
 #include <string.h>
 
+#include "agent/core/electorate_private.h"
 #include "agent/core/node_private.h"
 #include "tests/sim/story.h"
 
@@ -199,6 +200,34 @@ static void an_electorate_is_changed_step_by_step(void)
     end(&sim);
 }
 
+/* One that is decided and not yet in the map, as its proposer's disk is slow, is not followed by
+ * the next: leases of the one before it may still run, of which the next would know nothing. (swarm
+ * 510042535: two copies, on n0 by the first electorate and on n1 by the third) */
+static void an_electorate_is_not_followed_before_the_map_has_it(void)
+{
+    struct sim sim;
+    size_t at = scene(&sim, 4, "0");
+    CU_ASSERT_EQUAL(at, 0);
+    const struct ballot_box *box = box_find(sim.nodes[0].node, "voters");
+    story_supervisor(&sim, 1, "voters", "UniformQuorum", "01", 0);
+    while (box->adopted.term.version == 1)
+        sim_run(&sim, 1);
+    CU_ASSERT(!box_is_durable(sim.nodes[0].node, box)); /* with this seed */
+    sim.nodes[0].disk_stuck = true;
+    story_supervisor(&sim, 1, "voters", "UniformQuorum", "1", 0);
+    sim_run(&sim, 3000);
+    CU_ASSERT_EQUAL(box->adopted.term.version, 2);
+    CU_ASSERT_EQUAL(box->proposal.phase, PHASE_NONE);
+    CU_ASSERT_EQUAL(electorate(&sim, 1)->record.term.version, 1);
+    sim.nodes[0].disk_stuck = false;
+    sim_run(&sim, 6 * LEASE_MS);
+    CU_ASSERT_EQUAL(electorate(&sim, 1)->record.term.version, 3);
+    CU_ASSERT_EQUAL(electorate(&sim, 1)->record.old_count, 0);
+    CU_ASSERT_EQUAL(sim_running(&sim, "web", NULL), 1);
+    CU_ASSERT_EQUAL(story_where(&sim, "web", NULL), 1);
+    end(&sim);
+}
+
 /* Its promises are gone: it votes again only after a step has named its new replica id. */
 static void a_voter_without_its_data_does_not_vote_before_a_step(void)
 {
@@ -214,6 +243,28 @@ static void a_voter_without_its_data_does_not_vote_before_a_step(void)
     sim_run(&sim, 3 * LEASE_MS);
     CU_ASSERT(electorate(&sim, 0)->record.now.members[2].replica != before);
     CU_ASSERT_EQUAL(electorate(&sim, 0)->record.term.version, 2);
+    CU_ASSERT_PTR_NOT_NULL(electorates_mine(sim.nodes[2].node, "voters"));
+    end(&sim);
+}
+
+/* From before it accepted the electorate, and it has written nothing since by which others could
+ * see that the image is old: the electorate tells. (swarm 510016990: no step ever ended) */
+static void an_old_image_that_knows_of_no_electorate_is_another_replica(void)
+{
+    struct sim sim;
+    story_begin(&sim, 1, 3);
+    sim_copy_disk(&sim, 2);
+    story_supervisor(&sim, 0, "voters", "UniformQuorum", "012", 0);
+    sim_run(&sim, 5000);
+    CU_ASSERT_PTR_NOT_NULL(electorates_mine(sim.nodes[2].node, "voters"));
+    uint64_t before = sim.nodes[2].node->durable.replica;
+    sim_kill(&sim, 2);
+    sim_restore_disk(&sim, 2);
+    sim_start(&sim, 2);
+    sim_run(&sim, 3 * LEASE_MS);
+    uint64_t now = sim.nodes[2].node->durable.replica;
+    CU_ASSERT_NOT_EQUAL(now, before);
+    CU_ASSERT_EQUAL(electorate(&sim, 0)->record.now.members[2].replica, now);
     CU_ASSERT_PTR_NOT_NULL(electorates_mine(sim.nodes[2].node, "voters"));
     end(&sim);
 }
@@ -296,6 +347,10 @@ UNIT_MAIN("lease", {"after a cut it runs elsewhere", after_a_cut_it_runs_elsewhe
           {"a drain hands over at once", a_drain_hands_over_at_once},
           {"a restarted agent keeps its child", a_restarted_agent_keeps_its_child},
           {"an electorate is changed step by step", an_electorate_is_changed_step_by_step},
+          {"an electorate is not followed before the map has it",
+           an_electorate_is_not_followed_before_the_map_has_it},
+          {"an old image that knows of no electorate is another replica",
+           an_old_image_that_knows_of_no_electorate_is_another_replica},
           {"a voter without its data does not vote before a step",
            a_voter_without_its_data_does_not_vote_before_a_step},
           {"disjoint first electorates are a conflict", disjoint_first_electorates_are_a_conflict},

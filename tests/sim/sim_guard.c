@@ -163,7 +163,7 @@ bool sim_electorate_is_lost(const struct sim *sim, const char *supervisor)
     bool lost = majority_is_lost(sim, &entry->record.now);
     for (size_t i = 0; i < entry->record.old_count; i++)
         lost |= majority_is_lost(sim, &entry->record.olds[i]);
-    for (size_t i = 0; i < entry->other_count; i++)
-        lost |= majority_is_lost(sim, &entry->others[i]);
+    for (size_t i = 0; i < entry->others.old_count; i++)
+        lost |= majority_is_lost(sim, &entry->others.olds[i]);
     return lost;
 }

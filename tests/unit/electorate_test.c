@@ -53,6 +53,26 @@ static void later_is_the_greater_era_then_the_greater_version_then_what_is_settl
     CU_ASSERT(electorate_record_compare(&a, &b, &conflict) < 0 && !conflict);
 }
 
+/* Of an electorate that is still joint, also those before it; each once. */
+static void who_follows_needs_all_whose_leases_may_run(void)
+{
+    struct electorate_record before = {.term = {0, 2, 7}, .now = of(3)}, next = {.now = of(5)};
+    before.olds[before.old_count++] = of(1);
+    CU_ASSERT(electorate_record_follow(&next, &before));
+    CU_ASSERT_EQUAL(next.old_count, 2);
+    CU_ASSERT(electorate_equal(&next.olds[0], &before.now));
+    CU_ASSERT(electorate_equal(&next.olds[1], &before.olds[0]));
+    CU_ASSERT(electorate_record_follow(&next, &before));
+    CU_ASSERT_EQUAL(next.old_count, 2);
+    for (size_t count = 6; next.old_count < ELECTORATE_OLD_MAX; count++) {
+        struct electorate more = of(count);
+        CU_ASSERT(electorate_record_add_old(&next, &more));
+    }
+    before.now = of(2);
+    CU_ASSERT(!electorate_record_follow(&next, &before)); /* no room: it may not be proposed */
+    CU_ASSERT_EQUAL(next.old_count, ELECTORATE_OLD_MAX);
+}
+
 static void leases_are_as_short_as_the_shortest_and_rests_as_long_as_the_longest(void)
 {
     struct electorate_record record = {.term = {0, 2, 7}, .now = of(3)};
@@ -104,6 +124,8 @@ UNIT_MAIN("electorate",
           {"another life of a voter has no vote", another_life_of_a_voter_has_no_vote},
           {"later is the greater era, then the greater version, then what is settled",
            later_is_the_greater_era_then_the_greater_version_then_what_is_settled},
+          {"who follows needs all whose leases may run",
+           who_follows_needs_all_whose_leases_may_run},
           {"leases are as short as the shortest, and rests as long as the longest",
            leases_are_as_short_as_the_shortest_and_rests_as_long_as_the_longest},
           {"only what is well formed is read", only_what_is_well_formed_is_read})

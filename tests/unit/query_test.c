@@ -33,7 +33,7 @@ static struct status status_of(enum child_phase phase, uint64_t epoch)
 static void a_child_is_what_its_claims_status_says(void)
 {
     struct awmap *disk = disk_new();
-    disk_workload(disk, "default", "web", 6);
+    disk_workload(disk, "default", "web", 8);
     disk_member(disk, "b");
     struct child_id id = child_id_of("default", "web", 1);
     disk_put_claim(disk, id, claim_of("b", 3));
@@ -54,6 +54,14 @@ static void a_child_is_what_its_claims_status_says(void)
     claim.state = CLAIM_RELEASED;
     disk_put_claim(disk, id, claim);
     disk_put_status(disk, id, status_of(CHILD_RUNNING, 3));
+    id.ordinal = 6;
+    claim.state = CLAIM_FINISHED;
+    disk_put_claim(disk, id, claim);
+    disk_put_status(disk, id, status_of(CHILD_STOPPING, 3));
+    id.ordinal = 7; /* under another spec: it is to run again */
+    claim.spec_hash = 76;
+    disk_put_claim(disk, id, claim);
+    disk_put_status(disk, id, status_of(CHILD_STOPPING, 3));
     struct rig rig = rig_start(disk, "a");
     CU_ASSERT_EQUAL(child_seen(&rig, 0).phase, CHILD_PENDING);
     CU_ASSERT_STRING_EQUAL(child_seen(&rig, 0).node, "");
@@ -73,6 +81,8 @@ static void a_child_is_what_its_claims_status_says(void)
     CU_ASSERT_EQUAL(child_seen(&rig, 5).phase, CHILD_PENDING); /* anybody's */
     CU_ASSERT_FALSE(child_seen(&rig, 5).ready);
     CU_ASSERT_EQUAL(child_seen(&rig, 5).restarts, 5);
+    CU_ASSERT_EQUAL(child_seen(&rig, 6).phase, CHILD_STOPPING);
+    CU_ASSERT_EQUAL(child_seen(&rig, 7).phase, CHILD_PENDING);
     rig_free(&rig);
 }
 
