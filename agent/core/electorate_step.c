@@ -15,11 +15,12 @@
  * Why leases of two terms never let two holders in. Between `decided` and `struck` holders of the
  * new term need a majority of the old electorate, too, which cannot have granted to another
  * meanwhile. At `struck` a majority of the old electorate has refused the old term for longer than
- * any of its leases, so none is left and none can come. Who has adopted another history than the
- * map tells has no vote, and proposes the next era, to which both must agree. A voter votes in one
- * term at a time, the one on its disk. One whose disk knows of no electorate, although the map
- * names it, has lost its data: it has no vote before a step has named it anew, which its fresh
- * replica id brings about. */
+ * any of its leases, so none is left and none can come. Only what is struck is followed by the next
+ * version: who has decided one goes on from that, also before the map has it. Who has adopted
+ * another history than the map tells has no vote, and proposes the next era, to which all must
+ * agree whose leases may run. A voter votes in one term at a time, the one on its disk. One whose
+ * disk knows of no electorate, although the map names it, has lost its data: it becomes another
+ * replica, and has no vote before a step has named that. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
