@@ -159,8 +159,9 @@ struct lease *lease_holder_want(struct lease_holder *holder, const struct child_
         held = xcalloc(1, sizeof *held);
         child_id_print(child, held->key, sizeof held->key);
         index_insert(&holder->leases, span_text(held->key), held);
-    } else if (held->lease.epoch != epoch) {
-        blocked_until_ms = lease_blocks_until_ms(&held->lease);
+    } else { /* what may come true of its own epoch keeps nobody waiting */
+        blocked_until_ms = held->lease.epoch != epoch ? lease_blocks_until_ms(&held->lease)
+                                                      : held->lease.blocked_until_ms;
     }
     drop_forget(holder, child);
     const struct lease before = held->lease;

@@ -297,6 +297,28 @@ static void a_lease_counts_from_when_a_majority_was_asked(void)
     lease_holder_free(holder);
 }
 
+/* Also when its lease was asked for, given up, and asked for again. (swarm 520020158: a start of
+ * the first epoch came true beside the third's) */
+static void what_may_come_true_keeps_every_later_epoch_waiting(void)
+{
+    static const uint64_t later[] = {2, 2, 3, 3};
+    struct lease_holder *holder = holder_of_three();
+    struct lease *lease = lease_holder_want(holder, &web, 1, START_MS);
+    size_t count;
+    uint64_t last = speak(holder, START_MS, &count);
+    answer(holder, START_MS, "a", 1, last - 2);
+    answer(holder, START_MS, "b", 2, last - 1);
+    CU_ASSERT(lease_is_good_for_start(lease, START_MS));
+    lease->uncertain = true; /* a start whose end nobody knows */
+    for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
+        lease_holder_drop(holder, lease, START_MS + 100 * i);
+        lease = lease_holder_want(holder, &web, later[i], START_MS + 100 * i);
+        CU_ASSERT_EQUAL(lease->epoch, later[i]);
+        CU_ASSERT_EQUAL(lease->blocked_until_ms, START_MS + LEASE_MS);
+    }
+    lease_holder_free(holder);
+}
+
 static void a_third_of_a_lease_later_each_is_asked_once_more(void)
 {
     struct lease_holder *holder = holder_of_three();
@@ -334,5 +356,7 @@ UNIT_MAIN("lease_rules",
           {"two lives of a name are two holders", two_lives_of_a_name_are_two_holders},
           {"a lease counts from when a majority was asked",
            a_lease_counts_from_when_a_majority_was_asked},
+          {"what may come true keeps every later epoch waiting",
+           what_may_come_true_keeps_every_later_epoch_waiting},
           {"a third of a lease later each is asked once more",
            a_third_of_a_lease_later_each_is_asked_once_more})
