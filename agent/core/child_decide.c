@@ -47,7 +47,7 @@ static bool child_is_free(struct node *node, const struct child *child, bool *re
         return true;
     bool same = claim_is_of_present_uid(child);
     if (claim->state == CLAIM_FINISHED)
-        return !same || claim->spec_hash != workload->spec_hash;
+        return !child_is_over(child);
     if (claim_is_ours(node, claim))
         return !same; /* and nothing runs here any more: the caller saw to it */
     bool adoptable = claim_is_adoptable(node, claim) || lease_outlasts_absence(node, child);
@@ -280,8 +280,7 @@ static void child_ours(struct node *node, struct child *child)
         claim_repeat(node, child);
     bool wanted = child_is_wanted(child), same = claim_is_of_present_uid(child);
     enum claim_state state = child->claim->state;
-    bool rerun =
-        state == CLAIM_FINISHED && child->claim->spec_hash != child->group->workload.spec_hash;
+    bool rerun = state == CLAIM_FINISHED && !child_is_over(child);
     if (wanted && same && state != CLAIM_RELEASED && !rerun) {
         store_set_waiting(&node->store, child, false);
         child_run(node, child);

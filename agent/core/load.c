@@ -57,14 +57,6 @@ static bool load_is_held(const struct node *node, const struct child *child)
            strcmp(claim->uid, child->group->workload.uid) == 0 && !claim_is_adoptable(node, claim);
 }
 
-static bool load_is_free(const struct child *child)
-{
-    const struct claim *claim = child->claim;
-    const struct workload *workload = &child->group->workload;
-    return !claim || claim->state != CLAIM_FINISHED || strcmp(claim->uid, workload->uid) != 0 ||
-           claim->spec_hash != workload->spec_hash;
-}
-
 static void load_place(struct node *node, struct supervisor_plan *plan, struct child *child)
 {
     struct candidates candidates = {.holder = RANK_NONE, .epoch = child->epoch_max + 1};
@@ -86,7 +78,7 @@ static bool load_count(struct node *node, struct supervisor_plan *plan, struct c
         load_put(plan, at, child);
     if (own)
         child->counted_at = at == RANK_NONE ? 0 : at + 1;
-    return own && wanted && !held && load_is_free(child);
+    return own && wanted && !held && !child_is_over(child);
 }
 
 void load_refresh(struct node *node, struct supervisor_plan *plan)

@@ -114,10 +114,11 @@ static void view_claimed(const struct store *store, const struct child *child,
 static bool query_is_current(const struct child *child, bool wanted)
 {
     const struct claim *claim = child->claim;
-    if (!claim || claim->state == CLAIM_RELEASED || !wanted)
-        return claim && claim->state != CLAIM_RELEASED;
-    return strcmp(claim->uid, child->group->workload.uid) == 0 &&
-           (claim->state != CLAIM_FINISHED || child_is_over(child));
+    if (!claim || claim->state == CLAIM_RELEASED)
+        return false;
+    if (!wanted || child_is_over(child))
+        return true;
+    return claim->state != CLAIM_FINISHED && strcmp(claim->uid, child->group->workload.uid) == 0;
 }
 
 void query_fill_child(const struct store *store, const struct child *child, struct child_view *view)
