@@ -152,14 +152,25 @@ static void child_remove_keys(struct node *node, struct child *child)
         node_remove(node, &status);
 }
 
-/* Keys go by the holder's hand; by another's once there is no holder any more. */
+/* Keys go by the holder's hand; by another's once there has been no holder for a while: what others
+ * have long had we may hear of piece by piece, a status before its claim and its workload. */
 static void child_unwanted(struct node *node, struct child *child)
 {
-    if (!child->claim && !child->status && !child->names && !child->state)
-        return;
     bool ours = child->claim && claim_is_ours(node, child->claim);
-    bool orphaned = !child->claim || claim_holder_is_lost(node, child->claim);
-    if (ours || (orphaned && ranking_cleans_up(node, child)))
+    bool held = child->claim && !claim_holder_is_lost(node, child->claim);
+    bool keys = child->claim || child->status || child->names || child->state;
+    if (ours)
+        child_remove_keys(node, child);
+    if (held || !keys) {
+        child->left_s = 0;
+        return;
+    }
+    if (child->left_s == 0)
+        child->left_s = 1 + (uint32_t)(node->now.mono_ms / 1000);
+    uint64_t due_ms = (uint64_t)child->left_s * 1000 + WHOLE_MAP_MS;
+    if (node->now.mono_ms < due_ms)
+        child_wake(child, due_ms);
+    else if (ranking_cleans_up(node, child))
         child_remove_keys(node, child);
 }
 
@@ -326,6 +337,8 @@ void child_decide(struct node *node, struct child *child)
     if (child->group->unreadable)
         return;
     child_note_ready(node, child);
+    if (child_is_wanted(child))
+        child->left_s = 0;
     if (child->claim && claim_is_ours(node, child->claim))
         child_ours(node, child);
     else

@@ -14,7 +14,6 @@
 enum {
     STATUS_PACE_MS = 1000,
     STATUS_PASSING_MS = 300,
-    STATUS_OVERTAKEN_MS = 30000, /* more than a peer takes to send us its whole map */
 };
 
 static bool status_is_passing(const struct status *status)
@@ -173,7 +172,7 @@ static uint64_t status_due_ms(const struct child *child, const struct status *st
     const struct local *local = child->local;
     uint64_t paced_ms = local->status_written_ms ? local->status_written_ms + STATUS_PACE_MS : 0;
     bool overtaken = child->status && child->status->epoch > child->claim_epoch_max;
-    uint64_t lasting_ms = overtaken                   ? STATUS_OVERTAKEN_MS
+    uint64_t lasting_ms = overtaken                   ? WHOLE_MAP_MS
                           : status_is_passing(status) ? STATUS_PASSING_MS
                                                       : 0;
     uint64_t lasted_ms = local->status_changed_ms + lasting_ms;

@@ -37,6 +37,7 @@
 #define GOSSIP_BYTES_MAX (512 * 1024) /* one message between peers; RECVMAXSZ */
 #define BULK_CHUNK_BYTES_MAX (256 * 1024)
 #define PUSH_BYTES_MAX (64 * 1024) /* one push */
+#define WHOLE_MAP_MS 30000         /* more than a peer takes to send us its whole map */
 
 #define PENDING_REQUESTS_MAX 4096 /* writes that wait for durability; more are told 429 */
 #define REQUEST_TIMEOUT_MS 5000   /* no second member has acknowledged: 504 */

@@ -86,6 +86,7 @@ struct child {
     uint32_t claim_seen_s; /* monotonic: when we first saw a claim of this epoch, 0: not yet */
     uint32_t counted_at; /* its load, in its supervisor's plan: the member's place from 1: load.c */
     uint32_t awaited_s;  /* ... since when its holder may move it and has not, 0: not */
+    uint32_t left_s;     /* ... since when keys of it are left that nobody wants or holds, 0: not */
     uint64_t wake_ms;    /* decide again then; UINT64_MAX: not */
     uint64_t free_since_ms;
     const char *pending_reason, *pending_message; /* see store_set_pending */

@@ -221,7 +221,7 @@ static void keys_of_a_deleted_workload_go_although_its_holder_is_dead(void)
         sim_kill(&sim, (holder + i) % 3);
         sim_start(&sim, (holder + i) % 3);
     }
-    sim_run(&sim, 45000); /* the start grace, until the holder is dead */
+    sim_run(&sim, 45000 + WHOLE_MAP_MS); /* the start grace, until the holder is dead */
     CU_ASSERT_EQUAL(query_counts(sim.nodes[(holder + 1) % 3].node).children, 0);
     CU_ASSERT_EQUAL(query_counts(sim.nodes[(holder + 1) % 3].node).names, 0);
     sim_freeze(&sim, holder, false);

@@ -221,7 +221,7 @@ static void it_goes_away_with_its_workload(void)
     sim_kill(&sim, holder);
     sim_kill_engine(&sim, holder);
     sim_delete_workload(&sim, (holder + 1) % 3, "web");
-    sim_run(&sim, 15000);
+    sim_run(&sim, 15000 + WHOLE_MAP_MS);
     CU_ASSERT_EQUAL(keys_at(&sim, (holder + 1) % 3), 3);
     sim_start(&sim, holder);
     sim_run(&sim, 15000);

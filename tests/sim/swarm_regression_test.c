@@ -103,6 +103,28 @@ static void a_later_status_is_left_alone_until_its_claim_has_had_time_to_come(vo
     sim_release(&sim);
 }
 
+/* So may who knows nothing of a child yet: nobody could write again how it ended. And the rest of
+ * what nobody knows goes in the end. (swarm 560000844) */
+static void a_status_without_claim_or_workload_is_left_alone_until_they_have_had_time_to_come(void)
+{
+    struct sim sim;
+    story_begin(&sim, 5, 3);
+    struct child_id id = {.ns = "default", .workload = "web"};
+    struct status status = {.epoch = 1, .phase = CHILD_SUCCEEDED, .reason = "deleted"};
+    struct buffer value = {0};
+    struct key key = key_status(&id);
+    status_encode(&status, &value);
+    node_put(sim.nodes[1].node, &key, &value);
+    buffer_release(&value);
+    sim_run(&sim, 28000);
+    for (size_t i = 0; i < 3; i++)
+        CU_ASSERT(awmap_find(sim.nodes[i].node->map, key_span(&key)) != NULL);
+    sim_run(&sim, 5000);
+    for (size_t i = 0; i < 3; i++)
+        CU_ASSERT(awmap_find(sim.nodes[i].node->map, key_span(&key)) == NULL);
+    sim_release(&sim);
+}
+
 UNIT_MAIN("swarm_regression",
           {"a write that outlives its writer in others' memory is no deletion",
            a_write_that_outlives_its_writer_in_others_memory_is_no_deletion},
@@ -111,4 +133,6 @@ UNIT_MAIN("swarm_regression",
           {"a start that is cut short does not hide a crash",
            a_start_that_is_cut_short_does_not_hide_a_crash},
           {"a later status is left alone until its claim has had time to come",
-           a_later_status_is_left_alone_until_its_claim_has_had_time_to_come})
+           a_later_status_is_left_alone_until_its_claim_has_had_time_to_come},
+          {"a status without claim or workload is left alone until they have had time to come",
+           a_status_without_claim_or_workload_is_left_alone_until_they_have_had_time_to_come})

@@ -379,14 +379,15 @@ static bool still_known(struct awmap *disk, uint32_t ordinal)
     disk_put_claim(disk, id, claim_of("gone", 1));
     struct rig rig = rig_start(disk, "a");
     engine_answers(&rig);
-    rig_run(&rig, 30000);
+    rig_run(&rig, 30000 + WHOLE_MAP_MS);
     bool known = query_child(rig.node, &id, &view);
     rig_free(&rig);
     return known;
 }
 
 /* Design section 4: keys of an unwanted child are removed by the rank-0 candidate once its holder
- * is gone; also if that one has no room for more, or has forgotten the workload by a restart. */
+ * has been gone for a while; also if that one has no room for more, or has forgotten the workload
+ * by a restart. */
 static void keys_of_the_unwanted_go_with_their_holder(void)
 {
     struct awmap *disk = disk_new();
