@@ -354,6 +354,8 @@ static void propose_next(struct node *node, struct ballot_box *box,
     } else if (entry && entry->conflict) {
         if (supervisor->generation <= entry->generation)
             return; /* until somebody says what it should be */
+        if (before->term.era > entry->record.term.era)
+            return; /* it is decided, and on its way to the map */
         room = next_era(node, before, entry, &record);
     } else {
         /* Joint, and not in the map yet: leases of those before it may still run. */

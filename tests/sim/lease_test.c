@@ -293,6 +293,83 @@ static void disjoint_first_electorates_are_a_conflict(void)
     end(&sim);
 }
 
+static void name_for_long(struct sim *sim, size_t index, const char *members)
+{
+    struct supervisor supervisor = {.generation = 0};
+    supervisor_set_defaults(&supervisor, "voters");
+    TEXT_SET(supervisor.strategy, "UniformQuorum");
+    supervisor.lease_seconds = LEASE_SECONDS_MAX;
+    story_put_supervisor(sim, index, &supervisor, members);
+}
+
+static bool n0_has_adopted(struct sim *sim)
+{
+    const struct ballot_box *box = box_find(sim->nodes[0].node, "voters");
+    return box && box->has_adopted && box_is_durable(sim->nodes[0].node, box);
+}
+
+static bool n3_has_the_joint_one(struct sim *sim)
+{
+    return electorate(sim, 3)->record.old_count == 1;
+}
+
+/* Of two sides of a cut one has n0 as its electorate. The other's was n2 and becomes n2 and n3, of
+ * which n3 votes; "web" runs on n2 by the lease of the old one, which nobody hears of any more. n0
+ * and n3 meet, and somebody names them. While n2's lease may run nothing is theirs: who votes next
+ * would know nothing of it. beside: that n0 voted is on its disk only, not in the map. */
+static void two_histories_meet(uint64_t seed, bool beside)
+{
+    struct sim sim;
+    story_begin(&sim, seed, 4);
+    for (size_t i = 0; i < 2; i++)
+        for (size_t j = 2; j < 4; j++)
+            sim_cut(&sim, i, j, true);
+    sim_run(&sim, 10000);
+    name_for_long(&sim, 1, "0");
+    CU_ASSERT_FATAL(sim_until(&sim, n0_has_adopted, 3000));
+    if (beside)
+        sim_kill(&sim, 0);
+    name_for_long(&sim, 2, "2");
+    story_put(&sim, 2, "web", 1, of_voters);
+    sim_run(&sim, 5000);
+    CU_ASSERT_EQUAL(story_where(&sim, "web", NULL), 2);
+    name_for_long(&sim, 2, "23");
+    CU_ASSERT_FATAL(sim_until(&sim, n3_has_the_joint_one, 3000));
+
+    for (size_t i = 0; i < 4; i++)
+        sim_cut(&sim, 2, i, i != 2);
+    for (size_t i = 0; i < 2; i++)
+        sim_cut(&sim, i, 3, false);
+    sim_run(&sim, 4000);
+    if (beside)
+        sim_start(&sim, 0);
+    sim_run(&sim, 4000);
+    CU_ASSERT_EQUAL(electorate(&sim, 0)->conflict, !beside);
+    name_for_long(&sim, 3, "03");
+    sim_run(&sim, 10000);
+    CU_ASSERT_EQUAL(electorate(&sim, 0)->record.term.era, 0);
+    CU_ASSERT_EQUAL(story_where(&sim, "web", NULL), 2);
+
+    sim_heal_cuts(&sim);
+    sim_run(&sim, 4 * LEASE_SECONDS_MAX * 1000);
+    CU_ASSERT_EQUAL(electorate(&sim, 2)->record.term.era, 1);
+    CU_ASSERT_EQUAL(electorate(&sim, 2)->record.old_count, 0);
+    CU_ASSERT_EQUAL(sim_running(&sim, "web", NULL), 1);
+    end(&sim);
+}
+
+static void what_ends_a_conflict_waits_for_the_leases_of_all(void)
+{
+    for (uint64_t seed = 1; seed <= 4; seed++) /* of either side the record comes first */
+        two_histories_meet(seed, false);
+}
+
+static void who_voted_beside_the_map_waits_for_the_leases_of_all(void)
+{
+    for (uint64_t seed = 1; seed <= 4; seed++)
+        two_histories_meet(seed, true);
+}
+
 static void by_force_a_minority_becomes_the_electorate(void)
 {
     struct sim sim;
@@ -354,6 +431,10 @@ UNIT_MAIN("lease", {"after a cut it runs elsewhere", after_a_cut_it_runs_elsewhe
           {"a voter without its data does not vote before a step",
            a_voter_without_its_data_does_not_vote_before_a_step},
           {"disjoint first electorates are a conflict", disjoint_first_electorates_are_a_conflict},
+          {"what ends a conflict waits for the leases of all",
+           what_ends_a_conflict_waits_for_the_leases_of_all},
+          {"who voted beside the map waits for the leases of all",
+           who_voted_beside_the_map_waits_for_the_leases_of_all},
           {"by force a minority becomes the electorate",
            by_force_a_minority_becomes_the_electorate},
           {"the first lease", the_first_lease_is_as_long_as_the_electorate_has_it})
