@@ -198,6 +198,20 @@ static bool state_has_rest(const struct left_state *state)
     return false;
 }
 
+/* Of another workload of that name: the one before this, or the next, whose claim and document are
+ * still on their way. */
+static void state_is_anothers(struct node *node, struct child *child)
+{
+    struct left_state *state = child->state;
+    if (state->ahead_ms == 0)
+        state->ahead_ms = node->now.mono_ms;
+    uint64_t due_ms = state->ahead_ms + WHOLE_MAP_MS;
+    if (state->record.id.epoch < child->claim->epoch || node->now.mono_ms >= due_ms)
+        state_remove_all(node, child);
+    else
+        child_wake(child, due_ms);
+}
+
 void state_update(struct node *node, struct child *child)
 {
     const struct left_state *state = child->state;
@@ -206,7 +220,7 @@ void state_update(struct node *node, struct child *child)
     if (!holds)
         return;
     if (strcmp(state->record.uid, child->claim->uid) != 0) {
-        state_remove_all(node, child); /* of a workload of that name before this one */
+        state_is_anothers(node, child);
         return;
     }
     if (!state_is_complete(state))

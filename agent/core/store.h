@@ -40,6 +40,7 @@ struct left_state { /* what a child has left to its successor */
     bool has_record;
     struct state_record record; /* the winning sibling */
     size_t siblings;
+    uint64_t ahead_ms; /* monotonic: since when it is ahead of the claim that it tells of, 0: not */
     struct piece *pieces; /* owned; of all states, this one's and those before */
     size_t piece_count;
 };

@@ -38,6 +38,7 @@ void store_apply_state(struct store *store, const struct key_parts *key,
     struct child *child;
     struct left_state *state = store_state_make(store, &key->child, &child);
     state->has_record = false;
+    state->ahead_ms = 0;
     state->siblings = awmap_entry_count(entry);
     for (size_t i = 0; i < state->siblings; i++) {
         struct state_record record;
