@@ -207,11 +207,13 @@ void lease_holder_free(struct lease_holder *holder);
 void lease_holder_set_electorate(struct lease_holder *holder,
                                  const struct electorate_record *record);
 const struct electorate_record *lease_holder_electorate(const struct lease_holder *holder);
-/* The lease, asked for if it is not there or of another epoch. */
+/* The lease, asked for if it is not there or of another epoch: a later one, as long as the one
+ * before is remembered. */
 struct lease *lease_holder_want(struct lease_holder *holder, const struct child_id *child,
                                 uint64_t epoch, uint64_t now_ms);
 struct lease *lease_holder_find(const struct lease_holder *holder, const struct child_id *child);
-/* It is given up: released, or, if uncertain, left to run out. */
+/* It is given up: released, or, if anything may still come true of it or of an epoch before, left
+ * to run out. */
 void lease_holder_drop(struct lease_holder *holder, struct lease *lease, uint64_t now_ms);
 /* Nothing is renewed any more, and nothing asked for, until it is set again. */
 void lease_holder_pause(struct lease_holder *holder, bool paused);

@@ -212,8 +212,9 @@ void lease_holder_drop(struct lease_holder *holder, struct lease *lease, uint64_
 {
     if (lease->ending)
         return;
-    drop_tell(holder, lease, !lease->uncertain, now_ms);
-    if (!lease->uncertain && now_ms >= lease->blocked_until_ms) {
+    bool over = !lease->uncertain && now_ms >= lease->blocked_until_ms;
+    drop_tell(holder, lease, over, now_ms);
+    if (over) {
         held_free(holder, (struct held *)lease);
         return;
     }

@@ -381,12 +381,13 @@ static bool fates_fit(const struct world *world, unsigned fates, size_t messages
     return fates == 0;
 }
 
-/* Anew, or the next one: then all are told. */
+/* Anew, the next one, or the one that it has given up: then all are told. */
 static bool may_want(const struct world *world, size_t at, unsigned variant)
 {
-    const struct lease *lease = lease_at(world, at);
+    struct lease_holder *holder = world->nodes[at].holder;
+    const struct lease *lease = holder ? lease_holder_find(holder, &world_child) : NULL;
     unsigned epoch = variant / SPEECHES + 1;
-    if (epoch > world->scene->epoch_max || (lease && epoch <= lease->epoch) ||
+    if (epoch > world->scene->epoch_max || (lease && epoch + lease->ending <= lease->epoch) ||
         (world->scene->terse && epoch != at + 1))
         return false;
     return fates_fit(world, variant % SPEECHES, world_others(world, at));

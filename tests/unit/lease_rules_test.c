@@ -319,6 +319,33 @@ static void what_may_come_true_keeps_every_later_epoch_waiting(void)
     lease_holder_free(holder);
 }
 
+/* Who gives up a later epoch of the same child must not release that, as if nothing were left:
+ * others would run it beside what may still come true. (swarm 580002130) */
+static void what_may_come_true_is_not_released_with_a_later_epoch(void)
+{
+    static const uint64_t after_ms[] = {LEASE_MS - 1, LEASE_MS};
+    for (size_t i = 0; i < 2; i++) {
+        struct lease_holder *holder = holder_of_three();
+        struct lease *lease = lease_holder_want(holder, &web, 1, START_MS);
+        size_t count;
+        speak(holder, START_MS, &count);
+        lease->uncertain = true;
+        lease_holder_drop(holder, lease, START_MS);
+        lease = lease_holder_want(holder, &web, 2, START_MS);
+        speak(holder, START_MS + LEASE_MS / 2, &count);
+        CU_ASSERT_EQUAL(count, 3);
+        lease_holder_drop(holder, lease, START_MS + after_ms[i]);
+        struct lease_ask ask;
+        char acceptor[NAME_BYTES_MAX + 1];
+        CU_ASSERT_FATAL(lease_holder_send(holder, START_MS + after_ms[i], &ask, acceptor));
+        CU_ASSERT_EQUAL_FATAL(ask.drop_count, 1);
+        CU_ASSERT_EQUAL(ask.drops[0].epoch, 2);
+        CU_ASSERT_EQUAL(ask.drops[0].released, i == 1);
+        lease_ask_release(&ask);
+        lease_holder_free(holder);
+    }
+}
+
 static void a_third_of_a_lease_later_each_is_asked_once_more(void)
 {
     struct lease_holder *holder = holder_of_three();
@@ -358,5 +385,7 @@ UNIT_MAIN("lease_rules",
            a_lease_counts_from_when_a_majority_was_asked},
           {"what may come true keeps every later epoch waiting",
            what_may_come_true_keeps_every_later_epoch_waiting},
+          {"what may come true is not released with a later epoch",
+           what_may_come_true_is_not_released_with_a_later_epoch},
           {"a third of a lease later each is asked once more",
            a_third_of_a_lease_later_each_is_asked_once_more})
