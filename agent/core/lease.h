@@ -74,8 +74,8 @@ uint64_t lease_span_ms(uint64_t lease_ms);
 
 struct lease_item {
     struct child_id child;
-    uint64_t epoch;
-    bool released; /* of a drop: the container has ended; else it is only not renewed any more */
+    uint64_t epoch; /* of a drop: none up to this one is renewed any more */
+    bool released;  /* of a drop: the container has ended; else it is only not renewed any more */
 };
 
 /* From holder to acceptor: "extend all that I have with you, and these; drop those". What it has
@@ -170,7 +170,7 @@ bool lease_acceptor_synced(struct lease_acceptor *acceptor, uint64_t sequence,
 size_t lease_acceptor_count(const struct lease_acceptor *acceptor);
 void lease_acceptor_check(const struct lease_acceptor *acceptor);
 
-/* --- The holder: lease_holder.c, lease_holder_ask.c ------------------------------------------ */
+/* --- The holder: lease_holder.c, lease_holder_ask.c, lease_drop.c ----------------------------- */
 
 enum lease_state { LEASE_STATE_ASKED, LEASE_STATE_HELD, LEASE_STATE_LATE };
 

@@ -365,18 +365,20 @@ static void ask_add(struct asking *asking, const struct lease_item *item)
         refuse(asking, item, LEASE_LATER, granted->epoch, 0);
 }
 
+/* Of an epoch before, too: its holder has asked for the later one, and we have not heard of that.
+ */
 static void ask_drop(struct asking *asking, const struct lease_item *item)
 {
     struct granted *granted = granted_find(asking->acceptor, &item->child);
     const struct session *session = asking->session;
-    if (!granted || granted->epoch != item->epoch || granted->replica != session->replica ||
+    if (!granted || granted->epoch > item->epoch || granted->replica != session->replica ||
         strcmp(granted->holder, session->holder) != 0)
         return;
     if (granted->session) {
         granted->session->generation++;
         session_detach(granted, granted->session->expires_ms);
     }
-    if (item->released)
+    if (item->released && granted->epoch == item->epoch)
         granted->released = true;
 }
 

@@ -129,16 +129,6 @@ void holder_hurry(struct lease_holder *holder)
         holder->acceptors[i].urgent = true;
 }
 
-/* It is asked for after all: nobody is to be told that it was given up. */
-static void drop_forget(struct lease_holder *holder, const struct child_id *child)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < holder->drop_count; i++)
-        if (child_id_compare(&holder->drops[i].item.child, child) != 0)
-            holder->drops[kept++] = holder->drops[i];
-    holder->drop_count = kept;
-}
-
 /* What may still come true of the epoch before keeps the next one waiting: its page is not moved
  * any more, so when the lease has run out its guard refuses it. */
 static uint64_t lease_blocks_until_ms(const struct lease *lease)
@@ -155,6 +145,7 @@ struct lease *lease_holder_want(struct lease_holder *holder, const struct child_
     if (held && held->lease.epoch == epoch && !held->lease.ending)
         return &held->lease;
     uint64_t blocked_until_ms = 0;
+    drop_take_back(holder, child, epoch);
     if (!held) {
         held = xcalloc(1, sizeof *held);
         child_id_print(child, held->key, sizeof held->key);
@@ -162,8 +153,9 @@ struct lease *lease_holder_want(struct lease_holder *holder, const struct child_
     } else { /* what may come true of its own epoch keeps nobody waiting */
         blocked_until_ms = held->lease.epoch != epoch ? lease_blocks_until_ms(&held->lease)
                                                       : held->lease.blocked_until_ms;
+        if (!held->lease.ending)
+            drop_tell(holder, &held->lease, false, now_ms);
     }
-    drop_forget(holder, child);
     const struct lease before = held->lease;
     held->lease = (struct lease){
         .child = *child,
@@ -182,24 +174,6 @@ struct lease *lease_holder_want(struct lease_holder *holder, const struct child_
     held->changed = held->renewed = false;
     holder_hurry(holder);
     return &held->lease;
-}
-
-static void drop_tell(struct lease_holder *holder, const struct lease *lease, bool released,
-                      uint64_t now_ms)
-{
-    uint64_t untold = lease->asked | lease->granted;
-    if (!untold || holder->drop_count == DROPS_MAX)
-        return;
-    if (holder->drop_count == holder->drop_capacity) {
-        holder->drop_capacity = holder->drop_capacity ? 2 * holder->drop_capacity : 16;
-        holder->drops = xrealloc(holder->drops, holder->drop_capacity * sizeof *holder->drops);
-    }
-    holder->drops[holder->drop_count++] =
-        (struct drop){.item = {.child = lease->child, .epoch = lease->epoch, .released = released},
-                      .untold = untold,
-                      .until_ms = now_ms + lease_span_ms(lease->lease_ms)};
-    for (size_t i = 0; i < holder->acceptor_count; i++)
-        holder->acceptors[i].urgent |= untold >> i & 1;
 }
 
 static void held_free(struct lease_holder *holder, struct held *held)

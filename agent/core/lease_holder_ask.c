@@ -22,15 +22,6 @@ static uint64_t acceptor_due_ms(const struct lease_holder *holder, const struct 
     return acceptor->sent_ms + holder->lease_ms / RENEW_PARTS;
 }
 
-/* A drop does not wait for an answer to what was asked before. */
-static bool acceptor_has_drops(const struct lease_holder *holder, size_t index)
-{
-    for (size_t i = 0; i < holder->drop_count; i++)
-        if (holder->drops[i].untold >> index & 1)
-            return true;
-    return false;
-}
-
 static bool holder_is_silent(const struct lease_holder *holder)
 {
     return !holder->has_electorate || holder->paused ||
@@ -61,25 +52,16 @@ static void ask_fill(struct lease_holder *holder, uint64_t bit, struct lease_ask
         }
 }
 
-static void holder_forget_drops(struct lease_holder *holder, uint64_t now_ms)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < holder->drop_count; i++)
-        if (holder->drops[i].untold && now_ms < holder->drops[i].until_ms)
-            holder->drops[kept++] = holder->drops[i];
-    holder->drop_count = kept;
-}
-
 bool lease_holder_send(struct lease_holder *holder, uint64_t now_ms, struct lease_ask *ret_ask,
                        char ret_acceptor[NAME_BYTES_MAX + 1])
 {
     memset(ret_ask, 0, sizeof *ret_ask);
-    holder_forget_drops(holder, now_ms);
+    drops_forget(holder, now_ms);
     if (holder_is_silent(holder))
         return false;
     for (size_t i = 0; i < holder->acceptor_count; i++) {
         struct acceptor *acceptor = &holder->acceptors[i];
-        bool drops = acceptor->urgent && acceptor_has_drops(holder, i);
+        bool drops = acceptor->urgent && drops_are_untold(holder, i);
         if (now_ms < acceptor_due_ms(holder, acceptor) && !drops)
             continue;
         acceptor->number = ++holder->number;
@@ -276,14 +258,6 @@ static void grant_overtaken(struct acceptor *acceptor, const struct lease_grant 
             acceptor->since_ms = acceptor->sent_at_ms[i];
 }
 
-static void drops_told(struct lease_holder *holder, uint64_t bit)
-{
-    for (size_t i = 0; i < holder->drop_count; i++) {
-        holder->drops[i].untold &= ~(holder->drops[i].telling & bit);
-        holder->drops[i].telling &= ~bit;
-    }
-}
-
 bool lease_holder_grant(struct lease_holder *holder, uint64_t now_ms, const char *name,
                         const struct lease_grant *grant)
 {
@@ -324,7 +298,7 @@ uint64_t lease_holder_deadline(const struct lease_holder *holder)
     uint64_t deadline_ms = holder->alarm_ms;
     for (size_t i = 0; i < holder->acceptor_count && !holder_is_silent(holder); i++) {
         uint64_t due_ms = acceptor_due_ms(holder, &holder->acceptors[i]);
-        if (holder->acceptors[i].urgent && acceptor_has_drops(holder, i))
+        if (holder->acceptors[i].urgent && drops_are_untold(holder, i))
             due_ms = 0;
         deadline_ms = due_ms < deadline_ms ? due_ms : deadline_ms;
     }

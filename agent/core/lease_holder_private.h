@@ -1,5 +1,6 @@
-/* What a holder of leases consists of: lease_holder.c has its life and its leases, and
- * lease_holder_ask.c what it says to acceptors and hears from them. */
+/* What a holder of leases consists of: lease_holder.c has its life and its leases,
+ * lease_holder_ask.c what it says to acceptors and hears from them, lease_drop.c what it gives up.
+ */
 #ifndef AGENT_CORE_LEASE_HOLDER_PRIVATE_H
 #define AGENT_CORE_LEASE_HOLDER_PRIVATE_H
 
@@ -15,7 +16,7 @@ enum {
     RETRY_MS_MIN = 20,
     LOOK_MS_FIRST = 50, /* who is refused for another's sake looks again, ever more seldom */
     LOOK_TRIES = 3,
-    DROPS_MAX = 4096, /* still to be told; beyond, leases run out by themselves */
+    DROPS_MAX = 4096, /* still to be told; beyond, all that is left is said */
 };
 
 struct acceptor { /* as this holder sees it */
@@ -35,7 +36,7 @@ struct acceptor { /* as this holder sees it */
 struct drop { /* one that is given up, and who is still to be told */
     struct lease_item item;
     uint64_t untold, telling; /* telling: by the last request */
-    uint64_t until_ms;        /* nobody holds it by then anyway */
+    uint64_t until_ms;        /* who has not answered by then is told all that is left */
 };
 
 struct quorum_bits { /* the voters of one electorate */
@@ -75,5 +76,19 @@ size_t acceptor_find(const struct lease_holder *holder, const char *node);
 void holder_hurry(struct lease_holder *holder);
 /* Asserts that the machine (lease.h) allows it. */
 void lease_move(struct lease_holder *holder, struct held *held, enum lease_state state);
+
+/* --- lease_drop.c ----------------------------------------------------------------------------- */
+
+/* All who may have it in our session are to be told, and who has not heard of what of the child was
+ * given up before: they know of that epoch only. */
+void drop_tell(struct lease_holder *holder, const struct lease *lease, bool released,
+               uint64_t now_ms);
+/* It is asked for after all. Who is still to hear that it was given up hears both at once. */
+void drop_take_back(struct lease_holder *holder, const struct child_id *child, uint64_t epoch);
+/* There is something for that acceptor. It does not wait for an answer to what was asked before. */
+bool drops_are_untold(const struct lease_holder *holder, size_t acceptor);
+void drops_forget(struct lease_holder *holder, uint64_t now_ms);
+/* It has answered the last request. */
+void drops_told(struct lease_holder *holder, uint64_t bit);
 
 #endif

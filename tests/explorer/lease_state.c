@@ -7,6 +7,7 @@
  * - messages have no order;
  * - counters that make waits longer, by less than half a lease, are forgotten. */
 #include "agent/core/lease_acceptor.c"   /* IWYU pragma: keep */
+#include "agent/core/lease_drop.c"       /* IWYU pragma: keep */
 #include "agent/core/lease_holder.c"     /* IWYU pragma: keep */
 #include "agent/core/lease_holder_ask.c" /* IWYU pragma: keep */
 
@@ -115,7 +116,7 @@ size_t world_due_to_others(const struct world *world, size_t at)
     for (size_t i = 0; i < holder->acceptor_count && !holder_is_silent(holder); i++)
         due += strcmp(holder->acceptors[i].elector.node, node->name) != 0 &&
                (node->now_ms >= acceptor_due_ms(holder, &holder->acceptors[i]) ||
-                (holder->acceptors[i].urgent && acceptor_has_drops(holder, i)));
+                (holder->acceptors[i].urgent && drops_are_untold(holder, i)));
     return due;
 }
 
@@ -421,6 +422,15 @@ static void pass_drop(struct pass *pass, struct drop *drop)
     pass_limit(pass, &drop->until_ms);
 }
 
+static void forget_told_drops(struct lease_holder *holder)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < holder->drop_count; i++)
+        if (holder->drops[i].untold)
+            holder->drops[kept++] = holder->drops[i];
+    holder->drop_count = kept;
+}
+
 static void pass_holder(struct pass *pass, struct lease_holder *holder)
 {
     PASS(pass, holder->number);
@@ -433,7 +443,7 @@ static void pass_holder(struct pass *pass, struct lease_holder *holder)
     if (has)
         pass_lease(pass, lease_holder_find(holder, &world_child));
     if (pass->writer)
-        holder_forget_drops(holder, pass->now_ms);
+        forget_told_drops(holder);
     PASS(pass, holder->drop_count);
     if (pass->reader && holder->drop_count > 0) {
         holder->drop_capacity = holder->drop_count;

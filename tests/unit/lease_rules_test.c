@@ -179,6 +179,21 @@ static void what_is_given_up_and_not_released_runs_out(void)
     lease_acceptor_free(acceptor);
 }
 
+/* Its holder has asked for that later epoch elsewhere, and here it was never heard of. */
+static void who_gives_up_a_later_epoch_has_given_up_the_one_before(void)
+{
+    struct asker a = ASKER_A, b = ASKER_B;
+    struct lease_item released = {.child = web, .epoch = 2, .released = true};
+    struct lease_acceptor *acceptor = granted_to(&a);
+    a.generation = ask(acceptor, START_MS, &a, 1, NULL).generation;
+    a.generation = ask(acceptor, START_MS + 1000, &a, 0, &released).generation;
+    CU_ASSERT_EQUAL(ask(acceptor, START_MS + 2000, &a, 0, NULL).verdict, LEASE_EXTENDED);
+    struct answer refused = ask(acceptor, START_MS + SPAN_MS - 1, &b, 3, NULL);
+    CU_ASSERT(refused.refusals == 1 && refused.reason == LEASE_HELD && refused.wait_ms == 1);
+    CU_ASSERT(ask(acceptor, START_MS + SPAN_MS, &b, 3, NULL).recorded);
+    lease_acceptor_free(acceptor);
+}
+
 static void a_late_release_undoes_no_later_grant(void)
 {
     struct asker a = ASKER_A, b = ASKER_B;
@@ -346,6 +361,71 @@ static void what_may_come_true_is_not_released_with_a_later_epoch(void)
     }
 }
 
+static size_t drops_told_to_c(struct lease_holder *holder, uint64_t now_ms, uint64_t epoch)
+{
+    struct lease_ask request;
+    char to[NAME_BYTES_MAX + 1];
+    size_t count = 0;
+    while (lease_holder_send(holder, now_ms, &request, to)) {
+        for (size_t i = 0; to[0] == 'c' && i < request.drop_count; i++)
+            count += child_id_compare(&request.drops[i].child, &web) == 0 &&
+                     request.drops[i].epoch == epoch;
+        lease_ask_release(&request);
+    }
+    return count;
+}
+
+/* It was asked for again meanwhile, of this epoch or the next, and c has not heard of that either.
+ * It would take it for ours for as long as anything else of ours is renewed. */
+static void who_has_not_been_told_that_it_was_given_up_is_told_in_the_end(void)
+{
+    static const struct child_id api = {.ns = "default", .workload = "api"};
+    static const uint64_t next[] = {1, 2, 2};
+    for (size_t i = 0; i < 3; i++) {
+        struct lease_holder *holder = holder_of_three();
+        struct lease *lease = lease_holder_want(holder, &web, 1, START_MS);
+        size_t count;
+        lease_holder_want(holder, &api, 1, START_MS);
+        uint64_t last = speak(holder, START_MS, &count);
+        for (uint64_t j = 0; j < 3; j++)
+            answer(holder, START_MS, (const char *[]){"a", "b", "c"}[j], j + 1, last - 2 + j);
+        CU_ASSERT_EQUAL(lease->granted, 7);
+        if (i < 2)
+            lease_holder_drop(holder, lease, START_MS + 100);
+        speak(holder, START_MS + 100, &count); /* to c it is lost */
+        lease = lease_holder_want(holder, &web, next[i], START_MS + 100);
+        lease_holder_drop(holder, lease, START_MS + 100);
+        CU_ASSERT_EQUAL(drops_told_to_c(holder, START_MS + LEASE_MS / 3, next[i]), 1);
+        lease_holder_free(holder);
+    }
+}
+
+static void who_has_not_answered_for_a_lease_is_told_all_that_is_left(void)
+{
+    static const struct child_id api = {.ns = "default", .workload = "api"};
+    struct lease_holder *holder = holder_of_three();
+    struct lease *lease = lease_holder_want(holder, &web, 1, START_MS);
+    size_t count;
+    lease_holder_want(holder, &api, 1, START_MS);
+    uint64_t last = speak(holder, START_MS, &count);
+    answer(holder, START_MS, "c", 3, last);
+    lease_holder_drop(holder, lease, START_MS);
+    speak(holder, START_MS, &count);
+    last = speak(holder, START_MS + SPAN_MS - 1, &count);
+    CU_ASSERT_EQUAL(count, 3);
+    speak(holder, START_MS + SPAN_MS, &count);
+    answer(holder, START_MS + SPAN_MS, "c", 3, last); /* is no answer to that */
+    struct lease_ask request;
+    char to[NAME_BYTES_MAX + 1];
+    for (count = 0; lease_holder_send(holder, START_MS + SPAN_MS + LEASE_MS, &request, to);) {
+        CU_ASSERT(to[0] != 'c' || (request.generation == 0 && request.add_count == 1));
+        count += to[0] == 'c';
+        lease_ask_release(&request);
+    }
+    CU_ASSERT_EQUAL(count, 1);
+    lease_holder_free(holder);
+}
+
 static void a_third_of_a_lease_later_each_is_asked_once_more(void)
 {
     struct lease_holder *holder = holder_of_three();
@@ -387,5 +467,11 @@ UNIT_MAIN("lease_rules",
            what_may_come_true_keeps_every_later_epoch_waiting},
           {"what may come true is not released with a later epoch",
            what_may_come_true_is_not_released_with_a_later_epoch},
+          {"who has not been told that it was given up is told in the end",
+           who_has_not_been_told_that_it_was_given_up_is_told_in_the_end},
+          {"who gives up a later epoch has given up the one before",
+           who_gives_up_a_later_epoch_has_given_up_the_one_before},
+          {"who has not answered for a lease is told all that is left",
+           who_has_not_answered_for_a_lease_is_told_all_that_is_left},
           {"a third of a lease later each is asked once more",
            a_third_of_a_lease_later_each_is_asked_once_more})
