@@ -16,6 +16,11 @@ enum { STATES_DEFAULT = 100000, NONE = UINT32_MAX, EXIT_VIOLATION = 3 };
 static const struct scene scenes[] = {
     {.name = "loss", .drift = {-1, 1, 1}, .epoch_max = 2},
     {.name = "again", .drift = {-1, 1, 1}, .epoch_max = 3, .asked_at_once = true},
+    {.name = "again-crash",
+     .drift = {-1, 1, 1},
+     .epoch_max = 3,
+     .crashes = 1,
+     .asked_at_once = true},
     {.name = "late", .drift = {-1, 1, 1}, .epoch_max = 2, .messages_max = 1},
     {.name = "late-fast", .drift = {1, -1, -1}, .epoch_max = 2, .messages_max = 1},
     {.name = "late-answers",

@@ -248,11 +248,15 @@ static void holder_speaks(struct world *world, size_t at, unsigned fates)
     }
 }
 
-/* No later start overlaps with more: the page ends it when it ends. */
+/* No later start overlaps with more: the page ends it when it ends. What runs here by another epoch
+ * may be a start of which nobody knows the end, and is no reason for the agent not to start this.
+ */
 static enum outcome holder_starts(struct world *world, size_t at)
 {
     struct world_node *node = &world->nodes[at];
     struct lease *lease = lease_at(world, at);
+    if (node->container_epoch != 0)
+        return OUTCOME_TWO_COPIES;
     lease->uncertain = true;
     node->container_epoch = lease->epoch;
     node->container_until_ms = lease->since_ms + lease->lease_ms;
@@ -275,6 +279,12 @@ static void container_ends(struct world *world, size_t at)
 
 /* --- Nodes ------------------------------------------------------------------------------------ */
 
+/* A later epoch is claimed once its lease is good for a start, and not before. */
+static bool has_claimed(const struct world_node *node, const struct lease *lease)
+{
+    return lease && lease->state != LEASE_STATE_ASKED && node->now_ms >= lease->blocked_until_ms;
+}
+
 static void agent_crashes(struct world *world, size_t at, size_t kept)
 {
     struct world_node *node = &world->nodes[at];
@@ -283,7 +293,7 @@ static void agent_crashes(struct world *world, size_t at, size_t kept)
         node->synced = node->unsynced[kept - 1];
     node->unsynced_count = 0;
     node->run++;
-    node->held_epoch = lease ? lease->epoch : node->container_epoch;
+    node->held_epoch = has_claimed(node, lease) ? lease->epoch : node->container_epoch;
     node->blocked_until_ms = node->now_ms + WORLD_LEASE_MS;
     world_acceptor_restart(world, at);
     world_holder_restart(world, at);
@@ -552,10 +562,12 @@ enum outcome world_act(const struct scene *scene, struct span state, uint16_t ac
     struct world *world = world_load(scene, state);
     enum outcome outcome = OUTCOME_STATE;
     act(world, kind, what, variant);
-    for (size_t i = 0; i < WORLD_HOLDERS && outcome == OUTCOME_STATE; i++)
-        if (world->nodes[i].container_epoch == 0 &&
-            lease_is_good_for_start(lease_at(world, i), world->nodes[i].now_ms))
+    for (size_t i = 0; i < WORLD_HOLDERS && outcome == OUTCOME_STATE; i++) {
+        const struct lease *lease = lease_at(world, i);
+        if (lease_is_good_for_start(lease, world->nodes[i].now_ms) &&
+            lease->epoch != world->nodes[i].container_epoch)
             outcome = holder_starts(world, i);
+    }
     if (outcome == OUTCOME_STATE)
         outcome = world_judge(world);
     world_save(world, ret_state);

@@ -13,9 +13,10 @@
  *   electorate  a step from a,b,c to a,b,d is decided: each hears of it in its own time, and it is
  *               struck as soon as it may be
  *
- * Two containers on two nodes are a violation, and so is a start with an epoch that another's start
- * has reached before. Here a container may run until the lease itself ends by its node's clock, not
- * only to 0.98 of it, so that drift alone has to be paid for by lease_span_ms.
+ * Two containers are a violation, also on one node, whose agent may not know the end of a start;
+ * and so is a start with an epoch that another's start has reached before. Here a container may run
+ * until the lease itself ends by its node's clock, not only to 0.98 of it, so that drift alone has
+ * to be paid for by lease_span_ms.
  *
  * A state is bytes. Times in it are relative to the clock of their node, and what only differs in
  * numbers that nobody compares is the same state: so there are finitely many. */
