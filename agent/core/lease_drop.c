@@ -51,13 +51,13 @@ void drop_tell(struct lease_holder *holder, const struct lease *lease, bool rele
         holder_say_all(holder, untold);
         return;
     }
-    untold |= drop->untold;
-    *drop =
-        (struct drop){.item = {.child = lease->child, .epoch = lease->epoch, .released = released},
-                      .untold = untold,
-                      .until_ms = now_ms + lease_span_ms(lease->lease_ms)};
+    if (lease->epoch >= drop->item.epoch)
+        drop->item = (struct lease_item){lease->child, lease->epoch, released};
+    drop->untold |= untold;
+    drop->telling = 0;
+    drop->until_ms = now_ms + lease_span_ms(lease->lease_ms);
     for (size_t i = 0; i < holder->acceptor_count; i++)
-        holder->acceptors[i].urgent |= untold >> i & 1;
+        holder->acceptors[i].urgent |= drop->untold >> i & 1;
 }
 
 void drop_take_back(struct lease_holder *holder, const struct child_id *child, uint64_t epoch)

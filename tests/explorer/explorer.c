@@ -100,6 +100,12 @@ static void tell_way(const struct search *search, uint32_t id, uint16_t last)
 
 /* --- The search ------------------------------------------------------------------------------- */
 
+static const char *const violations[OUTCOME_COUNT] = {
+    [OUTCOME_TWO_COPIES] = "two copies of a guarded child",
+    [OUTCOME_EPOCH_AGAIN] = "an epoch has come again",
+    [OUTCOME_KEPT_FOR_NOTHING] = "what was given up is renewed",
+};
+
 /* False: a violation was found. */
 static bool search_from(struct search *search, uint32_t id, struct span state, struct buffer *next)
 {
@@ -108,10 +114,8 @@ static bool search_from(struct search *search, uint32_t id, struct span state, s
     for (size_t i = 0; i < count; i++) {
         enum outcome outcome = world_act(search->scene, state, actions[i], next);
         search->steps++;
-        if (outcome == OUTCOME_TWO_COPIES || outcome == OUTCOME_EPOCH_AGAIN) {
-            printf("VIOLATION: %s; the way there:\n", outcome == OUTCOME_TWO_COPIES
-                                                          ? "two copies of a guarded child"
-                                                          : "an epoch has come again");
+        if (violations[outcome]) {
+            printf("VIOLATION: %s; the way there:\n", violations[outcome]);
             tell_way(search, id, actions[i]);
             return false;
         }

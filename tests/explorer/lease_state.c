@@ -176,7 +176,7 @@ static uint64_t fields_rank(struct fields *fields)
     return most;
 }
 
-static struct session *session_at(struct world *world, size_t acceptor, size_t holder)
+static struct session *session_at(const struct world *world, size_t acceptor, size_t holder)
 {
     struct buffer key = {0};
     session_key(&key, world->nodes[holder].name, "s");
@@ -198,6 +198,31 @@ static bool nothing_between(const struct world *world, size_t of, size_t with)
         if (world->messages[i].from + world->messages[i].to == of + with)
             return false;
     return world->nodes[with].unsynced_count == 0;
+}
+
+/* The acceptor has the child in the holder's session, and would extend it with every other lease of
+ * that holder, who has given it up and has nothing more to say about it. */
+static bool keeps_for_nothing(const struct world *world, size_t of, size_t with)
+{
+    const struct lease_holder *holder = world->nodes[of].holder;
+    const struct session *its = session_at(world, with, of);
+    const struct acceptor *acceptor = acceptor_at(holder, world->nodes[with].name);
+    const struct held *held = held_after(holder, NULL);
+    return its && its->first && its->session == run_session(of, world->nodes[of].run) && acceptor &&
+           acceptor->generation == its->generation &&
+           acceptor->session == world->nodes[with].acceptor->session &&
+           (!held || held->lease.ending) &&
+           !drops_are_untold(holder, (size_t)(acceptor - holder->acceptors)) &&
+           nothing_between(world, of, with);
+}
+
+bool world_keeps_for_nothing(const struct world *world)
+{
+    for (size_t of = 0; of < WORLD_HOLDERS; of++)
+        for (size_t with = 0; with < world->count; with++)
+            if (keeps_for_nothing(world, of, with))
+                return true;
+    return false;
 }
 
 /* Where nothing is on its way, and waits for no disk, only the next number will ever be compared;

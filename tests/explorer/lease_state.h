@@ -69,6 +69,8 @@ void world_holder_restart(struct world *world, size_t at);
 size_t world_due_to_others(const struct world *world, size_t at);
 /* ... if all were due. */
 size_t world_others(const struct world *world, size_t at);
+/* A lease that was given up is extended for as long as its holder extends any other. */
+bool world_keeps_for_nothing(const struct world *world);
 void world_message_copy(struct world_message *to, const struct world_message *from);
 
 struct world *world_new(const struct scene *scene);

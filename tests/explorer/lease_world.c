@@ -527,7 +527,9 @@ static enum outcome world_judge(const struct world *world)
         if (world->nodes[i].holder)
             lease_holder_check(world->nodes[i].holder);
     }
-    return running > 1 ? OUTCOME_TWO_COPIES : OUTCOME_STATE;
+    return running > 1                      ? OUTCOME_TWO_COPIES
+           : world_keeps_for_nothing(world) ? OUTCOME_KEPT_FOR_NOTHING
+                                            : OUTCOME_STATE;
 }
 
 void world_first(const struct scene *scene, struct buffer *ret_state)

@@ -18,6 +18,8 @@
  * until the lease itself ends by its node's clock, not only to 0.98 of it, so that drift alone has
  * to be paid for by lease_span_ms.
  *
+ * What its holder has given up must not be renewed for ever with its other leases, either.
+ *
  * A state is bytes. Times in it are relative to the clock of their node, and what only differs in
  * numbers that nobody compares is the same state: so there are finitely many. */
 #ifndef TESTS_EXPLORER_LEASE_WORLD_H
@@ -45,6 +47,8 @@ enum outcome {
     OUTCOME_STATE,
     OUTCOME_TWO_COPIES,
     OUTCOME_EPOCH_AGAIN,
+    OUTCOME_KEPT_FOR_NOTHING,
+    OUTCOME_COUNT,
 };
 
 void world_first(const struct scene *scene, struct buffer *ret_state);
