@@ -17,8 +17,9 @@
  *            per acceptor
  *     LATE   it is being stopped: SIGTERM at L/2, SIGKILL at 0.8 L, its guard at 0.9 L, and it is
  *            dead before 0.98 L, all from when the last request was *sent* that a majority granted
- *     drop   it has ended, as the engine says, and was not merely lost sight of: acceptors are
- * told, and another may have it at once. Else the lease runs out by itself.
+ *     drop   it has ended, as the engine says, and was not merely lost sight of, and nothing is
+ *            left of an epoch before: acceptors are told so, and another may have it at once. Else
+ *            they are told only not to renew it, and it runs out by itself
  *
  * A grant as the acceptor sees it, per child:
  *
@@ -35,19 +36,21 @@
  * electorate is common to them; once the old one is struck, what it alone had granted has run out
  * (electorate_step.c). (2) If A granted e2 first, it has e2 on its disk before it said so, and
  * never grants e1 < e2 to another afterwards. (3) So A granted e1 first, last for a request that H1
- * sent at s1 and A received at r1 >= s1, and e2 at r2 > r1: either H1 had released it, and by then
- * its container had ended; or r2 >= r1 + L(1+d)/(1-d) on A's clock. Clocks drift by less than d, so
- * on H1's clock more than L has passed since r1, hence since s1. (4) No later grant of A can have
- * been part of H1's majority: numbers make A pass over what is older than the newest that it has
- * seen of H1, and H1 counts only answers to its own requests, of this run. (5) H1's container was
- * dead at s1 + 0.98 L on H1's clock: by the agent, or by its guard, which goes by the same clock
- * and a page that only majority renewals move. So it was dead before H2's began. (6) A that has
- * restarted knows its disk, and grants nothing to others before every lease that it may have
- * granted has run out; A that has lost its disk is another replica id, which has no vote. Assumed:
- * CLOCK_BOOTTIME of any two machines drifts apart by less than LEASE_DRIFT; the guard is scheduled
- * and its SIGKILL works within 0.08 L; what is synced stays, or the node is found out (durable.c);
- * the engine does not call a container ended that runs; the disk's epochs are not edited by hand.
- * Not assumed: anything about wall clocks, messages, the agent's liveness. */
+ * sent at s1 and A received at r1 >= s1, and e2 at r2 > r1: either H1 had released it, or an epoch
+ * of its own after it, which A had granted to H1 at once; and by then every container of H1 up to
+ * that epoch had ended, for only then does H1 start anything by a later one, or release it; or r2
+ * >= r1 + L(1+d)/(1-d) on A's clock. Clocks drift by less than d, so on H1's clock more than L has
+ * passed since r1, hence since s1. (4) No later grant of A can have been part of H1's majority:
+ * numbers make A pass over what is older than the newest that it has seen of H1, and H1 counts only
+ * answers to its own requests, of this run. (5) H1's container was dead at s1 + 0.98 L on H1's
+ * clock: by the agent, or by its guard, which goes by the same clock and a page that only majority
+ * renewals move. So it was dead before H2's began. (6) A that has restarted knows its disk, and
+ * grants nothing to others before every lease that it may have granted has run out; A that has lost
+ * its disk is another replica id, which has no vote. Assumed: CLOCK_BOOTTIME of any two machines
+ * drifts apart by less than LEASE_DRIFT; the guard is scheduled and its SIGKILL works within 0.08
+ * L; what is synced stays, or the node is found out (durable.c); the engine does not call a
+ * container ended that runs; the disk's epochs are not edited by hand. Not assumed: anything about
+ * wall clocks, messages, the agent's liveness. */
 #ifndef AGENT_CORE_LEASE_H
 #define AGENT_CORE_LEASE_H
 

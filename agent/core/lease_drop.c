@@ -38,8 +38,6 @@ static struct drop *drop_make(struct lease_holder *holder)
     return drop;
 }
 
-/* Also those are told who have not heard of what of the child was given up before: they know of
- * that epoch only, and hold it for us as long as anything of ours is renewed. */
 void drop_tell(struct lease_holder *holder, const struct lease *lease, bool released,
                uint64_t now_ms)
 {
@@ -75,21 +73,26 @@ bool drops_are_untold(const struct lease_holder *holder, size_t index)
     return false;
 }
 
-void drops_forget(struct lease_holder *holder, uint64_t now_ms)
+void drops_expire(struct lease_holder *holder, uint64_t now_ms)
 {
     size_t kept = 0;
     for (size_t i = 0; i < holder->drop_count; i++)
-        if (now_ms >= holder->drops[i].until_ms)
-            holder_say_all(holder, holder->drops[i].untold);
-        else if (holder->drops[i].untold)
+        if (now_ms < holder->drops[i].until_ms)
             holder->drops[kept++] = holder->drops[i];
+        else
+            holder_say_all(holder, holder->drops[i].untold);
     holder->drop_count = kept;
 }
 
 void drops_told(struct lease_holder *holder, uint64_t bit)
 {
+    size_t kept = 0;
     for (size_t i = 0; i < holder->drop_count; i++) {
-        holder->drops[i].untold &= ~(holder->drops[i].telling & bit);
-        holder->drops[i].telling &= ~bit;
+        struct drop *drop = &holder->drops[i];
+        drop->untold &= ~(drop->telling & bit);
+        drop->telling &= ~bit;
+        if (drop->untold)
+            holder->drops[kept++] = *drop;
     }
+    holder->drop_count = kept;
 }

@@ -56,7 +56,7 @@ bool lease_holder_send(struct lease_holder *holder, uint64_t now_ms, struct leas
                        char ret_acceptor[NAME_BYTES_MAX + 1])
 {
     memset(ret_ask, 0, sizeof *ret_ask);
-    drops_forget(holder, now_ms);
+    drops_expire(holder, now_ms);
     if (holder_is_silent(holder))
         return false;
     for (size_t i = 0; i < holder->acceptor_count; i++) {

@@ -80,14 +80,16 @@ void lease_move(struct lease_holder *holder, struct held *held, enum lease_state
 /* --- lease_drop.c ----------------------------------------------------------------------------- */
 
 /* All who may have it in our session are to be told, and who has not heard of what of the child was
- * given up before: they know of that epoch only. */
+ * given up before: they know of that epoch only, and hold it for us as long as anything of ours is
+ * renewed. */
 void drop_tell(struct lease_holder *holder, const struct lease *lease, bool released,
                uint64_t now_ms);
 /* It is asked for after all. Who is still to hear that it was given up hears both at once. */
 void drop_take_back(struct lease_holder *holder, const struct child_id *child, uint64_t epoch);
 /* There is something for that acceptor. It does not wait for an answer to what was asked before. */
 bool drops_are_untold(const struct lease_holder *holder, size_t acceptor);
-void drops_forget(struct lease_holder *holder, uint64_t now_ms);
+/* Who has not answered in time is told all that is left, by its next request. */
+void drops_expire(struct lease_holder *holder, uint64_t now_ms);
 /* It has answered the last request. */
 void drops_told(struct lease_holder *holder, uint64_t bit);
 

@@ -447,15 +447,6 @@ static void pass_drop(struct pass *pass, struct drop *drop)
     pass_limit(pass, &drop->until_ms);
 }
 
-static void forget_told_drops(struct lease_holder *holder)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < holder->drop_count; i++)
-        if (holder->drops[i].untold)
-            holder->drops[kept++] = holder->drops[i];
-    holder->drop_count = kept;
-}
-
 static void pass_holder(struct pass *pass, struct lease_holder *holder)
 {
     PASS(pass, holder->number);
@@ -467,8 +458,6 @@ static void pass_holder(struct pass *pass, struct lease_holder *holder)
         lease_holder_want(holder, &world_child, 1, NOW_MS);
     if (has)
         pass_lease(pass, lease_holder_find(holder, &world_child));
-    if (pass->writer)
-        forget_told_drops(holder);
     PASS(pass, holder->drop_count);
     if (pass->reader && holder->drop_count > 0) {
         holder->drop_capacity = holder->drop_count;

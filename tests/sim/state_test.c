@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "agent/core/key.h"
-#include "agent/core/node_private.h"
 #include "tests/sim/story.h"
 
 /* --- Sentences -------------------------------------------------------------------------------- */
@@ -230,28 +229,6 @@ static void it_goes_away_with_its_workload(void)
     sim_release(&sim);
 }
 
-/* While a cut heals it may come before its claim and its workload, and had been acknowledged. */
-static void that_of_a_later_workload_is_left_alone_until_this_has_had_time_to_come(void)
-{
-    struct sim sim;
-    story_begin(&sim, 5, 3);
-    story_run(&sim, 0, "web", 1, NULL);
-    struct state_record record = {.id = {.epoch = 2}, .node = "n9", .uid = "later"};
-    struct child_id id = web();
-    struct buffer value = {0};
-    struct key key = key_state(&id);
-    state_record_encode(&record, &value);
-    node_put(sim.nodes[0].node, &key, &value);
-    buffer_release(&value);
-    sim_run(&sim, 28000);
-    for (size_t i = 0; i < 3; i++)
-        CU_ASSERT(awmap_find(sim.nodes[i].node->map, key_span(&key)) != NULL);
-    sim_run(&sim, 5000);
-    for (size_t i = 0; i < 3; i++)
-        CU_ASSERT(awmap_find(sim.nodes[i].node->map, key_span(&key)) == NULL);
-    sim_release(&sim);
-}
-
 static void a_child_may_take_its_state_away_itself(void)
 {
     struct sim sim;
@@ -436,8 +413,6 @@ UNIT_MAIN("state",
           {"what a predecessor writes in a split does not count after it",
            what_a_predecessor_writes_in_a_split_does_not_count_after_it},
           {"it goes away with its workload", it_goes_away_with_its_workload},
-          {"that of a later workload is left alone until this has had time to come",
-           that_of_a_later_workload_is_left_alone_until_this_has_had_time_to_come},
           {"a child may take its state away itself", a_child_may_take_its_state_away_itself},
           {"whatever happens, one state counts and is whole",
            whatever_happens_one_state_counts_and_is_whole},
