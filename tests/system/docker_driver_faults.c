@@ -42,6 +42,8 @@ static const char *const names[FAULT_COUNT] = {
 };
 
 static atomic_int fault;
+static atomic_int streamed; /* the fault that the newest stream of events began under, or: */
+enum { NO_STREAM = -1 };    /* none since fault_set */
 
 /* ---- the server ---- */
 
@@ -106,6 +108,7 @@ static bool misbehave(int fd, int now)
 
 static bool events(int fd, int now)
 {
+    atomic_store(&streamed, now);
     say(fd, "HTTP/1.1 200 OK\r\n\r\n");
     if (now == FAULT_EVENTS_ENDLESS)
         flood(fd, "{", 'x');
@@ -234,17 +237,25 @@ static struct runtime_operation probe_operation(void)
     return operation;
 }
 
+static void fault_set(int kind)
+{
+    atomic_store(&streamed, NO_STREAM);
+    atomic_store(&fault, kind);
+}
+
+/* A stream ends when the server sees the fault change. One that begins only after that would stay:
+ * hence nobody goes on before the stream that belongs to the present fault has begun. */
 static void check_recovery(void)
 {
-    atomic_store(&fault, FAULT_NONE);
-    CHECK(WAIT_FOR(seen.healthy, 15000));
+    fault_set(FAULT_NONE);
+    CHECK(WAIT_FOR(seen.healthy && atomic_load(&streamed) == FAULT_NONE, SOON_MS));
     CHECK(seen.listed_count == 1 && seen.listed[0].exit_code == 7);
 }
 
 /* All kinds of operations at once. */
 static void check_fatal(int kind)
 {
-    atomic_store(&fault, kind);
+    fault_set(kind);
     struct runtime_operation operations[] = {probe_operation(),
                                              start_operation(),
                                              operation_of(RUNTIME_STOP, "web"),
@@ -278,28 +289,31 @@ static void check_fault(const char *endpoint, int kind)
     CHECK(WAIT_FOR(!seen.healthy, 40000));
     check_recovery();
     runtime_release(runtime);
-    atomic_store(&fault, kind);
+    fault_set(kind);
     runtime = driver_new(endpoint, "n1");
     CHECK(WAIT_FOR(!seen.healthy, 12000));
     check_recovery();
 }
 
-/* The driver bears these. */
+static void check_stream_begins(int kind)
+{
+    fault_set(kind);
+    CHECK(WAIT_FOR(atomic_load(&streamed) == kind, SOON_MS));
+}
+
 static void check_nuisances(void)
 {
-    atomic_store(&fault, FAULT_EVENTS_ENDLESS);
-    CHECK(WAIT_FOR(!seen.healthy, 10000));
+    check_stream_begins(FAULT_EVENTS_ENDLESS);
+    CHECK(WAIT_FOR(strcmp(seen.message, "events: the answer has too long a body") == 0, SOON_MS));
     check_recovery();
-    unsigned lists = seen.lists;
-    atomic_store(&fault, FAULT_EVENTS_GARBAGE); /* the stream ends: a new one, of nonsense */
-    CHECK(WAIT_FOR(seen.lists > lists + 1 && seen.healthy, 5000));
-    atomic_store(&fault, FAULT_INSPECT_ERROR);
-    lists = seen.lists;
-    CHECK(WAIT_FOR(seen.lists > lists && seen.healthy, 5000));
-    CHECK(seen.listed_count == 1 && seen.listed[0].state == CONTAINER_EXITED &&
-          seen.listed[0].exit_code == 0);
-    atomic_store(&fault, FAULT_NONE);
-    CHECK(WAIT_FOR(!seen.healthy, 2000));
+    check_stream_begins(FAULT_EVENTS_GARBAGE); /* the driver bears it */
+    unsigned lists = seen.lists, failures_before = seen.unhealthy_count;
+    CHECK(WAIT_FOR(seen.lists > lists + 1 && seen.healthy, SOON_MS));
+    CHECK(seen.unhealthy_count == failures_before);
+    check_stream_begins(FAULT_INSPECT_ERROR); /* and this */
+    CHECK(
+        WAIT_FOR(seen.healthy && seen.listed_count == 1 && seen.listed[0].exit_code == 0, SOON_MS));
+    CHECK(seen.listed[0].state == CONTAINER_EXITED);
     check_recovery();
 }
 
