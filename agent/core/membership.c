@@ -358,6 +358,7 @@ void membership_tick(struct node *node)
     membership_greet_someone(node);
     membership_compare(node);
     membership_settle(node);
+    membership_declined_tick(node);
     if (!durable_may_write(node))
         return;
     bool engine_known = node->supervision.engine_told;
@@ -371,6 +372,8 @@ uint64_t membership_deadline(const struct node *node)
 {
     const struct membership *membership = &node->membership;
     uint64_t deadline = membership->absence_ms;
+    if (membership->declined_count > 0 && membership->declined_until_ms[0] < deadline)
+        deadline = membership->declined_until_ms[0];
     if (index_count(&membership->members) > 0 && membership->greet_ms < deadline)
         deadline = membership->greet_ms;
     for (size_t i = 0; i < membership->contact_count; i++)

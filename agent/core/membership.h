@@ -68,7 +68,8 @@ struct membership {
     uint64_t started_ms;
     bool settled;        /* see membership_is_settled */
     uint64_t generation; /* grows when anything that placement looks at changes */
-    struct declined declined[MEMBER_DECLINED_MAX];
+    struct declined declined[MEMBER_DECLINED_MAX];   /* of ours; the oldest first */
+    uint64_t declined_until_ms[MEMBER_DECLINED_MAX]; /* when each is taken back */
     size_t declined_count;
     struct full full[MEMBER_FULL_MAX]; /* as told; see room.c */
     size_t full_count;
@@ -100,8 +101,10 @@ const char *membership_decline_reason(const struct node *node, const struct memb
                                       const struct child *child);
 bool membership_declined(const struct node *node, const struct member_record *record,
                          const struct child *child);
+/* For five minutes by our monotonic clock: then our record does not say so any more. */
 void membership_decline(struct node *node, const struct child *child, uint64_t epoch,
                         const char *reason);
+void membership_declined_tick(struct node *node);
 /* We have, whatever our record in the map says yet. */
 bool membership_declines(const struct node *node, const struct child *child);
 void membership_write_record(struct node *node); /* membership_record.c */

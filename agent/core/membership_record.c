@@ -26,10 +26,12 @@ void membership_set_wish(struct node *node, enum member_wish wish)
 const char *membership_decline_reason(const struct node *node, const struct member_record *record,
                                       const struct child *child)
 {
-    for (size_t i = 0; i < record->declined_count; i++)
-        if (child_has_id(child, &record->declined[i].child) &&
-            record->declined[i].until_ms > node->now.wall_ms)
-            return record->declined[i].reason;
+    for (size_t i = 0; i < record->declined_count; i++) {
+        const struct declined *declined = &record->declined[i];
+        if (child_has_id(child, &declined->child) &&
+            (declined->until_ms == 0 || declined->until_ms > node->now.wall_ms))
+            return declined->reason;
+    }
     return NULL;
 }
 
@@ -39,32 +41,53 @@ bool membership_declined(const struct node *node, const struct member_record *re
     return membership_decline_reason(node, record, child) != NULL;
 }
 
+/* declined_count: we do not. */
+static size_t declined_find(const struct membership *membership, const struct child *child)
+{
+    size_t at = 0;
+    while (at < membership->declined_count && !child_has_id(child, &membership->declined[at].child))
+        at++;
+    return at;
+}
+
+static void declined_remove(struct membership *membership, size_t at)
+{
+    size_t after = --membership->declined_count - at;
+    memmove(membership->declined + at, membership->declined + at + 1,
+            after * sizeof *membership->declined);
+    memmove(membership->declined_until_ms + at, membership->declined_until_ms + at + 1,
+            after * sizeof *membership->declined_until_ms);
+}
+
 bool membership_declines(const struct node *node, const struct child *child)
 {
-    const struct membership *membership = &node->membership;
-    for (size_t i = 0; i < membership->declined_count; i++)
-        if (child_has_id(child, &membership->declined[i].child) &&
-            membership->declined[i].until_ms > node->now.wall_ms)
-            return true;
-    return false;
+    return declined_find(&node->membership, child) < node->membership.declined_count;
 }
 
 void membership_decline(struct node *node, const struct child *child, uint64_t epoch,
                         const char *reason)
 {
     struct membership *membership = &node->membership;
-    size_t at = membership->declined_count;
-    for (size_t i = 0; i < membership->declined_count; i++)
-        if (membership->declined[i].until_ms <= node->now.wall_ms)
-            at = i;
+    size_t at = declined_find(membership, child);
     if (at == MEMBER_DECLINED_MAX)
         at = 0; /* the oldest makes room */
-    else if (at == membership->declined_count)
-        membership->declined_count++;
-    membership->declined[at] = (struct declined){
-        .child = child_id(child), .epoch = epoch, .until_ms = node->now.wall_ms + DECLINED_FOR_MS};
+    if (at < membership->declined_count)
+        declined_remove(membership, at);
+    at = membership->declined_count++;
+    membership->declined[at] = (struct declined){.child = child_id(child), .epoch = epoch};
     TEXT_SET(membership->declined[at].reason, reason);
+    membership->declined_until_ms[at] = node->now.mono_ms + DECLINED_FOR_MS;
     membership_record_changed(node);
+}
+
+void membership_declined_tick(struct node *node)
+{
+    struct membership *membership = &node->membership;
+    while (membership->declined_count > 0 &&
+           node->now.mono_ms >= membership->declined_until_ms[0]) {
+        declined_remove(membership, 0);
+        membership_record_changed(node);
+    }
 }
 
 /* Nobody asks what we have: nothing is said, and older agents can read it. */

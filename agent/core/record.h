@@ -151,8 +151,10 @@ enum { MEMBER_DECLINED_MAX = 64, MEMBER_FULL_MAX = 16 };
 
 struct declined {
     struct child_id child;
-    uint64_t epoch;                    /* of the claim that was given back */
-    uint64_t until_ms;                 /* wall clock of the decliner */
+    uint64_t epoch; /* of the claim that was given back */
+    /* 0: until it is taken back. Agents once told a time of their wall clock instead, which the
+     * others may not share. */
+    uint64_t until_ms;
     char reason[REASON_BYTES_MAX + 1]; /* empty: told by an agent of version 1 */
 };
 

@@ -301,6 +301,33 @@ static void what_is_refused_stays_where_it_is(void)
     }
 }
 
+/* Its clock is an hour wrong, and leaps. */
+static void what_was_declined_comes_after_five_minutes_of_any_clock(void)
+{
+    for (int64_t hours = -1; hours <= 1; hours++) {
+        struct sim sim;
+        begin(&sim, 1, 3, (struct wish){.redistribution = REDISTRIBUTION_ACTIVE}, NULL);
+        sim.bad_image = "image:1";
+        sim.bad_image_node = &sim.nodes[2];
+        sim.nodes[2].wall_offset_ms = hours * 3600000;
+        join(&sim, 2);
+        size_t share = misplaced(&sim, 0);
+        sim_run(&sim, 200000);
+        const struct member_entry *n2 = store_member(&sim.nodes[0].node->store, "n2");
+        CU_ASSERT(n2->record->declined_count > 1);
+        CU_ASSERT_EQUAL(held_by(&sim, 0, 2), 0);
+        sim.bad_image = NULL;
+        sim.nodes[2].wall_offset_ms = 0;
+        sim.nodes[1].wall_offset_ms = -hours * 3600000;
+        sim_run(&sim, 360000);
+        n2 = store_member(&sim.nodes[0].node->store, "n2");
+        CU_ASSERT_EQUAL(n2->record->declined_count, 0);
+        CU_ASSERT_EQUAL(held_by(&sim, 0, 2), share);
+        CU_ASSERT(is_at_rest(&sim));
+        sim_release(&sim);
+    }
+}
+
 static void a_copy_that_never_gets_ready_ends_and_the_old_one_stays(void)
 {
     struct sim sim;
@@ -641,6 +668,8 @@ UNIT_MAIN("redistribute",
           {"while members come and go nothing moves", while_members_come_and_go_nothing_moves},
           {"a cordon and temporary children stay", a_cordon_and_temporary_children_stay},
           {"what is refused stays where it is", what_is_refused_stays_where_it_is},
+          {"what was declined comes after five minutes of any clock",
+           what_was_declined_comes_after_five_minutes_of_any_clock},
           {"a copy that never gets ready ends, and the old one stays",
            a_copy_that_never_gets_ready_ends_and_the_old_one_stays},
           {"the successor dies while it prepares", the_successor_dies_while_it_prepares},

@@ -186,18 +186,50 @@ static void who_declined_a_child_is_passed_over_for_that_child(void)
 {
     struct awmap *disk = disk_of(SUPERVISOR_DEFAULT);
     struct member_record member = member_of("a");
-    struct declined declined[2] = {{.epoch = 1, .until_ms = UINT64_MAX},
-                                   {.epoch = 1, .until_ms = 1700000000000}};
-    declined[0].child = child_id_of("default", "web", 3);
-    declined[1].child = child_id_of("default", "web", 4); /* over by now */
+    /* Older agents tell a time: one to come, one that has passed. */
+    struct declined declined[3] = {{.epoch = 1, .until_ms = UINT64_MAX},
+                                   {.epoch = 1, .until_ms = 1700000000000},
+                                   {.epoch = 1}};
+    for (uint32_t i = 0; i < 3; i++)
+        declined[i].child = child_id_of("default", "web", 3 + i);
     member.declined = declined;
-    member.declined_count = 2;
+    member.declined_count = 3;
     disk_put_member(disk, "a", member);
     struct rig rig = rig_start(disk, "a");
     CU_ASSERT_EQUAL(rank(&rig, 3), RANK_NONE);
     CU_ASSERT_STRING_EQUAL(last_reason, "NoEligibleNode");
     CU_ASSERT_EQUAL(rank(&rig, 2), 0);
     CU_ASSERT_EQUAL(rank(&rig, 4), 0);
+    CU_ASSERT_EQUAL(rank(&rig, 5), RANK_NONE);
+    rig_free(&rig);
+}
+
+static struct child *web(struct rig *rig, uint32_t ordinal)
+{
+    struct child_id id = child_id_of("default", "web", ordinal);
+    return store_child(&rig->node->store, &id);
+}
+
+static void who_declines_more_than_it_may_tell_takes_back_the_oldest(void)
+{
+    struct awmap *disk = disk_new();
+    disk_workload(disk, "default", "web", MEMBER_DECLINED_MAX + 2);
+    disk_member(disk, "a");
+    struct rig rig = rig_start(disk, "a");
+    for (uint32_t i = 0; i < MEMBER_DECLINED_MAX; i++)
+        membership_decline(rig.node, web(&rig, i), 1, "ImagePull");
+    rig_run(&rig, 200000);
+    membership_decline(rig.node, web(&rig, 1), 2, "ImagePull"); /* begins anew */
+    membership_decline(rig.node, web(&rig, MEMBER_DECLINED_MAX), 1, "ImagePull");
+    CU_ASSERT_FALSE(membership_declines(rig.node, web(&rig, 0)));
+    CU_ASSERT_TRUE(membership_declines(rig.node, web(&rig, 2)));
+    rig_run(&rig, 200000);
+    for (uint32_t i = 0; i < MEMBER_DECLINED_MAX + 2; i++)
+        CU_ASSERT_EQUAL(membership_declines(rig.node, web(&rig, i)),
+                        i == 1 || i == MEMBER_DECLINED_MAX);
+    CU_ASSERT_EQUAL(store_member(&rig.node->store, "a")->record->declined_count, 2);
+    rig_run(&rig, 200000);
+    CU_ASSERT_EQUAL(store_member(&rig.node->store, "a")->record->declined_count, 0);
     rig_free(&rig);
 }
 
@@ -471,6 +503,8 @@ UNIT_MAIN("ranking", {"all nodes agree on the order", all_nodes_agree_on_the_ord
           {"node selectors want all their labels", node_selectors_want_all_their_labels},
           {"who declined a child is passed over for that child",
            who_declined_a_child_is_passed_over_for_that_child},
+          {"who declines more than it may tell takes back the oldest",
+           who_declines_more_than_it_may_tell_takes_back_the_oldest},
           {"not allowed is said of those that could run it",
            not_allowed_is_said_of_those_that_could_run_it},
           {"a full node has no room", a_full_node_has_no_room},
