@@ -95,6 +95,9 @@ bool child_ended_well(const char *reason); /* of itself, or because a user termi
 void child_status_update(struct node *node, struct child *child);
 struct status child_status_now(const struct node *node, const struct child *child);
 void child_status_tell(struct node *node, struct child *child); /* now, whatever the pace */
+/* Of who has ended for good, and whose containers are gone, what was last told is not that: whoever
+ * waits for the last of an old spec to end would wait for ever. */
+void child_status_tell_end(struct node *node, struct child *child);
 /* Before the claim is given up: restarts and level, if they are not told yet. */
 void child_status_keep_level(struct node *node, struct child *child);
 

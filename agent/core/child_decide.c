@@ -298,8 +298,11 @@ static void child_ours(struct node *node, struct child *child)
         return;
     }
     /* What may run here of it is known only after the engine's list. */
-    if (!node->supervision.engine_listed || !child_clear(node, child, NULL) ||
-        !child_forget(node, child))
+    if (!node->supervision.engine_listed || !child_clear(node, child, NULL))
+        return;
+    if (wanted && rerun)
+        child_status_tell_end(node, child);
+    if (!child_forget(node, child))
         return;
     if (wanted && state <= CLAIM_CLAIMED) {
         /* Of a workload before this one: whoever is next in turn may take it. */

@@ -54,6 +54,11 @@ bool child_ended_well(const char *reason)
     return strcmp(reason, "Completed") == 0 || strcmp(reason, "deleted") == 0;
 }
 
+static bool status_is_an_end(const struct status *status)
+{
+    return status->phase == CHILD_SUCCEEDED || status->phase == CHILD_FAILED;
+}
+
 /* Whatever the engine has still to say of it afterwards. */
 static void status_finished(const struct child *child, struct status *status)
 {
@@ -61,7 +66,7 @@ static void status_finished(const struct child *child, struct status *status)
     const struct status *stored = child->status;
     bool known = local->end_reason[0];
     bool told = stored && status_is_of(stored, child->claim);
-    if (!known && told && (stored->phase == CHILD_SUCCEEDED || stored->phase == CHILD_FAILED)) {
+    if (!known && told && status_is_an_end(stored)) {
         status_copy(status, stored);
         return;
     }
@@ -100,6 +105,8 @@ struct status child_status_now(const struct node *node, const struct child *chil
     if (container) {
         TEXT_SET(status.container_id, container->container.id);
         status.spec_hash = container->container.spec_hash;
+    } else if (child->claim->state == CLAIM_FINISHED) {
+        status.spec_hash = child->claim->spec_hash;
     }
     if (child->claim->state == CLAIM_FINISHED) {
         status_finished(child, &status);
@@ -152,6 +159,13 @@ void child_status_tell(struct node *node, struct child *child)
 {
     struct status status = child_status_now(node, child);
     status_write(node, child, &status);
+}
+
+void child_status_tell_end(struct node *node, struct child *child)
+{
+    const struct status *stored = child->status;
+    if (stored && !(status_is_of(stored, child->claim) && status_is_an_end(stored)))
+        child_status_tell(node, child);
 }
 
 void child_status_keep_level(struct node *node, struct child *child)

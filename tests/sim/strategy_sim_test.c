@@ -200,6 +200,30 @@ static void who_has_no_room_does_not_hold_up_a_recreation(void)
     sim_release(&sim);
 }
 
+/* Its status says that it runs, or stops, and it is to run again before its end was told. */
+static void who_was_terminated_and_has_no_room_does_not_hold_up_a_recreation(void)
+{
+    for (int told = 0; told < 2; told++) {
+        struct sim sim;
+        struct workload_view view;
+        story_begin(&sim, 1, 3);
+        sim.stop_ms = 400;
+        story_supervisor(&sim, 0, "small", "Uniform", "", 2);
+        story_run(&sim, 1, "web", 6, of_small);
+        sim_run(&sim, 2000);
+        story_put(&sim, 1, "first", 1, of_small_and_urgent);
+        story_stop_child(&sim, 1, "web", true);
+        sim_run(&sim, told * 150);
+        story_put(&sim, 1, "web", 6, of_small_recreated);
+        sim_run(&sim, 20000);
+        CU_ASSERT_EQUAL(sim_running(&sim, "first", NULL), 1);
+        CU_ASSERT_EQUAL(without_room(&sim, 0, "web", 1), 1);
+        CU_ASSERT(query_workload(sim.nodes[0].node, "default", "web", &view));
+        CU_ASSERT_EQUAL(view.updated, 5);
+        sim_release(&sim);
+    }
+}
+
 /* --- Zones ------------------------------------------------------------------------------------ */
 
 static size_t running_in(const struct sim *sim, const char *zone)
@@ -246,5 +270,7 @@ UNIT_MAIN("strategy_sim",
            who_has_no_room_does_not_hold_up_an_update},
           {"who has no room does not hold up a recreation",
            who_has_no_room_does_not_hold_up_a_recreation},
+          {"who was terminated and has no room does not hold up a recreation",
+           who_was_terminated_and_has_no_room_does_not_hold_up_a_recreation},
           {"zones share alike, and a lost zone is made up for",
            zones_share_alike_and_a_lost_zone_is_made_up_for})
