@@ -161,10 +161,17 @@ void child_status_tell(struct node *node, struct child *child)
     status_write(node, child, &status);
 }
 
+/* One has come whose claim has not: to write would be to write over what the next holder said. */
+static bool status_is_overtaken(const struct child *child)
+{
+    return child->status && child->status->epoch > child->claim_epoch_max;
+}
+
 void child_status_tell_end(struct node *node, struct child *child)
 {
     const struct status *stored = child->status;
-    if (stored && !(status_is_of(stored, child->claim) && status_is_an_end(stored)))
+    if (stored && !status_is_overtaken(child) &&
+        !(status_is_of(stored, child->claim) && status_is_an_end(stored)))
         child_status_tell(node, child);
 }
 
@@ -179,14 +186,12 @@ void child_status_keep_level(struct node *node, struct child *child)
     child_status_tell(node, child);
 }
 
-/* When the present status may be written. Where one has come whose claim has not, to write would be
- * to write over what the next holder said. */
+/* When the present status may be written. */
 static uint64_t status_due_ms(const struct child *child, const struct status *status)
 {
     const struct local *local = child->local;
     uint64_t paced_ms = local->status_written_ms ? local->status_written_ms + STATUS_PACE_MS : 0;
-    bool overtaken = child->status && child->status->epoch > child->claim_epoch_max;
-    uint64_t lasting_ms = overtaken                   ? WHOLE_MAP_MS
+    uint64_t lasting_ms = status_is_overtaken(child)  ? WHOLE_MAP_MS
                           : status_is_passing(status) ? STATUS_PASSING_MS
                                                       : 0;
     uint64_t lasted_ms = local->status_changed_ms + lasting_ms;
