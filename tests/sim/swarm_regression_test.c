@@ -103,6 +103,43 @@ static void a_later_status_is_left_alone_until_its_claim_has_had_time_to_come(vo
     sim_release(&sim);
 }
 
+static void set_renewed(struct workload *workload)
+{
+    workload->spec_hash = 2;
+}
+
+/* It may run again under the next spec, if anybody could take it: how it ended under the one before
+ * is told before its container is forgotten, and told of that one. (swarm 660047721) */
+static void who_lets_go_of_an_end_tells_it_but_not_over_what_came_later(void)
+{
+    for (int later = 0; later < 2; later++) {
+        struct sim sim;
+        story_begin(&sim, 6, 2);
+        sim.stop_ms = 400;
+        story_run(&sim, 0, "web", 1, NULL);
+        sim_run(&sim, 2000);
+        for (size_t i = 0; i < 2; i++)
+            story_request(&sim, 0, REQUEST_SET_UNSCHEDULABLE, sim.nodes[i].name, true);
+        story_stop_child(&sim, 0, "web", true);
+        struct child_id id = {.ns = "default", .workload = "web"};
+        struct status status = {.epoch = 2, .phase = CHILD_RUNNING};
+        struct buffer value = {0};
+        struct key key = key_status(&id);
+        status_encode(&status, &value);
+        if (later)
+            node_put(sim.nodes[0].node, &key, &value);
+        buffer_release(&value);
+        story_put(&sim, 0, "web", 1, set_renewed);
+        sim_run(&sim, 10000);
+        const struct child *child = store_child(&sim.nodes[0].node->store, &id);
+        CU_ASSERT_EQUAL(child->claim->state, CLAIM_FINISHED);
+        CU_ASSERT_EQUAL(child->status->epoch, later ? 2 : 1);
+        CU_ASSERT_EQUAL(child->status->phase, later ? CHILD_RUNNING : CHILD_SUCCEEDED);
+        CU_ASSERT_EQUAL(child->status->spec_hash, later ? 0 : child->claim->spec_hash);
+        sim_release(&sim);
+    }
+}
+
 /* One member writes it, and nobody is told of what it belongs to: all leave it alone for as long as
  * the rest may be on its way, and then it goes. */
 static void goes_late(struct sim *sim, const struct key *key, struct buffer *value)
@@ -156,6 +193,8 @@ UNIT_MAIN("swarm_regression",
            a_start_that_is_cut_short_does_not_hide_a_crash},
           {"a later status is left alone until its claim has had time to come",
            a_later_status_is_left_alone_until_its_claim_has_had_time_to_come},
+          {"who lets go of an end tells it, but not over what came later",
+           who_lets_go_of_an_end_tells_it_but_not_over_what_came_later},
           {"a status without claim or workload is left alone until they have had time to come",
            a_status_without_claim_or_workload_is_left_alone_until_they_have_had_time_to_come},
           {"a state of a later workload is left alone until this has had time to come",
